@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "./config.ts";
+
+test("an empty environment gives the documented defaults", () => {
+  const result = parseConfig({});
+  expect(result).toMatchObject({
+    kind: "ok",
+    config: { HTTP_PORT: 8080, TELTONIKA_PORT: 5027, AUTO_REGISTER: false, LOG_LEVEL: "info" },
+  });
+});
+
+test("values are converted from text, and empty text counts as unset", () => {
+  const result = parseConfig({ HTTP_PORT: "0", AUTO_REGISTER: "true", DATABASE_URL: " " });
+  expect(result).toMatchObject({ kind: "ok", config: { HTTP_PORT: 0, AUTO_REGISTER: true } });
+  expect(result.kind === "ok" && result.config.DATABASE_URL).toBeUndefined();
+});
+
+test("all errors are reported together, each with its name", () => {
+  const result = parseConfig({ HTTP_PORT: "99999", LOG_LEVEL: "loud", TLS_CERT: "/a", CONNECTIONS_MAX: "many" });
+  expect(result.kind).toBe("invalid");
+  const text = result.kind === "invalid" ? result.errors.join("\n") : "";
+  for (const name of ["HTTP_PORT", "LOG_LEVEL", "TLS_CERT", "CONNECTIONS_MAX"]) expect(text).toContain(name);
+});

@@ -1,0 +1,78 @@
+import { type Static, Type } from "typebox";
+import { Value } from "typebox/value";
+
+/**
+ * The one configuration schema. Values come from the environment and from command-line options of the same meaning;
+ * everything is parsed once, and all errors are reported together before anything starts.
+ */
+
+const Port = (fallback: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: fallback, description: `${description}; 0 picks a free port` });
+const Milliseconds = (fallback: number, description: string) =>
+  Type.Integer({ minimum: 1, default: fallback, description });
+const Count = (fallback: number, description: string) => Type.Integer({ minimum: 1, default: fallback, description });
+const Text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
+const Flag = (description: string) => Type.Boolean({ default: false, description });
+
+export const ConfigSchema = Type.Object({
+  DATABASE_URL: Text("PostgreSQL or TimescaleDB server; without it an embedded PostgreSQL runs under DATA_DIR"),
+  DATA_DIR: Type.String({ minLength: 1, default: "./data", description: "Where the embedded database lives" }),
+  HOST: Type.String({ minLength: 1, default: "0.0.0.0", description: "Address that the listeners bind to" }),
+  HTTP_PORT: Port(8080, "HTTP API"),
+  TELTONIKA_PORT: Port(5027, "Teltonika, TCP and UDP"),
+  TELTONIKA_TLS_PORT: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 65_535, description: "Teltonika over TLS; needs TLS_CERT and TLS_KEY" }),
+  ),
+  TLS_CERT: Text("PEM file of the server's certificate chain"),
+  TLS_KEY: Text("PEM file of the server's private key"),
+  METRICS_PORT: Port(0, "Prometheus metrics of the gateway and stream roles when they run apart"),
+  AUTO_REGISTER: Flag("Register unknown devices in the default fleet when they knock; for demos"),
+  ADMIN_API_KEY: Type.Optional(
+    Type.String({
+      pattern: "^tg_live_[A-Za-z0-9_-]{43}$",
+      description: "Sets the first API key instead of printing one",
+    }),
+  ),
+  LOG_LEVEL: Type.Enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], {
+    default: "info",
+    description: "Log level",
+  }),
+  PROXY_PROTOCOL: Flag("Expect a PROXY protocol v2 header on every TCP connection; only behind a load balancer"),
+  CONNECTIONS_MAX: Count(50_000, "Device connections in total"),
+  CONNECTIONS_PER_ADDRESS_MAX: Count(1_000, "Device connections of one network address"),
+  LOGIN_TIMEOUT_MS: Milliseconds(10_000, "Time for a connection to say who it is"),
+  IDLE_TIMEOUT_MS: Milliseconds(1_900_000, "Silence after which a connection is closed; above the longest device ping"),
+  FRAME_TIMEOUT_MS: Milliseconds(30_000, "Time for a begun frame to be complete; closes slow senders"),
+  DRAIN_TIMEOUT_MS: Milliseconds(10_000, "Time that SIGTERM leaves for frames in flight"),
+  JOURNAL_PENDING_BYTES_MAX: Count(67_108_864, "Bytes of frames that may wait for their commit"),
+  FRESH_DELAYED_S: Count(60, "Age in seconds from which a position is called delayed"),
+  FRESH_STALE_S: Count(300, "Age in seconds from which a position is called stale"),
+  FRESH_OFFLINE_S: Count(1_800, "Age in seconds from which a position is called offline"),
+  FRAME_RETENTION_DAYS: Count(30, "Days that raw frames are kept"),
+  FIX_RETENTION_DAYS: Count(60, "Days that fixes are kept"),
+});
+
+export type Config = Readonly<Static<typeof ConfigSchema>>;
+
+export type ConfigResult = { kind: "ok"; config: Config } | { kind: "invalid"; errors: string[] };
+
+/** Reads the named settings from `environment`; unknown names are left alone, empty strings count as unset. */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const given: Record<string, unknown> = {};
+  for (const name of Object.keys(ConfigSchema.properties)) {
+    const text = environment[name]?.trim();
+    if (text) given[name] = text;
+  }
+  const converted = Value.Convert(ConfigSchema, Value.Default(ConfigSchema, given)) as Record<string, unknown>;
+  const errors = Value.Errors(ConfigSchema, converted).map((error) => {
+    const name = error.instancePath.slice(1) || "configuration";
+    return `${name}: ${error.message}, got ${JSON.stringify(given[name] ?? null)}`;
+  });
+  if ((converted.TLS_CERT === undefined) !== (converted.TLS_KEY === undefined)) {
+    errors.push("TLS_CERT and TLS_KEY: set both or neither");
+  }
+  if (converted.TELTONIKA_TLS_PORT !== undefined && converted.TLS_CERT === undefined) {
+    errors.push("TELTONIKA_TLS_PORT: needs TLS_CERT and TLS_KEY");
+  }
+  return errors.length > 0 ? { kind: "invalid", errors } : { kind: "ok", config: converted as Config };
+}
