@@ -1,0 +1,13 @@
+# The three roles in one image; docker-compose.yml starts it once per role. Every RUN step is also a step of .ci/run.
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+COPY . .
+RUN node main.ts --help
+USER node
+EXPOSE 5027/tcp 5027/udp 8080/tcp
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "main.ts"]
+CMD ["serve"]
