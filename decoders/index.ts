@@ -1,0 +1,11 @@
+import type { ProtocolDecoder, ProtocolName } from "./decoder.ts";
+
+/** The registry. Adding a protocol is one folder and one line here. */
+export const decoders: { readonly [name in ProtocolName]?: ProtocolDecoder } = {};
+
+/** The decoder of a protocol by its name, as it comes from a command line, a row or a file. */
+export function findDecoder(name: string): ProtocolDecoder | undefined {
+  return Object.hasOwn(decoders, name) ? decoders[name as ProtocolName] : undefined;
+}
+
+export type * from "./decoder.ts";
