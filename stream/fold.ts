@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import type { Attributes, ProtocolName, Report } from "#decoders/decoder.ts";
+import { eventOfNote } from "./events.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { type LiveState, liveAfterFixes, liveAfterFrame, liveAfterNote, liveInitial } from "./live.ts";
+import { type IsKnown, type OrderState, order, orderInitial, readClock } from "./order/index.ts";
+import type { DeviceStage, Fix, Note, StageItem, StreamEvent } from "./stage.ts";
+
+/** Reports of one frame that a fix id has room for. */
+export const REPORTS_PER_FRAME_MAX = 1024;
+
+/** The whole state of one device: serialisable JSON, never changed in place. */
+export type DeviceFold = {
+  live: LiveState;
+  order: OrderState;
+  /** What the decoder asked to remember of earlier frames. */
+  memory: Attributes;
+  /** State of each later stage by its name. */
+  stages: { readonly [name: string]: { readonly version: number; readonly state: unknown } };
+};
+
+export const foldInitial: DeviceFold = { live: liveInitial, order: orderInitial, memory: {}, stages: {} };
+
+/** The frame that reports came in, as far as a fix remembers it. */
+export type FrameHead = {
+  seq: number;
+  deviceId: number;
+  protocol: ProtocolName;
+  receivedAtMs: number;
+  bytes: Uint8Array;
+};
+
+export type FoldResult = {
+  fold: DeviceFold;
+  fixes: readonly Fix[];
+  events: readonly StreamEvent[];
+  duplicates: number;
+};
+
+/**
+ * Places the reports of a frame in time and names them. Logins and heartbeats that say nothing are no fixes. Throws when
+ * there are more than `REPORTS_PER_FRAME_MAX`: the caller has checked.
+ */
+export function fixesOf(frame: FrameHead, reports: readonly Report[]): Fix[] {
+  assert(reports.length <= REPORTS_PER_FRAME_MAX, "more reports than a fix id has room for");
+  const fixes: Fix[] = [];
+  reports.forEach((report, index) => {
+    if (isSilent(report)) return;
+    const { timeMs, bytesStart, bytesEnd, ...measured } = report;
+    fixes.push({
+      ...measured,
+      ...readClock(timeMs, frame.receivedAtMs),
+      fixId: frame.seq * REPORTS_PER_FRAME_MAX + index,
+      deviceId: frame.deviceId,
+      receivedAtMs: frame.receivedAtMs,
+      fingerprint: fingerprintOf(frame.bytes, bytesStart, bytesEnd),
+      protocol: frame.protocol,
+      late: false,
+    });
+  });
+  return fixes;
+}
+
+/** Folds the fixes of one frame into the device's state. Pure: the same frames in the same order give the same result. */
+export function foldFixes(
+  before: DeviceFold,
+  input: { frame: FrameHead; fixes: readonly Fix[]; memory?: Attributes | undefined; isKnown: IsKnown },
+  stages: readonly DeviceStage[],
+): FoldResult {
+  const ordered = order(before.order, { fixes: input.fixes, isKnown: input.isKnown });
+  const items: StageItem[] = [];
+  for (const output of ordered.outputs) if (output.kind === "accepted") items.push({ kind: "fix", fix: output.fix });
+  const piped = pipe(before.stages, items, stages);
+  const fixes = piped.items.flatMap((item) => (item.kind === "fix" ? [item.fix] : []));
+  assert.equal(fixes.length, items.length, "a stage lost or made a fix");
+  const duplicates = ordered.outputs.length - fixes.length;
+  const live = liveAfterFixes(liveAfterFrame(before.live, input.frame), { fixes, duplicates });
+  const memory = input.memory === undefined ? before.memory : { ...before.memory, ...input.memory };
+  return {
+    fold: { live, order: ordered.state, memory, stages: piped.states },
+    fixes,
+    events: eventsOf(piped.items),
+    duplicates,
+  };
+}
+
+/** Folds a note of the gateway about a session into the device's state. */
+export function foldNote(before: DeviceFold, note: Note, stages: readonly DeviceStage[]): FoldResult {
+  const items: StageItem[] = [
+    { kind: "note", note },
+    { kind: "event", event: eventOfNote(note) },
+  ];
+  const piped = pipe(before.stages, items, stages);
+  const live = liveAfterNote(before.live, note);
+  return { fold: { ...before, live, stages: piped.states }, fixes: [], events: eventsOf(piped.items), duplicates: 0 };
+}
+
+/** The state after a frame that can't be understood: it arrived, and that is all. */
+export function foldUndecodable(before: DeviceFold, frame: { seq: number; receivedAtMs: number }): DeviceFold {
+  const live = liveAfterFrame(before.live, frame);
+  return {
+    ...before,
+    live: { ...live, counters: { ...live.counters, undecodable: live.counters.undecodable + 1 } },
+  };
+}
+
+function pipe(
+  states: DeviceFold["stages"],
+  items: readonly StageItem[],
+  stages: readonly DeviceStage[],
+): { states: DeviceFold["stages"]; items: readonly StageItem[] } {
+  if (stages.length === 0) return { states, items };
+  const after = { ...states };
+  let flowing = items;
+  for (const stage of stages) {
+    const kept = after[stage.name];
+    let state = kept?.version === stage.version ? kept.state : stage.initial;
+    flowing = flowing.flatMap((item) => {
+      const step = stage.run(state, item);
+      state = step.state;
+      return step.outputs;
+    });
+    after[stage.name] = { version: stage.version, state };
+  }
+  return { states: after, items: flowing };
+}
+
+function eventsOf(items: readonly StageItem[]): StreamEvent[] {
+  return items.flatMap((item) => (item.kind === "event" ? [item.event] : []));
+}
+
+function isSilent(report: Report): boolean {
+  if (report.kind !== "login" && report.kind !== "heartbeat") return false;
+  return Object.keys(report.attributes).length === 0;
+}

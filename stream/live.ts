@@ -1,0 +1,93 @@
+import type { Attributes } from "#decoders/decoder.ts";
+import type { Fix, Note } from "./stage.ts";
+
+/** What came of the device's frames since it was registered. `noFixStreak` restarts at 0 with every valid position. */
+export type Counters = {
+  frames: number;
+  fixes: number;
+  late: number;
+  duplicates: number;
+  undecodable: number;
+  noFix: number;
+  noFixStreak: number;
+  clockFaults: number;
+};
+
+/** The last known of a device. `position` is the newest valid fix that was not late when it came. */
+export type LiveState = {
+  lastSeq: number;
+  position: Fix | null;
+  /** The last value of every attribute, from reports that were not late. */
+  attributes: Attributes;
+  connected: boolean;
+  /** The gateway's name of the session that connected last, where it gave one. */
+  session: string | null;
+  lastFrameAtMs: number | null;
+  lastConnectedAtMs: number | null;
+  lastDisconnectedAtMs: number | null;
+  lastCloseReason: string | null;
+  counters: Counters;
+};
+
+export const liveInitial: LiveState = {
+  lastSeq: 0,
+  position: null,
+  attributes: {},
+  connected: false,
+  session: null,
+  lastFrameAtMs: null,
+  lastConnectedAtMs: null,
+  lastDisconnectedAtMs: null,
+  lastCloseReason: null,
+  counters: { frames: 0, fixes: 0, late: 0, duplicates: 0, undecodable: 0, noFix: 0, noFixStreak: 0, clockFaults: 0 },
+};
+
+export type FrameTally = { fixes: readonly Fix[]; duplicates: number };
+
+/** Live state after the fixes of one frame. It never moves backwards: an older fix changes counters only. */
+export function liveAfterFixes(live: LiveState, { fixes, duplicates }: FrameTally): LiveState {
+  let { position, attributes } = live;
+  const counters = { ...live.counters, duplicates: live.counters.duplicates + duplicates };
+  for (const fix of fixes) {
+    counters.fixes++;
+    if (fix.late) counters.late++;
+    if (fix.clockFault !== null) counters.clockFaults++;
+    if (fix.kind === "fix" && !fix.valid) counters.noFix++;
+    if (fix.late) continue;
+    if (fix.kind === "fix") counters.noFixStreak = fix.valid ? 0 : counters.noFixStreak + 1;
+    if (moves(position, fix)) position = fix;
+  }
+  const current = fixes.filter((fix) => !fix.late);
+  if (current.length > 0) attributes = Object.assign({}, attributes, ...current.map((fix) => fix.attributes));
+  return { ...live, position, attributes, counters };
+}
+
+/** Live state after any frame of the device arrived, understood or not. */
+export function liveAfterFrame(live: LiveState, frame: { seq: number; receivedAtMs: number }): LiveState {
+  const counters = { ...live.counters, frames: live.counters.frames + 1 };
+  const lastFrameAtMs = Math.max(live.lastFrameAtMs ?? 0, frame.receivedAtMs);
+  return { ...live, lastSeq: Math.max(live.lastSeq, frame.seq), lastFrameAtMs, counters };
+}
+
+/** Live state after a note of the gateway about a session. A session that was replaced can't disconnect its successor. */
+export function liveAfterNote(live: LiveState, note: Note): LiveState {
+  const session = typeof note.detail.session === "string" ? note.detail.session : null;
+  const lastSeq = Math.max(live.lastSeq, note.seq);
+  switch (note.kind) {
+    case "connected":
+      return { ...live, lastSeq, connected: true, session, lastConnectedAtMs: note.receivedAtMs };
+    case "disconnected": {
+      const replaced = session !== null && live.session !== null && session !== live.session;
+      const lastCloseReason = typeof note.detail.reason === "string" ? note.detail.reason : null;
+      const connected = replaced && live.connected;
+      return { ...live, lastSeq, connected, lastDisconnectedAtMs: note.receivedAtMs, lastCloseReason };
+    }
+    case "conflict":
+      return { ...live, lastSeq };
+  }
+}
+
+function moves(position: Fix | null, fix: Fix): boolean {
+  if (!fix.valid || fix.latDeg === null || fix.lonDeg === null) return false;
+  return position === null || fix.fixTimeMs >= position.fixTimeMs;
+}

@@ -1,0 +1,68 @@
+import type { Fix, Stage } from "../stage.ts";
+
+/** Reports with an unusable clock whose resent copies are still recognised, per device. */
+export const UNCLOCKED_RECENT_MAX = 64;
+
+/** Whether a fix of this device with this time (Unix ms) and fingerprint is stored already. */
+export type IsKnown = (fixTimeMs: number, fingerprint: number) => boolean;
+
+export type OrderState = {
+  /** Newest device time accepted, Unix milliseconds; null before the first. */
+  watermarkMs: number | null;
+  /** Newest last: [device time, fingerprint] of reports whose clock was replaced by the time of receipt. */
+  unclocked: readonly (readonly [number, number])[];
+};
+
+export type OrderInput = { fixes: readonly Fix[]; isKnown: IsKnown };
+
+export type OrderOutput = { kind: "accepted"; fix: Fix } | { kind: "duplicate"; fix: Fix };
+
+export const orderInitial: OrderState = { watermarkMs: null, unclocked: [] };
+
+/**
+ * Puts the fixes of one frame in order of time (devices send newest first or oldest first), drops what is stored
+ * already and flags what is older than the newest fix accepted before. Fixes dated by the time of receipt never move
+ * the watermark: our clock runs ahead of the device's by the time of transmission.
+ */
+export const order: Stage<OrderState, OrderInput, OrderOutput> = (state, { fixes, isKnown }) => {
+  let watermarkMs = state.watermarkMs;
+  let unclocked = state.unclocked;
+  const seen = new Set<string>();
+  const outputs: OrderOutput[] = [];
+  for (const fix of sortedByTime(fixes)) {
+    const key = `${fix.fixTimeMs}:${fix.fingerprint}`;
+    if (seen.has(key) || resent(unclocked, fix) || mayBeStored(watermarkMs, fix, isKnown)) {
+      outputs.push({ kind: "duplicate", fix });
+      continue;
+    }
+    seen.add(key);
+    const late = fix.dated && watermarkMs !== null && fix.fixTimeMs < watermarkMs;
+    if (fix.dated && !late) watermarkMs = fix.fixTimeMs;
+    if (fix.deviceTimeMs !== null && !fix.dated) {
+      unclocked = [...unclocked, [fix.deviceTimeMs, fix.fingerprint] as const].slice(-UNCLOCKED_RECENT_MAX);
+    }
+    outputs.push({ kind: "accepted", fix: late ? { ...fix, late } : fix });
+  }
+  return { state: { watermarkMs, unclocked }, outputs };
+};
+
+/** A fix newer than the watermark can't be a duplicate, so that only the others need to be looked up in the store. */
+export function needsLookup(watermarkMs: number | null, fix: Fix): boolean {
+  return !fix.dated || (watermarkMs !== null && fix.fixTimeMs <= watermarkMs);
+}
+
+function mayBeStored(watermarkMs: number | null, fix: Fix, isKnown: IsKnown): boolean {
+  return needsLookup(watermarkMs, fix) && isKnown(fix.fixTimeMs, fix.fingerprint);
+}
+
+/** Received again, a report with an unusable clock gets another time: its own wrong time and its bytes identify it. */
+function resent(unclocked: OrderState["unclocked"], fix: Fix): boolean {
+  if (fix.dated || fix.deviceTimeMs === null) return false;
+  return unclocked.some(([timeMs, fingerprint]) => timeMs === fix.deviceTimeMs && fingerprint === fix.fingerprint);
+}
+
+function sortedByTime(fixes: readonly Fix[]): readonly Fix[] {
+  const time = (fix: Fix): number => (fix.dated ? fix.fixTimeMs : (fix.deviceTimeMs ?? fix.fixTimeMs));
+  if (fixes.every((fix, index) => index === 0 || time(fixes[index - 1] as Fix) <= time(fix))) return fixes;
+  return fixes.toSorted((a, b) => time(a) - time(b) || a.fixId - b.fixId);
+}

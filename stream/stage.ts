@@ -1,0 +1,82 @@
+import type { Attributes, ProtocolName, Report } from "#decoders/decoder.ts";
+
+/**
+ * A pure step of a per-device fold. The state is serialisable JSON; a stage never reads a clock: time comes with the data.
+ * It never changes what it was given.
+ */
+export type Stage<State, In, Out> = (state: State, input: In) => { state: State; outputs: readonly Out[] };
+
+/** Why a device's time was not believed; `device_time` keeps what it said. */
+export type ClockFault = "unsynchronised" | "rollover" | "future";
+
+/** A report normalised by its profile and placed in time: SI units, WGS 84 degrees, UTC milliseconds. */
+export type Fix = Omit<Report, "timeMs" | "bytesStart" | "bytesEnd"> & {
+  /** Frame seq × 1024 + index of the report in its frame: a replay gives the same id. */
+  fixId: number;
+  deviceId: number;
+  /** GNSS time; the corrected time where `clockFault` is `rollover`; `receivedAtMs` where the device's can't be used. */
+  fixTimeMs: number;
+  /** True where `fixTimeMs` comes from the device, corrected or not. */
+  dated: boolean;
+  receivedAtMs: number;
+  /** 53-bit hash of the report's bytes. */
+  fingerprint: number;
+  protocol: ProtocolName;
+  /** Older than the newest fix accepted before: stored and flagged, never moves live state, never fires live events. */
+  late: boolean;
+  clockFault: ClockFault | null;
+  /** What the device said, where that differs from `fixTimeMs`. */
+  deviceTimeMs: number | null;
+};
+
+/** What the gateway noted about a session of the device. */
+export type Note = {
+  kind: "connected" | "disconnected" | "conflict";
+  deviceId: number;
+  seq: number;
+  receivedAtMs: number;
+  remoteAddress: string | null;
+  detail: Attributes;
+};
+
+/** Dotted, past tense. Stages add their names here. */
+export type EventType =
+  | "device.connected"
+  | "device.disconnected"
+  | "device.identity_conflict"
+  | "device.silent"
+  | "frame.quarantined";
+
+export type StreamEvent = {
+  /** Deterministic: the same journal gives the same ids. */
+  eventId: string;
+  type: EventType;
+  deviceId: number;
+  /** When it happened, by the device's clock where it has a say. */
+  occurredAtMs: number;
+  /** When the gateway received what reveals it. */
+  detectedAtMs: number;
+  /** Rests on late data: history, never a live notification. */
+  replayed: boolean;
+  supersedes: string | null;
+  /** Journal position that it came from. */
+  frameSeq: number;
+  data: Attributes;
+};
+
+/** What flows from stage to stage, in order. A stage hands on whatever it does not replace. */
+export type StageItem =
+  | { kind: "fix"; fix: Fix }
+  | { kind: "note"; note: Note }
+  | { kind: "event"; event: StreamEvent };
+
+/**
+ * A stage of the device fold: one line in the list of `stages.ts`. Its state is kept under `name`; a change of `version`
+ * starts it afresh from `initial`.
+ */
+export type DeviceStage<State = unknown> = {
+  readonly name: string;
+  readonly version: number;
+  readonly initial: State;
+  readonly run: Stage<State, StageItem, StageItem>;
+};
