@@ -48,7 +48,9 @@ create table frame (
   remote_address text,
   bytes bytea not null
 );
+create unique index frame_identity on frame (seq);
 create index frame_partition_seq on frame (partition, seq);
+create index frame_received on frame using brin (received_at) with (autosummarize = on);
 create sequence frame_seq cache 1;
 
 create table quarantine (
@@ -132,9 +134,11 @@ create table device_state (
   stage_state jsonb not null default '{}'
 );
 
+-- `revision` changes when a replay has rewritten what the stream made: the stream forgets what it remembers.
 create table stream_cursor (
   partition smallint primary key,
   seq bigint not null default 0,
+  revision integer not null default 0,
   updated_at timestamptz not null default now()
 );
 insert into stream_cursor (partition) select generate_series(0, 15);
