@@ -143,6 +143,38 @@ create table stream_cursor (
 );
 insert into stream_cursor (partition) select generate_series(0, 15);
 
+-- Where the journal stood at a time, by bisection: receive times rise with seq but for the moment that a commit takes.
+create function frame_seq_at(at timestamptz) returns bigint language plpgsql stable as $$
+declare
+  low bigint := coalesce((select f.seq from frame f order by f.seq limit 1), 0);
+  high bigint := coalesce((select f.seq from frame f order by f.seq desc limit 1), 0) + 1;
+  middle bigint;
+  found record;
+begin
+  while low < high loop
+    middle := low + (high - low) / 2;
+    select f.seq, f.received_at into found from frame f where f.seq >= middle order by f.seq limit 1;
+    if found.seq is null or found.received_at >= at then
+      high := middle;
+    else
+      low := found.seq + 1;
+    end if;
+  end loop;
+  return low;
+end $$;
+
+-- The first frame that must stay: received since `keep_since`, or not folded yet by the stream.
+create function frame_keep_from(keep_since timestamptz) returns bigint language sql stable as $$
+  select least(
+    frame_seq_at(keep_since),
+    (select min(unfolded.seq)
+     from stream_cursor c
+     cross join lateral (
+       select f.seq from frame f where f.partition = c.partition and f.seq > c.seq order by f.seq limit 1
+     ) unfolded)
+  )
+$$;
+
 create table event (
   event_id text primary key,
   event_seq bigint generated always as identity,
