@@ -1,0 +1,132 @@
+import { writeFile } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+
+/**
+ * A road network as flat arrays over one buffer. `E` edges are stretches of one way between two junctions; the directed
+ * edge `2·e` runs along the way's nodes, `2·e + 1` against them. Coordinates are 1e-7 degrees (WGS 84), lengths metres.
+ */
+export interface RoadNetwork {
+  /** `V` junctions and way ends. */
+  readonly vertexLatE7: Int32Array;
+  readonly vertexLonE7: Int32Array;
+  /** Directed edges that leave vertex `v`: `outEdge[outStart[v] .. outStart[v + 1])`. */
+  readonly outStart: Uint32Array;
+  readonly outEdge: Uint32Array;
+  readonly edgeFrom: Uint32Array;
+  readonly edgeTo: Uint32Array;
+  /** Shape points of edge `e`: `edgeShape[e] .. edgeShape[e + 1]`, ends included on both sides. */
+  readonly edgeShape: Uint32Array;
+  readonly edgeLengthM: Float32Array;
+  readonly edgeWay: Uint32Array;
+  readonly edgeAccess: Uint8Array;
+  readonly edgeFlags: Uint8Array;
+  readonly edgeClass: Uint8Array;
+  readonly edgeSpeedKmh: Uint8Array;
+  /** Bearing in 1/256 turns when leaving the first node and when arriving at the last, forward. */
+  readonly edgeBearingStart: Uint8Array;
+  readonly edgeBearingEnd: Uint8Array;
+  readonly shapeLatE7: Int32Array;
+  readonly shapeLonE7: Int32Array;
+  /** Distance from the edge's first node. */
+  readonly shapeAlongM: Float32Array;
+  /** OSM way ids, names (index into the name table, 0 = none) and layers. */
+  readonly wayId: Float64Array;
+  readonly wayName: Uint32Array;
+  readonly wayLayer: Int8Array;
+  readonly nameStart: Uint32Array;
+  readonly nameBytes: Uint8Array;
+  /** Forbidden turns sorted by their first directed edge. */
+  readonly banFrom: Uint32Array;
+  readonly banTo: Uint32Array;
+  /** Spatial index, see `grid-index.ts`. */
+  readonly gridMeta: Float64Array;
+  readonly gridRowStart: Uint32Array;
+  readonly gridCellColumn: Uint32Array;
+  readonly gridCellStart: Uint32Array;
+  readonly gridEdge: Uint32Array;
+  /** Checksum of the contents: two files with the same one are the same network. */
+  readonly fingerprint: number;
+  /** The one buffer behind all of the above: hand it to a worker thread and call `viewRoads` there. */
+  readonly buffer: SharedArrayBuffer;
+}
+
+export type RoadArrays = Omit<RoadNetwork, "fingerprint" | "buffer">;
+
+export const SECTIONS = {
+  vertexLatE7: Int32Array,
+  vertexLonE7: Int32Array,
+  outStart: Uint32Array,
+  outEdge: Uint32Array,
+  edgeFrom: Uint32Array,
+  edgeTo: Uint32Array,
+  edgeShape: Uint32Array,
+  edgeLengthM: Float32Array,
+  edgeWay: Uint32Array,
+  edgeAccess: Uint8Array,
+  edgeFlags: Uint8Array,
+  edgeClass: Uint8Array,
+  edgeSpeedKmh: Uint8Array,
+  edgeBearingStart: Uint8Array,
+  edgeBearingEnd: Uint8Array,
+  shapeLatE7: Int32Array,
+  shapeLonE7: Int32Array,
+  shapeAlongM: Float32Array,
+  wayId: Float64Array,
+  wayName: Uint32Array,
+  wayLayer: Int8Array,
+  nameStart: Uint32Array,
+  nameBytes: Uint8Array,
+  banFrom: Uint32Array,
+  banTo: Uint32Array,
+  gridMeta: Float64Array,
+  gridRowStart: Uint32Array,
+  gridCellColumn: Uint32Array,
+  gridCellStart: Uint32Array,
+  gridEdge: Uint32Array,
+} as const;
+export type SectionName = keyof typeof SECTIONS;
+export const SECTION_NAMES = Object.keys(SECTIONS) as SectionName[];
+
+/*
+ * header, little endian u32 unless said:  magic "TGRN" · version · crc32 of everything after the header · section count
+ *                                         · per section: byte offset (f64), element count (f64)
+ */
+export const MAGIC = 0x4e524754;
+export const VERSION = 1;
+export const HEADER_FIXED_BYTES = 16;
+export const HEADER_BYTES = HEADER_FIXED_BYTES + SECTION_NAMES.length * 16;
+const ALIGN_BYTES = 8;
+
+/** Writes the arrays as one file that opens without parsing. Returns its size in bytes. */
+export async function writeRoads(path: string, arrays: RoadArrays): Promise<number> {
+  const bytes = packRoads(arrays);
+  await writeFile(path, bytes);
+  return bytes.byteLength;
+}
+
+/** Lays the arrays out in one buffer with its header, as the file holds them. */
+export function packRoads(arrays: RoadArrays): Uint8Array {
+  let size = HEADER_BYTES;
+  const offsets = SECTION_NAMES.map((name) => {
+    const offset = size;
+    size = align(size + arrays[name].byteLength);
+    return offset;
+  });
+  const bytes = new Uint8Array(size);
+  const header = new DataView(bytes.buffer);
+  SECTION_NAMES.forEach((name, i) => {
+    const array = arrays[name];
+    bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), offsets[i]);
+    header.setFloat64(HEADER_FIXED_BYTES + i * 16, offsets[i]!, true);
+    header.setFloat64(HEADER_FIXED_BYTES + i * 16 + 8, array.length, true);
+  });
+  header.setUint32(0, MAGIC, true);
+  header.setUint32(4, VERSION, true);
+  header.setUint32(8, crc32(bytes.subarray(HEADER_FIXED_BYTES)), true);
+  header.setUint32(12, SECTION_NAMES.length, true);
+  return bytes;
+}
+
+function align(size: number): number {
+  return Math.ceil(size / ALIGN_BYTES) * ALIGN_BYTES;
+}
