@@ -19,7 +19,7 @@ export type VehicleState = {
 };
 
 export type Vehicle = {
-  /** Moves on to `timeMs` (never backwards) and says where the vehicle is then. */
+  /** Unix milliseconds; a time before the last step counts as that step. Moves on to `timeMs` and says where the vehicle is then. */
   stepTo(timeMs: number): VehicleState;
 };
 
@@ -62,7 +62,7 @@ export function createVehicle({ network, router, seed, name, startMs }: VehicleO
 
   function stepTo(timeMs: number): VehicleState {
     while (stepMs + STEP_MS <= timeMs) step();
-    const aheadM = Math.min(drive.lengthM - alongM, (speedMps * (timeMs - stepMs)) / 1_000);
+    const aheadM = Math.min(drive.lengthM - alongM, (speedMps * Math.max(0, timeMs - stepMs)) / 1_000);
     return { timeMs, speedMps, ignition, odometerM: odometerM + aheadM, ...drive.placeAt(alongM + aheadM) };
   }
 

@@ -1,0 +1,139 @@
+import { createSocket } from "node:dgram";
+import type { DeviceLink, LinkContext, SimulatedRecord } from "../device.ts";
+import { chooseFault } from "./fault.ts";
+
+/** What a UDP protocol adds to the link: its bytes. One datagram is one packet. */
+export type UdpDialect = {
+  /** Packet numbers run from 0 to one below this. */
+  packetNumbers: number;
+  encode(uid: string, records: readonly SimulatedRecord[], packetNumber: number): Uint8Array;
+  /** The acknowledgement in a datagram; undefined where it is none. */
+  readAck(bytes: Uint8Array): { packetNumber: number; records: number } | undefined;
+};
+
+type Packet = { number: number; records: SimulatedRecord[]; bytes: Uint8Array; sends: number; sentAtMs: number };
+
+/**
+ * A device on UDP, one packet in flight: sent again with the same number until acknowledged. An acknowledgement of fewer
+ * records than were sent confirms the first of them; the rest goes out as a new packet.
+ */
+export function openUdpLink(context: LinkContext, dialect: UdpDialect): DeviceLink {
+  const { uid, host, port, outbox, behaviour, random, counters } = context;
+  const socket = createSocket("udp4");
+  let online = true;
+  let packet: Packet | undefined;
+  let nextNumber = 0;
+  let firstWaitingMs: number | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  socket.on("message", receive);
+  // An unreachable port shows as an error on some systems; to the device it is one more lost datagram.
+  socket.on("error", () => counters.connectionLosses++);
+  counters.connections++;
+
+  function wake(): void {
+    if (outbox.size > 0) firstWaitingMs ??= performance.now();
+    if (online && !packet) sendNext();
+  }
+
+  function sendNext(): void {
+    const waitedMs = performance.now() - (firstWaitingMs ?? performance.now());
+    if (outbox.size === 0) return;
+    if (outbox.size < behaviour.recordsPerPacket && waitedMs < behaviour.sendAfterMs) {
+      startTimer(behaviour.sendAfterMs - waitedMs + 1, () => online && !packet && sendNext());
+      return;
+    }
+    const records = outbox.take(behaviour.recordsPerPacket);
+    firstWaitingMs = outbox.size > 0 ? performance.now() : undefined;
+    compose(records);
+  }
+
+  function compose(records: SimulatedRecord[]): void {
+    const number = nextNumber;
+    nextNumber = (nextNumber + 1) % dialect.packetNumbers;
+    packet = { number, records, bytes: dialect.encode(uid, records, number), sends: 0, sentAtMs: performance.now() };
+    transmit(packet);
+  }
+
+  function transmit(sending: Packet): void {
+    counters.packets++;
+    if (sending.sends++ > 0) counters.resends++;
+    startTimer(behaviour.responseTimeoutMs * (0.75 + 0.5 * random()), () => {
+      counters.responseTimeouts++;
+      if (packet) transmit(packet);
+    });
+    const fault = chooseFault(behaviour.faults, random);
+    if (fault) counters.faults++;
+    switch (fault) {
+      case "vanish":
+        return;
+      case "cut":
+      case "corrupt":
+        // UDP carries no checksum of the protocol's own, and the network's drops what it damages: only a piece arrives.
+        put(sending.bytes.subarray(0, 1 + Math.floor(random() * (sending.bytes.length - 1))));
+        return;
+      case "split":
+      case "duplicate":
+      case null:
+        put(sending.bytes);
+        if (random() < behaviour.faults.duplicate) {
+          counters.duplicates++;
+          put(sending.bytes);
+        }
+        return;
+    }
+  }
+
+  function put(bytes: Uint8Array): void {
+    socket.send(bytes, port, host);
+  }
+
+  function receive(bytes: Uint8Array): void {
+    const ack = dialect.readAck(bytes);
+    if (!ack) {
+      counters.strangeAnswers++;
+      return;
+    }
+    if (!online || !packet || ack.packetNumber !== packet.number) return;
+    const { records, sentAtMs } = packet;
+    if (ack.records > records.length || ack.records === 0) {
+      counters.mismatchedAcks++;
+      return;
+    }
+    stopTimer();
+    counters.acks++;
+    packet = undefined;
+    context.onAcknowledged(records.slice(0, ack.records), performance.now() - sentAtMs);
+    if (ack.records < records.length) compose(records.slice(ack.records));
+    else sendNext();
+  }
+
+  function setOnline(wanted: boolean): void {
+    if (wanted === online) return;
+    online = wanted;
+    stopTimer();
+    if (!online) return;
+    if (packet) transmit(packet);
+    else sendNext();
+  }
+
+  function startTimer(afterMs: number, action: () => void): void {
+    stopTimer();
+    timer = setTimeout(action, afterMs);
+  }
+
+  function stopTimer(): void {
+    clearTimeout(timer);
+  }
+
+  return {
+    wake,
+    setOnline,
+    close() {
+      setOnline(false);
+      socket.close();
+    },
+    get busy() {
+      return outbox.size > 0 || packet !== undefined;
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import type { FixSource } from "./check.ts";
+import { type Behaviour, type DeviceProtocol, type FaultRates, NO_FAULTS } from "./device.ts";
+import { deviceProtocols } from "./devices/index.ts";
+import type { FleetOptions, OfflineTimes } from "./fleet.ts";
+import type { Progress } from "./index.ts";
+
+/**
+ * drive: vehicles on streets that report as trackers are set up to. load: as many records as asked for, evenly.
+ * adversity: load with every fault a network and a device can have.
+ */
+export const SCENARIOS = ["drive", "load", "adversity"] as const;
+export type ScenarioName = (typeof SCENARIOS)[number];
+
+export type SimulationTarget = {
+  host: string;
+  teltonikaPort: number;
+  /** `mixed` puts every third vehicle on UDP. */
+  transport: "tcp" | "udp" | "mixed";
+};
+
+export type SimulationOptions = {
+  scenario: ScenarioName;
+  target: SimulationTarget;
+  vehicles: number;
+  /** How long to drive; without it until `signal` is aborted. */
+  seconds?: number;
+  signal?: AbortSignal;
+  /** Of all vehicles together; `load` and `adversity` make one per vehicle and second without it. */
+  recordsPerSecond?: number;
+  recordsPerPacket?: number;
+  seed: number;
+  /** With both the devices are registered first, and the store is checked at the end. */
+  apiUrl?: string;
+  apiKey?: string;
+  /** Reads the store by another way than the API. */
+  fixSource?: FixSource;
+  /** What differs from the scenario's own behaviour. */
+  behaviour?: Partial<Behaviour>;
+  offline?: OfflineTimes | null;
+  unsynchronisedShare?: number;
+  /** Longest wait, after driving, for the last acknowledgements. */
+  drainMs?: number;
+  onProgress?(progress: Progress): void;
+  /** Unix milliseconds. */
+  now?(): number;
+};
+
+export type ScenarioPlan = {
+  fleet: Omit<FleetOptions, "network" | "seed" | "ledger" | "now">;
+  drainMs: number;
+};
+
+const DRIVE_SAMPLE_MS = 1_000;
+const DRIVE_RULE = { everyMs: 5_000, everyM: 100, everyDeg: 25 };
+const DRIVE_BEHAVIOUR: Behaviour = {
+  recordsPerPacket: 1,
+  sendAfterMs: 2_000,
+  order: "oldestFirst",
+  responseTimeoutMs: 10_000,
+  backoffMs: [500, 1_000, 2_000, 5_000],
+  faults: NO_FAULTS,
+};
+/** Every twelfth packet or so meets something. */
+const ADVERSE_FAULTS: FaultRates = { cut: 0.02, vanish: 0.02, split: 0.02, corrupt: 0.01, duplicate: 0.02 };
+const ADVERSE_OFFLINE: OfflineTimes = { perMinute: 1, minMs: 500, maxMs: 5_000 };
+const ADVERSE_UNSYNCHRONISED_SHARE = 0.05;
+const DRAIN_MS = 60_000;
+/** Vehicles really driven under load: enough for variety, few enough to cost nothing beside the sending. */
+const LOAD_VEHICLES_MAX = 200;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Turns the options of a run into a fleet. */
+export function planScenario(options: SimulationOptions): ScenarioPlan {
+  const isDrive = options.scenario === "drive";
+  const isAdverse = options.scenario === "adversity";
+  const everyMs = (1_000 * options.vehicles) / (options.recordsPerSecond ?? options.vehicles);
+  const behaviour: Behaviour = {
+    ...DRIVE_BEHAVIOUR,
+    faults: isAdverse ? ADVERSE_FAULTS : NO_FAULTS,
+    recordsPerPacket: options.recordsPerPacket ?? 1,
+    ...options.behaviour,
+  };
+  if (behaviour.recordsPerPacket > 1 && options.behaviour?.sendAfterMs === undefined) {
+    behaviour.sendAfterMs = Math.max(behaviour.sendAfterMs, 2 * everyMs * behaviour.recordsPerPacket);
+  }
+  const atRate = isDrive && options.recordsPerSecond === undefined;
+  return {
+    fleet: {
+      members: Array.from({ length: options.vehicles }, (_, index) => ({
+        protocol: protocolOf(options.target, index),
+        host: options.target.host,
+        port: options.target.teltonikaPort,
+        behaviour: orderOf(behaviour, isAdverse && index % 2 === 1),
+      })),
+      rule: atRate ? DRIVE_RULE : { everyMs: 0, everyM: NEVER, everyDeg: NEVER },
+      sampleMs: atRate ? DRIVE_SAMPLE_MS : everyMs,
+      noiseM: 3,
+      offline: options.offline === undefined ? (isAdverse ? ADVERSE_OFFLINE : null) : options.offline,
+      unsynchronisedShare: options.unsynchronisedShare ?? (isAdverse ? ADVERSE_UNSYNCHRONISED_SHARE : 0),
+      vehiclesMax: isDrive ? options.vehicles : Math.min(options.vehicles, LOAD_VEHICLES_MAX),
+    },
+    drainMs: options.drainMs ?? DRAIN_MS,
+  };
+}
+
+function protocolOf({ transport }: SimulationTarget, index: number): DeviceProtocol {
+  const isUdp = transport === "udp" || (transport === "mixed" && index % 3 === 2);
+  return deviceProtocols[isUdp ? "teltonika-udp" : "teltonika-tcp"];
+}
+
+function orderOf(behaviour: Behaviour, newestFirst: boolean): Behaviour {
+  return newestFirst ? { ...behaviour, order: "newestFirst" } : behaviour;
+}
