@@ -1,7 +1,12 @@
 import type { ProtocolDecoder, ProtocolName } from "./decoder.ts";
+import { osmand } from "./osmand/index.ts";
+import { owntracks } from "./owntracks/index.ts";
 
 /** The registry. Adding a protocol is one folder and one line here. */
-export const decoders: { readonly [name in ProtocolName]?: ProtocolDecoder } = {};
+export const decoders: { readonly [name in ProtocolName]?: ProtocolDecoder } = {
+  owntracks,
+  osmand,
+};
 
 /** The decoder of a protocol by its name, as it comes from a command line, a row or a file. */
 export function findDecoder(name: string): ProtocolDecoder | undefined {

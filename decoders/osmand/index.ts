@@ -1,0 +1,15 @@
+import type { ProtocolDecoder } from "../decoder.ts";
+import { cutMessage, MESSAGE_BYTES_MAX, readMessage } from "../message-frame.ts";
+import { decode, readEnvelope } from "./decode.ts";
+
+export const osmand: ProtocolDecoder = {
+  protocol: "osmand",
+  frameBytesMax: MESSAGE_BYTES_MAX,
+  openStream: () => ({ next: cutMessage }),
+  readDatagram: readMessage,
+  envelope: readEnvelope,
+  decode,
+};
+
+export { type OsmAndPosition, positionBody, positionFrame, positionPath, positionsFrame } from "./encode.ts";
+export { frameOf, type OsmAndRequest } from "./frame.ts";

@@ -1,0 +1,23 @@
+import type { ProtocolDecoder } from "../decoder.ts";
+import { cutMessage, MESSAGE_BYTES_MAX, readMessage } from "../message-frame.ts";
+import { decode, readEnvelope } from "./decode.ts";
+
+export const owntracks: ProtocolDecoder = {
+  protocol: "owntracks",
+  frameBytesMax: MESSAGE_BYTES_MAX,
+  openStream: () => ({ next: cutMessage }),
+  readDatagram: readMessage,
+  envelope: readEnvelope,
+  decode,
+};
+
+export { PAYLOAD_KEY_SETTING } from "./decode.ts";
+export {
+  commandMessage,
+  encryptedPayload,
+  locationFrame,
+  locationPayload,
+  type OwnTracksCommand,
+  type OwnTracksLocation,
+} from "./encode.ts";
+export { frameOf, frameOfPost, uidOfTopic } from "./frame.ts";
