@@ -73,7 +73,8 @@ async function moveCursors(client: Client, moves: readonly CursorMove[]): Promis
       moves.map((move) => move.revision),
     ],
   });
-  if (rows[0] === undefined || rows.length !== moves.length) throw new StaleCursorError("another writer moved a cursor");
+  if (rows[0] === undefined || rows.length !== moves.length)
+    throw new StaleCursorError("another writer moved a cursor");
   return BigInt(rows[0].xid);
 }
 
@@ -89,7 +90,11 @@ export async function copyFixes(client: Client, message: Buffer): Promise<void> 
 
 /** One JSON document instead of 27 arrays; measured equal, and a new column is one line. */
 async function upsertStates(client: Client, states: readonly DeviceStateRow[]): Promise<void> {
-  await client.query({ name: "fold-upsert-states", text: UPSERT_STATES, values: [jsonbTextOf(states.map(stateRecord))] });
+  await client.query({
+    name: "fold-upsert-states",
+    text: UPSERT_STATES,
+    values: [jsonbTextOf(states.map(stateRecord))],
+  });
 }
 
 const STATE_COLUMNS: readonly (readonly [string, string])[] = [

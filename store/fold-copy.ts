@@ -95,6 +95,13 @@ export class FixCopy {
     this.#at = this.#buffer.writeInt32BE(bytes, this.#at);
   }
 
+  /** Writes the field when it is null. */
+  #isNull(value: unknown): value is null {
+    if (value !== null) return false;
+    this.#length(-1);
+    return true;
+  }
+
   #int64(value: number): void {
     this.#length(8);
     writeInt64(this.#buffer, value, this.#at);
@@ -107,13 +114,13 @@ export class FixCopy {
   }
 
   #int16(value: number | null): void {
-    if (value === null) return this.#length(-1);
+    if (this.#isNull(value)) return;
     this.#length(2);
     this.#at = this.#buffer.writeInt16BE(value, this.#at);
   }
 
   #time(timeMs: number | null): void {
-    if (timeMs === null) return this.#length(-1);
+    if (this.#isNull(timeMs)) return;
     this.#length(8);
     writeMicroseconds(this.#buffer, timeMs, this.#at);
     this.#at += 8;
@@ -125,19 +132,19 @@ export class FixCopy {
   }
 
   #float64(value: number | null): void {
-    if (value === null) return this.#length(-1);
+    if (this.#isNull(value)) return;
     this.#length(8);
     this.#at = this.#buffer.writeDoubleBE(value, this.#at);
   }
 
   #float32(value: number | null): void {
-    if (value === null) return this.#length(-1);
+    if (this.#isNull(value)) return;
     this.#length(4);
     this.#at = this.#buffer.writeFloatBE(value, this.#at);
   }
 
   #text(value: string | null): void {
-    if (value === null) return this.#length(-1);
+    if (this.#isNull(value)) return;
     const bytes = this.#buffer.write(value, this.#at + 4);
     this.#length(bytes);
     this.#at += bytes;

@@ -13,15 +13,31 @@ export type Counters = {
   clockFaults: number;
 };
 
+/** Where and when the newest valid fix was: what `device_state` repeats of it. */
+export type LivePosition = Pick<
+  Fix,
+  | "fixId"
+  | "fixTimeMs"
+  | "receivedAtMs"
+  | "protocol"
+  | "latDeg"
+  | "lonDeg"
+  | "altitudeM"
+  | "speedMps"
+  | "headingDeg"
+  | "satellites"
+  | "hdop"
+  | "accuracyM"
+  | "event"
+>;
+
 /** The last known of a device. `position` is the newest valid fix that was not late when it came. */
 export type LiveState = {
   lastSeq: number;
-  position: Fix | null;
+  position: LivePosition | null;
   /** The last value of every attribute, from reports that were not late. */
   attributes: Attributes;
   connected: boolean;
-  /** The gateway's name of the session that connected last, where it gave one. */
-  session: string | null;
   lastFrameAtMs: number | null;
   lastConnectedAtMs: number | null;
   lastDisconnectedAtMs: number | null;
@@ -34,7 +50,6 @@ export const liveInitial: LiveState = {
   position: null,
   attributes: {},
   connected: false,
-  session: null,
   lastFrameAtMs: null,
   lastConnectedAtMs: null,
   lastDisconnectedAtMs: null,
@@ -55,39 +70,50 @@ export function liveAfterFixes(live: LiveState, { fixes, duplicates }: FrameTall
     if (fix.kind === "fix" && !fix.valid) counters.noFix++;
     if (fix.late) continue;
     if (fix.kind === "fix") counters.noFixStreak = fix.valid ? 0 : counters.noFixStreak + 1;
-    if (moves(position, fix)) position = fix;
+    if (moves(position, fix)) position = positionOf(fix);
   }
   const current = fixes.filter((fix) => !fix.late);
   if (current.length > 0) attributes = Object.assign({}, attributes, ...current.map((fix) => fix.attributes));
   return { ...live, position, attributes, counters };
 }
 
-/** Live state after any frame of the device arrived, understood or not. */
+/** Live state after any frame of the device arrived, understood or not. One tried again is not counted again. */
 export function liveAfterFrame(live: LiveState, frame: { seq: number; receivedAtMs: number }): LiveState {
-  const counters = { ...live.counters, frames: live.counters.frames + 1 };
+  const frames = live.counters.frames + (frame.seq > live.lastSeq ? 1 : 0);
+  const counters = { ...live.counters, frames };
   const lastFrameAtMs = Math.max(live.lastFrameAtMs ?? 0, frame.receivedAtMs);
   return { ...live, lastSeq: Math.max(live.lastSeq, frame.seq), lastFrameAtMs, counters };
 }
 
-/** Live state after a note of the gateway about a session. A session that was replaced can't disconnect its successor. */
+/** Live state after a note of the gateway. A session that was superseded leaves `sessions` behind: its successor lives. */
 export function liveAfterNote(live: LiveState, note: Note): LiveState {
-  const session = typeof note.detail.session === "string" ? note.detail.session : null;
   const lastSeq = Math.max(live.lastSeq, note.seq);
   switch (note.kind) {
     case "connected":
-      return { ...live, lastSeq, connected: true, session, lastConnectedAtMs: note.receivedAtMs };
+      return { ...live, lastSeq, connected: true, lastConnectedAtMs: note.receivedAtMs };
     case "disconnected": {
-      const replaced = session !== null && live.session !== null && session !== live.session;
-      const lastCloseReason = typeof note.detail.reason === "string" ? note.detail.reason : null;
-      const connected = replaced && live.connected;
-      return { ...live, lastSeq, connected, lastDisconnectedAtMs: note.receivedAtMs, lastCloseReason };
+      const { sessions, closeReason } = note.detail;
+      return {
+        ...live,
+        lastSeq,
+        connected: typeof sessions === "number" && sessions > 0,
+        lastDisconnectedAtMs: note.receivedAtMs,
+        lastCloseReason: typeof closeReason === "string" ? closeReason : null,
+      };
     }
     case "conflict":
       return { ...live, lastSeq };
   }
 }
 
-function moves(position: Fix | null, fix: Fix): boolean {
+function moves(position: LivePosition | null, fix: Fix): boolean {
   if (!fix.valid || fix.latDeg === null || fix.lonDeg === null) return false;
   return position === null || fix.fixTimeMs >= position.fixTimeMs;
+}
+
+function positionOf(fix: Fix): LivePosition {
+  const { fixId, fixTimeMs, receivedAtMs, protocol, latDeg, lonDeg, altitudeM, speedMps, headingDeg } = fix;
+  const { satellites, hdop, accuracyM, event } = fix;
+  const place = { latDeg, lonDeg, altitudeM, speedMps, headingDeg, satellites, hdop, accuracyM };
+  return { fixId, fixTimeMs, receivedAtMs, protocol, ...place, event };
 }

@@ -1,0 +1,309 @@
+import type { Client, Pool } from "pg";
+import type { Logger } from "pino";
+import { type Cursor, type CursorMove, commitFold, type FoldBatch } from "#store/fold-commit.ts";
+import { FixCopy } from "#store/fold-copy.ts";
+import {
+  claimPartitions,
+  type FoldDevice,
+  findStoredFixes,
+  readDeviceStates,
+  readFoldDevices,
+} from "#store/fold-devices.ts";
+import { type RetryFrame, readRetries } from "#store/fold-quarantine.ts";
+import type { EventRow } from "#store/fold-rows.ts";
+import { readSilentDevices } from "#store/fold-silence.ts";
+import type { JournalFrame, JournalReader } from "#store/journal.ts";
+import type { Caution } from "./caution.ts";
+import { type FindDecoder, faultOf, readFrame } from "./decode-frames.ts";
+import { foldOfRow, rowOfFold } from "./device-state.ts";
+import { eventIdOf } from "./events.ts";
+import type { DeviceFold } from "./fold.ts";
+import { FixIdentities, type FoldedFrames, foldFrames, type ReadFrame } from "./fold-frames.ts";
+import type { StreamMetrics } from "./metrics.ts";
+import { needsLookup } from "./order/index.ts";
+import type { DeviceStage, Fix } from "./stage.ts";
+
+/** Frames of one transaction: enough to share its cost, few enough to bound memory and the time until fixes are seen. */
+export const BATCH_FRAMES_MAX = 1_000;
+/** Reports of one transaction; the frames beyond wait for the next. */
+export const BATCH_REPORTS_MAX = 20_000;
+/** Devices whose state is remembered between batches. More than two batches can touch. */
+const DEVICES_CACHED_MAX = 50_000;
+/** How long a change of a device's model or settings may go unnoticed. */
+const DEVICE_AGE_MS_MAX = 2_000;
+const RETRIES_PER_BATCH_MAX = 100;
+const SILENT_PER_SWEEP_MAX = 1_000;
+/** A silence older than this is history: a sweep does not report it any more. */
+const SILENT_AGE_MS_MAX = 7 * 86_400_000;
+
+export type FoldWriterDeps = {
+  /** The one connection that holds the claims and commits. */
+  client: Client;
+  /** Reads beside the commit in flight. */
+  pool: Pool;
+  journal: JournalReader;
+  findDecoder: FindDecoder;
+  stages: readonly DeviceStage[];
+  metrics: StreamMetrics;
+  caution: Caution;
+  log: Logger;
+  /** Unix milliseconds. */
+  now: () => number;
+};
+
+type Prepared = { folded: FoldedFrames; taken: readonly ReadFrame[] };
+
+/**
+ * The single writer of the partitions it has claimed. While a batch commits, the next is read, decoded and folded on the
+ * states that the batch leaves; when a commit fails, everything remembered is wrong and the writer is thrown away.
+ */
+export class FoldWriter {
+  readonly #deps: FoldWriterDeps;
+  readonly #cursors = new Map<number, Cursor>();
+  /** In the order of their last use. */
+  readonly #folds = new Map<number, DeviceFold>();
+  readonly #devices = new Map<number, { device: FoldDevice | undefined; readAtMs: number }>();
+  #inFlight: { commit: Promise<void>; accepted: FixIdentities } | undefined;
+
+  constructor(deps: FoldWriterDeps) {
+    this.#deps = deps;
+  }
+
+  get partitions(): number[] {
+    return [...this.#cursors.keys()];
+  }
+
+  get newestSeq(): number {
+    return Math.max(0, ...[...this.#cursors.values()].map((cursor) => cursor.seq));
+  }
+
+  /** Claims what no other process holds. Call only when nothing is in flight. */
+  async claim(): Promise<void> {
+    await this.settle();
+    for (const cursor of await claimPartitions(this.#deps.client, this.partitions)) {
+      this.#cursors.set(cursor.partition, cursor);
+    }
+    this.#deps.metrics.partitions.set(this.#cursors.size);
+  }
+
+  /** Reads and folds the next frames and begins their commit; false where there are none. */
+  async step(): Promise<boolean> {
+    if (this.#cursors.size === 0) return false;
+    const { caution, metrics, now } = this.#deps;
+    const cursors = new Map([...this.#cursors].map(([partition, { seq }]) => [partition, seq]));
+    const frames = await this.#deps.journal.read(cursors, caution.framesMax(BATCH_FRAMES_MAX));
+    if (frames.length === 0) {
+      metrics.lagSeconds.set(0);
+      return false;
+    }
+    const { folded, taken } = await this.#prepare(frames);
+    await this.settle();
+    this.#commit(folded, taken);
+    metrics.lagSeconds.set(Math.max(0, (now() - taken.at(-1)!.frame.receivedAtMs) / 1000));
+    return true;
+  }
+
+  /** Resolves when what is in flight has been committed; rejects when it could not be. */
+  async settle(): Promise<void> {
+    const inFlight = this.#inFlight;
+    await inFlight?.commit;
+    if (this.#inFlight === inFlight) this.#inFlight = undefined;
+  }
+
+  /** Tries the frames of the quarantine again that somebody asked for. */
+  async retryQuarantined(): Promise<void> {
+    await this.settle();
+    const retries = await readRetries(this.#deps.pool, this.partitions, RETRIES_PER_BATCH_MAX);
+    if (retries.length === 0) return;
+    const { folded, taken } = await this.#prepare(
+      retries.map((retry) => retry.frame),
+      true,
+    );
+    const failures = new Map(folded.quarantined.map((row) => [row.frameSeq, row]));
+    await commitFold(this.#deps.client, {
+      ...this.#batch(folded, this.#standing(taken)),
+      quarantined: [],
+      retried: retries.slice(0, taken.length).map((retry) => retryResult(retry, failures.get(retry.frame.seq))),
+    });
+    this.#deps.metrics.fixes.inc(folded.fixes.rows);
+  }
+
+  /** Writes `device.silent`, once for each silence of at least `silentMs`. */
+  async reportSilent(silentMs: number): Promise<void> {
+    await this.settle();
+    const untilMs = this.#deps.now() - silentMs;
+    const range = { fromMs: untilMs - SILENT_AGE_MS_MAX, untilMs, limit: SILENT_PER_SWEEP_MAX };
+    const silent = await readSilentDevices(this.#deps.pool, this.partitions, range);
+    if (silent.length === 0) return;
+    const detectedAtMs = this.#deps.now();
+    const events = silent.map(
+      ({ deviceId, fleetId, lastFrameAtMs, lastSeq }): EventRow => ({
+        eventId: eventIdOf("device.silent", deviceId, lastSeq),
+        fleetId,
+        deviceId,
+        type: "device.silent",
+        occurredAtMs: lastFrameAtMs,
+        detectedAtMs,
+        replayed: false,
+        supersedes: null,
+        frameSeq: lastSeq,
+        data: { silentS: Math.round((detectedAtMs - lastFrameAtMs) / 1000) },
+      }),
+    );
+    const moves = [...this.#cursors.values()].map((cursor) => ({ ...cursor, expectedSeq: cursor.seq }));
+    await commitFold(this.#deps.client, { ...emptyBatch(detectedAtMs), moves, events });
+  }
+
+  async #prepare(frames: readonly JournalFrame[], lookupAll = false): Promise<Prepared> {
+    await this.#load([...new Set(frames.map((frame) => frame.deviceId))]);
+    const taken = this.#read(frames);
+    const stored = await this.#findStored(taken, lookupAll || this.#deps.caution.active);
+    const known = this.#inFlight === undefined ? [stored] : [stored, this.#inFlight.accepted];
+    const folded = foldFrames(taken, {
+      stages: this.#deps.stages,
+      foldBefore: (deviceId) => this.#folds.get(deviceId) as DeviceFold,
+      known,
+      log: this.#deps.log,
+    });
+    return { folded, taken };
+  }
+
+  /** Decodes until the batch is full. Decoders remember across the frames of a device, so this goes in journal order. */
+  #read(frames: readonly JournalFrame[]): ReadFrame[] {
+    const memories = new Map<number, DeviceFold["memory"]>();
+    const taken: ReadFrame[] = [];
+    let reports = 0;
+    for (const frame of frames) {
+      const device = this.#devices.get(frame.deviceId)?.device;
+      const memory = memories.get(frame.deviceId) ?? this.#folds.get(frame.deviceId)?.memory ?? {};
+      const meaning = this.#deps.caution.isPoison(frame.seq)
+        ? faultOf(new Error("the database refused what was made of this frame"))
+        : readFrame(frame, device, memory, this.#deps.findDecoder);
+      if (meaning.kind === "fixes") {
+        reports += meaning.fixes.length;
+        if (meaning.memory !== undefined) memories.set(frame.deviceId, { ...memory, ...meaning.memory });
+      }
+      if (reports > BATCH_REPORTS_MAX && taken.length > 0) break;
+      taken.push({ frame, meaning, device });
+    }
+    return taken;
+  }
+
+  /** Looks up the fixes that may be stored already: those not newer than what their device sent before. */
+  async #findStored(taken: readonly ReadFrame[], all: boolean): Promise<FixIdentities> {
+    const doubtful: Fix[] = [];
+    for (const { frame, meaning } of taken) {
+      if (meaning.kind !== "fixes") continue;
+      const watermarkMs = this.#folds.get(frame.deviceId)?.order.watermarkMs ?? null;
+      for (const fix of meaning.fixes) if (all || needsLookup(watermarkMs, fix)) doubtful.push(fix);
+    }
+    const stored = new FixIdentities();
+    if (doubtful.length === 0) return stored;
+    for (const place of await findStoredFixes(this.#deps.pool, doubtful)) {
+      const fix = doubtful[place] as Fix;
+      stored.add(fix.deviceId, fix.fixTimeMs, fix.fingerprint);
+    }
+    return stored;
+  }
+
+  /** Brings what is known of these devices and their states into memory. */
+  async #load(deviceIds: readonly number[]): Promise<void> {
+    const nowMs = this.#deps.now();
+    const isOld = (id: number): boolean => nowMs - (this.#devices.get(id)?.readAtMs ?? 0) > DEVICE_AGE_MS_MAX;
+    const unread = deviceIds.filter(isOld);
+    const unknown = deviceIds.filter((id) => !this.#folds.has(id));
+    const [devices, states] = await Promise.all([
+      unread.length > 0 ? readFoldDevices(this.#deps.pool, unread) : [],
+      unknown.length > 0 ? readDeviceStates(this.#deps.pool, unknown) : [],
+    ]);
+    const deviceById = new Map(devices.map((device) => [device.deviceId, device]));
+    for (const id of unread) this.#devices.set(id, { device: deviceById.get(id), readAtMs: nowMs });
+    const stateById = new Map(states.map((state) => [state.deviceId, state]));
+    for (const id of unknown) this.#folds.set(id, foldOfRow(stateById.get(id)));
+  }
+
+  #commit(folded: FoldedFrames, taken: readonly ReadFrame[]): void {
+    const { caution, client, metrics } = this.#deps;
+    const batch = this.#batch(folded, this.#moves(taken));
+    for (const move of batch.moves) this.#cursors.set(move.partition, move);
+    const observe = metrics.commitSeconds.startTimer();
+    const commit = commitFold(client, batch).then(
+      () => {
+        observe();
+        caution.passed(taken.length);
+        this.#count(folded, taken);
+      },
+      (error: unknown) => {
+        caution.failed(
+          error,
+          taken.map((read) => read.frame.seq),
+        );
+        throw error;
+      },
+    );
+    // Whoever settles sees the failure; until then it is nobody's unhandled rejection.
+    commit.catch(() => undefined);
+    this.#inFlight = { commit, accepted: folded.accepted };
+  }
+
+  #batch(folded: FoldedFrames, moves: readonly CursorMove[]): FoldBatch {
+    for (const [deviceId, fold] of folded.folds) {
+      this.#folds.delete(deviceId);
+      this.#folds.set(deviceId, fold);
+    }
+    this.#forget();
+    return {
+      moves,
+      fixes: folded.fixes,
+      states: [...folded.folds].map(([deviceId, fold]) => rowOfFold(deviceId, fold)),
+      events: folded.events,
+      quarantined: folded.quarantined,
+      retried: [],
+      storedAtMs: this.#deps.now(),
+    };
+  }
+
+  #forget(): void {
+    for (const deviceId of this.#folds.keys()) {
+      if (this.#folds.size <= DEVICES_CACHED_MAX) return;
+      this.#folds.delete(deviceId);
+      this.#devices.delete(deviceId);
+    }
+  }
+
+  /** From where each partition of the batch stood to its last frame. */
+  #moves(taken: readonly ReadFrame[]): CursorMove[] {
+    const moves = new Map(this.#standing(taken).map((move) => [move.partition, move]));
+    for (const { frame } of taken) moves.get(frame.partition)!.seq = frame.seq;
+    return [...moves.values()];
+  }
+
+  #standing(taken: readonly ReadFrame[]): CursorMove[] {
+    const partitions = [...new Set(taken.map((read) => read.frame.partition))].sort((a, b) => a - b);
+    return partitions.map((partition) => {
+      const { seq, revision } = this.#cursors.get(partition) as Cursor;
+      return { partition, seq, revision, expectedSeq: seq };
+    });
+  }
+
+  #count({ fixes, tally }: FoldedFrames, taken: readonly ReadFrame[]): void {
+    const { metrics } = this.#deps;
+    metrics.frames.inc(taken.length);
+    metrics.batchFrames.observe(taken.length);
+    metrics.fixes.inc(fixes.rows);
+    metrics.duplicates.inc(tally.duplicates);
+    metrics.late.inc(tally.late);
+    for (const [reason, frames] of tally.unusable) metrics.unusable.inc({ reason }, frames);
+  }
+}
+
+function emptyBatch(storedAtMs: number): FoldBatch {
+  return { moves: [], fixes: new FixCopy(), states: [], events: [], quarantined: [], retried: [], storedAtMs };
+}
+
+function retryResult(
+  { quarantineId }: RetryFrame,
+  failed: { reason: string; detail: string } | undefined,
+): FoldBatch["retried"][number] {
+  return { quarantineId, failure: failed === undefined ? null : { reason: failed.reason, detail: failed.detail } };
+}
