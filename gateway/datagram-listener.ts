@@ -1,0 +1,187 @@
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import type { Envelope, ProtocolDecoder, ProtocolName, RejectReason } from "#decoders/decoder.ts";
+import { addressKey, plainAddress } from "./connection-limits.ts";
+import type { KnownDevice, ListenerSpec } from "./gateway-deps.ts";
+import {
+  DATAGRAM_ADDRESSES_MAX,
+  DATAGRAM_RECEIVE_BUFFER_BYTES,
+  DATAGRAMS_PENDING_MAX,
+  DATAGRAMS_PER_ADDRESS_BURST,
+  DATAGRAMS_PER_ADDRESS_PER_SECOND,
+} from "./maxima.ts";
+import type { Tally } from "./metrics.ts";
+import type { SharedContext } from "./session-context.ts";
+import type { Listening } from "./stream-listener.ts";
+import { TokenBuckets } from "./token-buckets.ts";
+
+export type DatagramContext = SharedContext & {
+  protocol: ProtocolName;
+  decoder: ProtocolDecoder;
+  tally: Tally;
+  ackSeconds: { observe(seconds: number): void };
+};
+
+export type DatagramListening = Listening & {
+  /** Resolves when no datagram is waiting for its commit, then closes the socket. */
+  drained(): Promise<void>;
+  close(): void;
+  sweep(monotonicMs: number): void;
+};
+
+/**
+ * Receives datagrams. There is no session: each names its device, is committed, and then answered. A source address can
+ * be forged, so nobody unregistered gets an answer, and no answer is longer than what asked for it.
+ */
+export async function openDatagramListener(spec: ListenerSpec, context: DatagramContext): Promise<DatagramListening> {
+  const socket = createSocket({
+    type: isIPv6(context.limits.HOST) ? "udp6" : "udp4",
+    recvBufferSize: DATAGRAM_RECEIVE_BUFFER_BYTES,
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind({ port: spec.port, address: context.limits.HOST }, () => {
+      socket.off("error", reject);
+      resolve();
+    });
+  });
+  const receiver = new Receiver(context, socket);
+  socket.on("message", receiver.receive.bind(receiver));
+  socket.on("error", context.onListenerError);
+  const { address, port } = socket.address();
+  return {
+    spec,
+    address,
+    port,
+    stop: () => {
+      receiver.isStopped = true;
+    },
+    drained: () => receiver.drained(),
+    close: () => socket.close(),
+    sweep: (monotonicMs) => receiver.addresses.sweep(monotonicMs),
+  };
+}
+
+class Receiver {
+  readonly #context: DatagramContext;
+  readonly #socket: Socket;
+  readonly #pending = new Set<Promise<void>>();
+  readonly addresses = new TokenBuckets(
+    DATAGRAMS_PER_ADDRESS_PER_SECOND,
+    DATAGRAMS_PER_ADDRESS_BURST,
+    DATAGRAM_ADDRESSES_MAX,
+  );
+  isStopped = false;
+
+  constructor(context: DatagramContext, socket: Socket) {
+    this.#context = context;
+    this.#socket = socket;
+  }
+
+  receive(datagram: Uint8Array, peer: RemoteInfo): void {
+    const { tally, monotonicMs } = this.#context;
+    const remoteAddress = plainAddress(peer.address);
+    const receivedAtMs = monotonicMs();
+    tally.bytesReceived += datagram.length;
+    if (this.isStopped) tally.refusals.draining += 1;
+    else if (!this.addresses.take(addressKey(remoteAddress), receivedAtMs)) tally.refusals.datagramRate += 1;
+    else if (this.#pending.size >= DATAGRAMS_PENDING_MAX) tally.refusals.datagramsPending += 1;
+    else {
+      const handled = this.#handle(datagram, peer, remoteAddress, receivedAtMs);
+      this.#pending.add(handled);
+      void handled.finally(() => this.#pending.delete(handled));
+    }
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+
+  async #handle(datagram: Uint8Array, peer: RemoteInfo, remoteAddress: string, receivedAtMs: number): Promise<void> {
+    const { decoder } = this.#context;
+    const step = decoder.readDatagram(datagram);
+    if (step.kind !== "frame") {
+      this.#reject(datagram, step.kind === "rejected" ? step.reason : "length", remoteAddress);
+      return;
+    }
+    const envelope = decoder.envelope(step.frame, "udp");
+    if (envelope.kind === "rejected") {
+      this.#reject(datagram, envelope.reason, remoteAddress);
+      return;
+    }
+    if (!envelope.keep || envelope.deviceUid === undefined) {
+      this.#context.tally.frames[envelope.keep ? "beforeLogin" : "unkept"] += 1;
+      return;
+    }
+    const device = await this.#admit(envelope.deviceUid, remoteAddress, receivedAtMs);
+    if (device !== undefined)
+      await this.#commit(step.frame, envelope, device, { datagram, peer, remoteAddress, receivedAtMs });
+  }
+
+  async #admit(uid: string, remoteAddress: string, receivedAtMs: number): Promise<KnownDevice | undefined> {
+    const { admit, protocol, tally, knocks, now, monotonicMs, limits } = this.#context;
+    const admission = await admit(uid, protocol, () => monotonicMs() - receivedAtMs < limits.LOGIN_TIMEOUT_MS);
+    if (admission.kind === "known") return admission.device;
+    if (admission.kind === "unknown") {
+      knocks.add(uid, protocol, remoteAddress, now());
+      tally.frames.unknownDevice += 1;
+      tally.refusals.unknownDevice += 1;
+    }
+    return undefined;
+  }
+
+  async #commit(
+    frame: Uint8Array,
+    envelope: Envelope,
+    device: KnownDevice,
+    from: { datagram: Uint8Array; peer: RemoteInfo; remoteAddress: string; receivedAtMs: number },
+  ): Promise<void> {
+    const { journal, protocol, tally, now } = this.#context;
+    const { remoteAddress } = from;
+    const { deviceId } = device;
+    const ack = envelope.kind === "login" ? envelope.accept : envelope.ack;
+    const kept = { deviceId, protocol, remoteAddress, transport: "udp", kind: "frame", receivedAtMs: now() } as const;
+    try {
+      await journal.append({ ...kept, bytes: frame });
+      this.#answer(ack, from);
+    } catch (error) {
+      // Not acknowledged: the device sends it again.
+      tally.refusals.journal += 1;
+      this.#context.onSessionError(error);
+      return;
+    }
+    tally.frames.committed += 1;
+    if (envelope.kind === "data") tally.records += envelope.recordCount;
+  }
+
+  /** The frame is committed: only now may the device forget it. */
+  #answer(ack: Uint8Array | undefined, from: { datagram: Uint8Array; peer: RemoteInfo; receivedAtMs: number }): void {
+    const { tally, ackSeconds, monotonicMs } = this.#context;
+    if (ack === undefined || ack.length > from.datagram.length) return;
+    this.#socket.send(ack, from.peer.port, from.peer.address, ignoreSendError);
+    tally.acks += 1;
+    tally.bytesSent += ack.length;
+    ackSeconds.observe((monotonicMs() - from.receivedAtMs) / 1_000);
+  }
+
+  #reject(bytes: Uint8Array, reason: RejectReason, remoteAddress: string): void {
+    const { tally, quarantine, protocol, now, monotonicMs } = this.#context;
+    tally.frames[reason] += 1;
+    const row = {
+      deviceId: null,
+      fleetId: null,
+      protocol,
+      transport: "udp" as const,
+      receivedAtMs: now(),
+      remoteAddress,
+      reason,
+      detail: null,
+      bytes,
+    };
+    quarantine.offer(row, monotonicMs());
+  }
+}
+
+function ignoreSendError(): void {
+  // An answer that can't be sent is an answer that was lost on the way: the device asks again.
+}

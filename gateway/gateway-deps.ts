@@ -1,0 +1,93 @@
+import type { BlockList } from "node:net";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { ProtocolDecoder, ProtocolName, RejectReason, Transport } from "#decoders/decoder.ts";
+import type { JournalWriter } from "#store/journal.ts";
+
+/** What the gateway needs of the world. The composition root passes it in; the names of the limits are the settings'. */
+
+export type GatewayLimits = Readonly<{
+  HOST: string;
+  CONNECTIONS_MAX: number;
+  CONNECTIONS_PER_ADDRESS_MAX: number;
+  LOGIN_TIMEOUT_MS: number;
+  IDLE_TIMEOUT_MS: number;
+  FRAME_TIMEOUT_MS: number;
+  DRAIN_TIMEOUT_MS: number;
+  PROXY_PROTOCOL: boolean;
+  AUTO_REGISTER: boolean;
+}>;
+
+export type ListenerTransport = "tcp" | "udp" | "tls";
+
+/** Port 0 picks a free one. */
+export type ListenerSpec = { protocol: ProtocolName; transport: ListenerTransport; port: number };
+
+/** What the gateway needs of a registered device. */
+export type KnownDevice = { deviceId: number; fleetId: number; uid: string };
+
+/** Rejects while the database is away: the connection then waits, it is never refused. */
+export type FindDevice = (uid: string) => Promise<KnownDevice | undefined>;
+
+export type RegisterDevice = (device: {
+  uid: string;
+  protocol: ProtocolName;
+  fleetId: number;
+}) => Promise<KnownDevice | undefined>;
+
+/** How often an unregistered device called since the last batch. */
+export type Knock = {
+  uid: string;
+  protocol: ProtocolName;
+  knocks: number;
+  firstSeenAtMs: number;
+  lastSeenAtMs: number;
+  lastAddress: string | null;
+};
+
+export type RecordKnocks = (knocks: readonly Knock[]) => Promise<void>;
+
+/** A frame that was refused before its ack; `deviceId` and `fleetId` are null where nobody had logged in. */
+export type RejectedFrame = {
+  deviceId: number | null;
+  fleetId: number | null;
+  protocol: ProtocolName;
+  transport: Transport;
+  /** Unix milliseconds. */
+  receivedAtMs: number;
+  remoteAddress: string | null;
+  reason: RejectReason | "preamble";
+  detail: string | null;
+  bytes: Uint8Array;
+};
+
+export type QuarantineRejected = (rows: readonly RejectedFrame[]) => Promise<void>;
+
+export type TlsFiles = {
+  /** PEM text of the certificate chain and its key. */
+  cert: string;
+  key: string;
+  /** PEM text of the authority of client certificates; without it none is asked for. */
+  clientAuthority?: string;
+};
+
+export type GatewayDeps = {
+  limits: GatewayLimits;
+  listeners: readonly ListenerSpec[];
+  findDecoder: (protocol: ProtocolName) => ProtocolDecoder | undefined;
+  journal: JournalWriter;
+  findDevice: FindDevice;
+  registerDevice: RegisterDevice;
+  recordKnocks: RecordKnocks;
+  quarantineRejected: QuarantineRejected;
+  /** Needed by `tls` listeners. */
+  tls?: TlsFiles;
+  /** Source networks that prove a device (a private APN): sessions from there are of auth level `network`. */
+  trustedNetworks?: BlockList;
+  /** Unix milliseconds, for what is stored. */
+  now: () => number;
+  /** Milliseconds that never jump, for time limits and latencies. */
+  monotonicMs: () => number;
+  log: Logger;
+  metrics: Registry;
+};

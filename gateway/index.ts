@@ -1,0 +1,118 @@
+import { ConnectionLimits } from "./connection-limits.ts";
+import { type DatagramListening, openDatagramListener } from "./datagram-listener.ts";
+import type { GatewayDeps, ListenerSpec, ListenerTransport } from "./gateway-deps.ts";
+import { SWEEP_INTERVAL_MS } from "./maxima.ts";
+import { openMetrics } from "./metrics.ts";
+import { openListenerContext, openSharedContext, type SharedContext } from "./session-context.ts";
+import { type Listening, openStreamListener } from "./stream-listener.ts";
+
+export type * from "./gateway-deps.ts";
+export type { CloseReason } from "./metrics.ts";
+export type { AuthLevel, ConflictNote, ConnectedNote, DisconnectedNote } from "./notes.ts";
+
+export type GatewayListener = {
+  protocol: ListenerSpec["protocol"];
+  transport: ListenerTransport;
+  address: string;
+  port: number;
+};
+
+export type Gateway = {
+  readonly listeners: readonly GatewayListener[];
+  /** True while frames are committed and acknowledged; false while the database is away or the gateway is draining. */
+  ready(): boolean;
+  /**
+   * Stops accepting, lets the frames in flight be committed and acknowledged for at most DRAIN_TIMEOUT_MS, closes every
+   * connection and waits, within the same time, for the notes about them. The journal stays open.
+   */
+  drain(): Promise<void>;
+  /** Stops at once: what is not committed yet stays unacknowledged. */
+  close(): Promise<void>;
+};
+
+/** Opens all listeners, or none: rejects with the error of the first that can't be opened. */
+export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
+  const metrics = openMetrics(deps.metrics, deps.journal);
+  const state = { isDraining: false };
+  const shared = openSharedContext(deps, metrics, state);
+  const connections = new ConnectionLimits(deps.limits.CONNECTIONS_MAX, deps.limits.CONNECTIONS_PER_ADDRESS_MAX);
+  const streams: Listening[] = [];
+  const datagrams: DatagramListening[] = [];
+  const stop = () => {
+    for (const listening of [...streams, ...datagrams]) listening.stop();
+  };
+  try {
+    for (const spec of deps.listeners) {
+      const context = openListenerContext(spec, deps, shared, metrics, connections);
+      if (spec.transport === "udp") datagrams.push(await openDatagramListener(spec, context));
+      else streams.push(await openStreamListener(spec, context, connections, deps.tls));
+    }
+  } catch (error) {
+    stop();
+    for (const listening of datagrams) listening.close();
+    throw error;
+  }
+  const sweeper = openSweeper(shared, datagrams, deps);
+  const drain = async (timeoutMs: number) => {
+    state.isDraining = true;
+    stop();
+    for (const session of shared.sessions) session.drain();
+    const deadline = deadlineIn(timeoutMs);
+    await Promise.race([deadline.passed, allGone(shared, datagrams)]);
+    for (const session of shared.sessions) session.abort("drain");
+    for (const listening of datagrams) listening.close();
+    clearInterval(sweeper);
+    const written = [shared.notes.flush(), shared.knocks.flush(), shared.quarantine.flush()];
+    await Promise.race([deadline.passed, Promise.all(written)]);
+    deadline.cancel();
+  };
+  let closing: Promise<void> | undefined;
+  const listeners = [...streams, ...datagrams].map(({ spec, address, port }) => {
+    return { protocol: spec.protocol, transport: spec.transport, address, port };
+  });
+  deps.log.info({ listeners }, "gateway listens");
+  return {
+    listeners,
+    ready: () => deps.journal.ready && !state.isDraining,
+    drain: () => {
+      closing ??= drain(deps.limits.DRAIN_TIMEOUT_MS);
+      return closing;
+    },
+    close: () => {
+      closing ??= drain(0);
+      return closing;
+    },
+  };
+}
+
+/** One timer for the time limits of all sessions and for what is written in batches. */
+function openSweeper(
+  shared: SharedContext,
+  datagrams: readonly DatagramListening[],
+  deps: GatewayDeps,
+): NodeJS.Timeout {
+  const { LOGIN_TIMEOUT_MS, FRAME_TIMEOUT_MS, IDLE_TIMEOUT_MS } = deps.limits;
+  const shortestMs = Math.min(LOGIN_TIMEOUT_MS, FRAME_TIMEOUT_MS, IDLE_TIMEOUT_MS);
+  const intervalMs = Math.max(1, Math.min(SWEEP_INTERVAL_MS, shortestMs / 4));
+  return setInterval(() => {
+    const nowMs = deps.monotonicMs();
+    for (const session of shared.sessions) session.checkTime(nowMs);
+    for (const listening of datagrams) listening.sweep(nowMs);
+    shared.quarantine.sweep(nowMs);
+    void shared.quarantine.flush();
+    void shared.knocks.flush();
+  }, intervalMs);
+}
+
+async function allGone(shared: SharedContext, datagrams: readonly DatagramListening[]): Promise<void> {
+  await Promise.all(datagrams.map((listening) => listening.drained()));
+  if (shared.sessions.size > 0) await new Promise<void>((resolve) => shared.onLastSessionGone(resolve));
+}
+
+function deadlineIn(timeoutMs: number): { passed: Promise<void>; cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const passed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  return { passed, cancel: () => clearTimeout(timer) };
+}

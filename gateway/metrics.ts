@@ -1,0 +1,204 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { ProtocolName } from "#decoders/decoder.ts";
+import type { ListenerTransport } from "./gateway-deps.ts";
+
+/** What became of a delimited frame. The rejections bear the decoder's own reasons. */
+export const FRAME_OUTCOMES = [
+  "committed",
+  "unkept",
+  "beforeLogin",
+  "unknownDevice",
+  "checksum",
+  "length",
+  "count",
+  "codec",
+  "login",
+  "format",
+  "oversize",
+  "preamble",
+] as const;
+export type FrameOutcome = (typeof FRAME_OUTCOMES)[number];
+
+/** Why a connection or a datagram was turned away before it meant anything. */
+export const REFUSAL_REASONS = [
+  "total",
+  "perAddress",
+  "draining",
+  "proxyHeader",
+  "tlsHandshake",
+  "unknownDevice",
+  "datagramRate",
+  "datagramsPending",
+  "journal",
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** Why a session ended. */
+export const CLOSE_REASONS = [
+  "peer",
+  "reset",
+  "loginTimeout",
+  "directoryAway",
+  "idle",
+  "slowSender",
+  "slowReader",
+  "unknownDevice",
+  "loginExpected",
+  "identityChanged",
+  "framing",
+  "takeover",
+  "superseded",
+  "drain",
+  "journal",
+  "defect",
+] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+export const SIDE_OUTCOMES = ["stored", "limited", "failed"] as const;
+export type SideOutcome = (typeof SIDE_OUTCOMES)[number];
+
+export const NOTE_KINDS = ["connected", "disconnected", "conflict"] as const;
+export type NoteKind = (typeof NOTE_KINDS)[number];
+
+/** Plain numbers of one listener: the hot path adds to them, a scrape reads them. */
+export class Tally {
+  readonly protocol: ProtocolName;
+  readonly transport: ListenerTransport;
+  readonly frames: Record<FrameOutcome, number> = zeros(FRAME_OUTCOMES);
+  readonly refusals: Record<RefusalReason, number> = zeros(REFUSAL_REASONS);
+  readonly closes: Record<CloseReason, number> = zeros(CLOSE_REASONS);
+  sessions = 0;
+  records = 0;
+  acks = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+
+  constructor(protocol: ProtocolName, transport: ListenerTransport) {
+    this.protocol = protocol;
+    this.transport = transport;
+  }
+}
+
+export type SideTally = Record<SideOutcome, number>;
+
+export type GatewayMetrics = {
+  quarantine: SideTally;
+  knocks: SideTally;
+  notes: Record<NoteKind, SideTally>;
+  openTally(protocol: ProtocolName, transport: ListenerTransport): Tally;
+  /** Observes seconds from the receipt of a frame's last byte to its ack being written. */
+  ackSeconds(protocol: ProtocolName): { observe(seconds: number): void };
+};
+
+const ACK_SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Registers the gateway's metrics. Every reason of a closed union is a label, from the start at 0. */
+export function openMetrics(
+  registry: Registry,
+  journal: { readonly pendingFrames: number; readonly ready: boolean },
+): GatewayMetrics {
+  const tallies: Tally[] = [];
+  const quarantine = zeros(SIDE_OUTCOMES);
+  const knocks = zeros(SIDE_OUTCOMES);
+  const notes = { connected: zeros(SIDE_OUTCOMES), disconnected: zeros(SIDE_OUTCOMES), conflict: zeros(SIDE_OUTCOMES) };
+  const counter = counterOf(registry);
+
+  const sessions = new Gauge({
+    name: "gateway_sessions",
+    help: "Open device connections",
+    labelNames: ["protocol", "transport"],
+    registers: [registry],
+    collect: () => {
+      for (const tally of tallies) {
+        sessions.set({ protocol: tally.protocol, transport: tally.transport }, tally.sessions);
+      }
+    },
+  });
+  const pending: Gauge = new Gauge({
+    name: "gateway_journal_pending_frames",
+    help: "Frames waiting for their commit",
+    registers: [registry],
+    collect: () => {
+      pending.set(journal.pendingFrames);
+    },
+  });
+  const ready: Gauge = new Gauge({
+    name: "gateway_journal_ready",
+    help: "1 while appends commit",
+    registers: [registry],
+    collect: () => {
+      ready.set(journal.ready ? 1 : 0);
+    },
+  });
+  const perTally = (name: string, help: string, read: (tally: Tally) => number) =>
+    counter(name, help, ["protocol", "transport"], (add) => {
+      for (const tally of tallies) add([tally.protocol, tally.transport], read(tally));
+    });
+  const perReason = (name: string, help: string, label: string, read: (tally: Tally) => Record<string, number>) =>
+    counter(name, help, ["protocol", "transport", label], (add) => {
+      for (const tally of tallies) {
+        for (const [reason, count] of Object.entries(read(tally)))
+          add([tally.protocol, tally.transport, reason], count);
+      }
+    });
+  perTally("gateway_bytes_received_total", "Bytes received from devices", (tally) => tally.bytesReceived);
+  perTally("gateway_bytes_sent_total", "Bytes sent to devices", (tally) => tally.bytesSent);
+  perTally("gateway_records_total", "Records in committed data frames", (tally) => tally.records);
+  perTally("gateway_acks_total", "Acks written after their commit", (tally) => tally.acks);
+  perReason("gateway_frames_total", "Frames by what became of them", "outcome", (tally) => tally.frames);
+  perReason("gateway_refused_total", "Connections and datagrams turned away", "reason", (tally) => tally.refusals);
+  perReason("gateway_closed_total", "Ended connections", "reason", (tally) => tally.closes);
+  const side = (name: string, help: string, values: SideTally) =>
+    counter(name, help, ["outcome"], (add) => {
+      for (const outcome of SIDE_OUTCOMES) add([outcome], values[outcome]);
+    });
+  side("gateway_quarantined_total", "Rejected frames kept with their bytes", quarantine);
+  side("gateway_knocks_total", "Calls of unregistered devices", knocks);
+  counter("gateway_notes_total", "Journalled notes about sessions", ["kind", "outcome"], (add) => {
+    for (const kind of NOTE_KINDS) for (const outcome of SIDE_OUTCOMES) add([kind, outcome], notes[kind][outcome]);
+  });
+  const ackSeconds = new Histogram({
+    name: "gateway_ack_seconds",
+    help: "From the receipt of a frame to its ack being written",
+    labelNames: ["protocol"],
+    buckets: ACK_SECONDS_BUCKETS,
+    registers: [registry],
+  });
+
+  return {
+    quarantine,
+    knocks,
+    notes,
+    openTally: (protocol, transport) => {
+      const tally = new Tally(protocol, transport);
+      tallies.push(tally);
+      return tally;
+    },
+    ackSeconds: (protocol) => ackSeconds.labels(protocol),
+  };
+}
+
+/** A counter whose value lives elsewhere: read at each scrape, so that counting costs one addition. */
+function counterOf(registry: Registry) {
+  return (
+    name: string,
+    help: string,
+    labelNames: string[],
+    collect: (add: (labels: string[], value: number) => void) => void,
+  ): void => {
+    const counter = new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect: () => {
+        counter.reset();
+        collect((labels, value) => counter.labels(...labels).inc(value));
+      },
+    });
+  };
+}
+
+function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+}

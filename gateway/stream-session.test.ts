@@ -1,0 +1,364 @@
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  ackOf,
+  closeTestGateways,
+  data,
+  FakeJournal,
+  hex,
+  JournalFullError,
+  keepAlive,
+  login,
+  naming,
+  openTestGateway,
+  pause,
+  spoiled,
+  until,
+} from "./test-gateway.ts";
+
+afterEach(closeTestGateways);
+
+describe("the promise of the ack", () => {
+  it("sends no byte before the append has resolved, and the ack after it", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    journal.hold();
+    device.send(data(3));
+    await until(() => journal.pendingFrames === 1);
+    await pause();
+    expect(device.receivedHex).toBe("");
+    journal.release();
+    await device.receives(ackOf(3));
+    expect(journal.frames()).toEqual([hex(data(3))]);
+  });
+
+  it("hands over the next frame only when the last is committed, and answers in order", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    journal.hold();
+    device.send(data(1), data(2), data(3));
+    await until(() => journal.pendingFrames === 1);
+    await pause();
+    expect(journal.pendingFrames).toBe(1);
+    journal.release();
+    await device.receives(ackOf(1) + ackOf(2) + ackOf(3));
+    expect(journal.frames()).toEqual([data(1), data(2), data(3)].map(hex));
+  });
+
+  it("takes a frame that arrives in halves, byte by byte, or glued to the login and the next", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    for (const byte of login("dev1")) {
+      device.send(Uint8Array.of(byte));
+      await pause(2);
+    }
+    await device.receives("01");
+    device.send(keepAlive, data(1), data(2).subarray(0, 2));
+    await device.receives(`01${ackOf(1)}`);
+    for (const byte of data(2).subarray(2)) {
+      device.send(Uint8Array.of(byte));
+      await pause(2);
+    }
+    await device.receives(`01${ackOf(1)}${ackOf(2)}`);
+    expect(journal.frames()).toEqual([data(1), data(2)].map(hex));
+  });
+
+  it("commits and answers what a device sent before it closed its sending side", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    journal.hold();
+    device.socket.end(Buffer.concat([login("dev1"), data(1), data(2)]));
+    await until(() => journal.pendingFrames === 2);
+    journal.release();
+    await device.receives(`01${ackOf(1)}${ackOf(2)}`);
+    await device.closed();
+  });
+
+  it("acks nothing while the journal is away, says so, and goes on by itself", async () => {
+    const { gateway, journal, connect } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    journal.hold();
+    expect(gateway.ready()).toBe(false);
+    device.send(data(1));
+    await pause();
+    expect(device.receivedHex).toBe("");
+    expect(device.isClosed).toBe(false);
+    journal.release();
+    expect(gateway.ready()).toBe(true);
+    await device.receives(ackOf(1));
+  });
+
+  it("offers a frame again to a journal that was full, and answers once it was taken", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    journal.failWith = new JournalFullError("full");
+    device.send(data(1));
+    await pause();
+    expect(device.receivedHex).toBe("");
+    journal.failWith = undefined;
+    await device.receives(ackOf(1));
+    expect(journal.frames()).toEqual([hex(data(1))]);
+  });
+
+  it("closes without an answer when the journal fails otherwise", async () => {
+    const { journal, connect, metric } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    journal.failWith = new Error("disk on fire");
+    device.send(data(1));
+    await device.closed();
+    expect(device.receivedHex).toBe("");
+    expect(await metric("gateway_acks_total", {})).toBe(0);
+  });
+
+  it("answers an empty keep-alive with nothing and keeps none of it", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    device.send(keepAlive, keepAlive, data(1));
+    await device.receives(ackOf(1));
+    expect(journal.frames()).toHaveLength(1);
+  });
+});
+
+describe("frames that are not what they say", () => {
+  it("are not answered, are counted and kept with their bytes, and the session goes on", async () => {
+    const { journal, connect, quarantined, metric } = await openTestGateway({ limits: { FRAME_TIMEOUT_MS: 200 } });
+    const device = await connect();
+    await device.login("dev7");
+    device.send(spoiled(data(9)), data(2));
+    await device.receives(ackOf(2));
+    expect(journal.frames()).toEqual([hex(data(2))]);
+    await until(() => quarantined.length === 1);
+    expect(quarantined[0]).toMatchObject({ deviceId: 7, fleetId: 1, reason: "checksum", transport: "tcp" });
+    expect(hex(quarantined[0]!.bytes)).toBe(hex(spoiled(data(9))));
+    expect(await metric("gateway_frames_total", { outcome: "checksum" })).toBe(1);
+  });
+
+  it("are kept at a bounded rate, the rest is only counted", async () => {
+    const { connect, quarantined, metric } = await openTestGateway({ limits: { FRAME_TIMEOUT_MS: 200 } });
+    const device = await connect();
+    await device.login("dev7");
+    device.send(...Array.from({ length: 50 }, () => spoiled(data(9))), data(2));
+    await device.receives(ackOf(2));
+    await until(() => quarantined.length > 0);
+    expect(quarantined).toHaveLength(10);
+    expect(await metric("gateway_frames_total", { outcome: "checksum" })).toBe(50);
+    expect(await metric("gateway_quarantined_total", { outcome: "limited" })).toBe(40);
+  });
+
+  it("end the connection when the framing is lost", async () => {
+    const { connect, quarantined, metric } = await openTestGateway({ limits: { FRAME_TIMEOUT_MS: 200 } });
+    const device = await connect();
+    await device.login("dev1");
+    device.send(Buffer.from("GET / HTTP/1.1\r\n\r\n"));
+    await device.closed();
+    expect(device.receivedHex).toBe("");
+    expect(await metric("gateway_closed_total", { reason: "framing" })).toBe(1);
+    await until(() => quarantined.length === 1);
+    expect(quarantined[0]).toMatchObject({ reason: "preamble" });
+  });
+
+  it("end the connection when longer than any frame may be", async () => {
+    const { connect, metric } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    device.send(Uint8Array.of(0x44, 255, 0, 0));
+    await device.closed();
+    expect(await metric("gateway_frames_total", { outcome: "oversize" })).toBe(1);
+  });
+});
+
+describe("naming", () => {
+  it("refuses an unknown device with the protocol's refusal, closes, and records the knock", async () => {
+    const { journal, connect, knocks, metric } = await openTestGateway({ limits: { LOGIN_TIMEOUT_MS: 2_000 } });
+    const device = await connect();
+    device.send(login("stranger"), data(1));
+    await device.closed();
+    expect(device.receivedHex).toBe("00");
+    expect(journal.committed).toEqual([]);
+    await until(() => knocks.length === 1);
+    expect(knocks[0]).toMatchObject({ uid: "stranger", protocol: "teltonika", knocks: 1, lastAddress: "127.0.0.1" });
+    expect(await metric("gateway_refused_total", { reason: "unknownDevice" })).toBe(1);
+  });
+
+  it("registers an unknown device in the default fleet when told to", async () => {
+    const { journal, connect } = await openTestGateway({ limits: { AUTO_REGISTER: true } });
+    const device = await connect();
+    await device.login("stranger");
+    device.send(data(1));
+    await device.receives(ackOf(1));
+    expect(journal.committed.at(-1)).toMatchObject({ deviceId: 1_008 });
+  });
+
+  it("takes a frame that names its device as the login, and commits it", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    device.send(naming("dev4"), naming("dev4"));
+    await device.receives(ackOf(1) + ackOf(1));
+    expect(journal.frames()).toEqual([hex(naming("dev4")), hex(naming("dev4"))]);
+  });
+
+  it("closes a session whose frames name another device", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev4");
+    device.send(naming("dev5"));
+    await device.closed();
+    expect(journal.frames()).toEqual([]);
+  });
+
+  it("closes on data before a login, unanswered and unkept", async () => {
+    const { journal, connect, metric } = await openTestGateway();
+    const device = await connect();
+    device.send(keepAlive, data(1), login("dev1"));
+    await device.closed();
+    expect(device.receivedHex).toBe("");
+    expect(journal.committed).toEqual([]);
+    expect(await metric("gateway_frames_total", { outcome: "beforeLogin" })).toBe(1);
+  });
+
+  it("closes who does not say who calls, keep-alives or not", async () => {
+    const { connect, metric } = await openTestGateway({ limits: { LOGIN_TIMEOUT_MS: 150 } });
+    const device = await connect();
+    const ping = setInterval(() => device.send(keepAlive), 20);
+    await device.closed();
+    clearInterval(ping);
+    expect(await metric("gateway_closed_total", { reason: "loginTimeout" })).toBe(1);
+  });
+
+  it("lets a login wait while the directory is away, then accepts it", async () => {
+    let isAway = true;
+    const { connect } = await openTestGateway({
+      findDevice: (uid) =>
+        isAway ? Promise.reject(new Error("away")) : Promise.resolve({ deviceId: 1, fleetId: 1, uid }),
+    });
+    const device = await connect();
+    device.send(login("dev1"));
+    await pause();
+    expect(device.receivedHex).toBe("");
+    expect(device.isClosed).toBe(false);
+    isAway = false;
+    await device.receives("01");
+  });
+
+  it("closes a login without refusing it when the directory stays away past the time to log in", async () => {
+    const { connect, knocks, metric } = await openTestGateway({
+      limits: { LOGIN_TIMEOUT_MS: 200 },
+      findDevice: () => Promise.reject(new Error("away")),
+    });
+    const device = await connect();
+    device.send(login("dev1"));
+    await device.closed();
+    expect(device.receivedHex).toBe("");
+    expect(knocks).toEqual([]);
+    expect(await metric("gateway_closed_total", { reason: "directoryAway" })).toBe(1);
+  });
+});
+
+describe("time limits", () => {
+  it("close an idle session", async () => {
+    const { journal, connect } = await openTestGateway({ limits: { IDLE_TIMEOUT_MS: 150 } });
+    const device = await connect();
+    await device.login("dev1");
+    await device.closed();
+    await until(() => journal.notes().length === 2);
+    expect(journal.notes()[1]).toMatchObject({ kind: "disconnected", closeReason: "idle" });
+  });
+
+  it("close a sender that never completes its frame, however steadily it drips", async () => {
+    const { connect, metric } = await openTestGateway({ limits: { FRAME_TIMEOUT_MS: 150 } });
+    const device = await connect();
+    await device.login("dev1");
+    device.send(Uint8Array.of(0x44, 200));
+    const drip = setInterval(() => device.send(Uint8Array.of(1)), 20);
+    await device.closed();
+    clearInterval(drip);
+    expect(await metric("gateway_closed_total", { reason: "slowSender" })).toBe(1);
+  });
+
+  it("do not count the time that the journal takes", async () => {
+    const { journal, connect } = await openTestGateway({ limits: { FRAME_TIMEOUT_MS: 100, IDLE_TIMEOUT_MS: 100 } });
+    const device = await connect();
+    await device.login("dev1");
+    journal.hold();
+    device.send(data(1), data(2).subarray(0, 2));
+    await pause(300);
+    expect(device.isClosed).toBe(false);
+    journal.release();
+    await device.receives(ackOf(1));
+  });
+});
+
+describe("a device that calls twice", () => {
+  it("is served on its newest connection, and from the same address that is no conflict", async () => {
+    const { journal, connect } = await openTestGateway();
+    const first = await connect();
+    await first.login("dev1");
+    const second = await connect();
+    await second.login("dev1");
+    await first.closed();
+    second.send(data(1));
+    await second.receives(ackOf(1));
+    expect(journal.notes().map(({ kind, closeReason, sessions }) => ({ kind, closeReason, sessions }))).toEqual([
+      { kind: "connected", closeReason: undefined, sessions: 1 },
+      { kind: "disconnected", closeReason: "takeover", sessions: 1 },
+      { kind: "connected", closeReason: undefined, sessions: 1 },
+    ]);
+  });
+
+  it("is noted as a conflict when the addresses differ, once while the two supersede each other", async () => {
+    const { journal, connect } = await openTestGateway();
+    for (const from of ["127.0.0.1", "127.0.0.2", "127.0.0.1", "127.0.0.2"])
+      await (await connect({ from })).login("dev1");
+    const notes = journal.notes();
+    expect(notes.filter((note) => note.kind === "conflict")).toMatchObject([
+      { previousAddress: "127.0.0.1", authLevel: "id", previousAuthLevel: "id" },
+    ]);
+    expect(notes.filter((note) => note.closeReason === "superseded")).toHaveLength(3);
+  });
+
+  it("does not get the ack of a frame that was committed after it had left", async () => {
+    const { journal, connect } = await openTestGateway();
+    const first = await connect();
+    await first.login("dev1");
+    journal.hold();
+    first.send(data(1));
+    await until(() => journal.pendingFrames === 1);
+    const second = await connect();
+    await second.login("dev1");
+    journal.release();
+    await first.closed();
+    expect(first.receivedHex).toBe("");
+    expect(journal.frames()).toHaveLength(1);
+  });
+});
+
+describe("notes", () => {
+  it("say when and how a device connected and why it left, in the order of its frames", async () => {
+    const { journal, connect } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    device.send(data(1));
+    await device.receives(ackOf(1));
+    device.socket.end();
+    await until(() => journal.committed.length === 3);
+    expect(journal.committed.map((frame) => frame.kind)).toEqual(["connected", "frame", "disconnected"]);
+    expect(journal.notes()).toMatchObject([
+      { authLevel: "id", transport: "tcp", sessions: 1 },
+      { authLevel: "id", transport: "tcp", sessions: 0, closeReason: "peer", frames: 1, rejectedFrames: 0 },
+    ]);
+  });
+
+  it("never hold up a login, and one that fails is counted", async () => {
+    const journal = new FakeJournal();
+    journal.failWith = new JournalFullError("full");
+    const { connect, metric } = await openTestGateway({ journal });
+    const device = await connect();
+    await device.login("dev1");
+    expect(await metric("gateway_notes_total", { kind: "connected", outcome: "failed" })).toBe(1);
+  });
+});

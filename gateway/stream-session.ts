@@ -1,0 +1,379 @@
+import type { Socket } from "node:net";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import type { Envelope, FatalReason, RejectReason, StreamFramer } from "#decoders/decoder.ts";
+import type { NewFrame } from "#store/journal.ts";
+import type { KnownDevice } from "./gateway-deps.ts";
+import { isJournalClosed, isJournalFull } from "./journal-errors.ts";
+import {
+  CLOSE_TIMEOUT_MS,
+  FRAMES_PER_TURN_MAX,
+  JOURNAL_FULL_RETRY_MS,
+  LOST_FRAMING_BYTES_KEPT,
+  UNREAD_ACK_BYTES_MAX,
+} from "./maxima.ts";
+import type { CloseReason } from "./metrics.ts";
+import type { AuthLevel } from "./notes.ts";
+import { ReceivedBytes } from "./received-bytes.ts";
+import type { SessionContext } from "./session-context.ts";
+
+/**
+ * One device connection over TCP or TLS.
+ *
+ *     naming ──login, or a frame naming its device──▶ admitting ──known──▶ open ⇄ (busy: a frame is being committed)
+ *       │ LOGIN_TIMEOUT_MS,                              │ unknown,           │ peer, idle, slow, framing lost,
+ *       │ data before login                              │ directory away     │ takeover, superseded, drain
+ *       └──────────────────────────▶ closed ◀────────────┴────────────────────┘
+ *
+ * naming     nobody has said who calls; only keep-alives and a login are taken
+ * admitting  the directory is being asked; while it is away the connection waits, up to LOGIN_TIMEOUT_MS
+ * open       frames are taken one after another: the next is looked at when the last was committed and answered.
+ *            What arrives meanwhile is held and pauses the socket, which bounds the memory of a session
+ *            (`SOCKET_BUFFER_BYTES`).
+ * closed     nothing is read or answered any more; the socket is destroyed within CLOSE_TIMEOUT_MS
+ *
+ * A session has no timer and no closure of its own: one sweep looks at all of them, and an idle session holds no buffer.
+ */
+export class StreamSession {
+  readonly #context: SessionContext;
+  readonly #socket: Socket;
+  readonly #framer: StreamFramer;
+  readonly remoteAddress: string;
+  #state: "naming" | "admitting" | "open" | "closed" = "naming";
+  #isBusy = false;
+  #hasPeerEnded = false;
+  #device: KnownDevice | undefined;
+  #authLevel: AuthLevel = "id";
+  #received: ReceivedBytes | undefined;
+  readonly #openedAtMs: number;
+  #closedAtMs = 0;
+  #heardAtMs: number;
+  /** When a frame of which more is expected was begun; 0 at a frame boundary. */
+  #frameBegunAtMs = 0;
+  #frameCount = 0;
+  #rejectedCount = 0;
+
+  constructor(context: SessionContext, socket: Socket, remoteAddress: string) {
+    this.#context = context;
+    this.#socket = socket;
+    this.#framer = context.decoder.openStream();
+    this.remoteAddress = remoteAddress;
+    this.#openedAtMs = context.monotonicMs();
+    this.#heardAtMs = this.#openedAtMs;
+    context.tally.sessions += 1;
+    context.sessions.add(this);
+    listenTo(socket, this);
+  }
+
+  get authLevel(): AuthLevel {
+    return this.#authLevel;
+  }
+
+  receive(chunk: Uint8Array): void {
+    if (this.#state === "closed") return;
+    this.#context.tally.bytesReceived += chunk.length;
+    this.#heardAtMs = this.#context.monotonicMs();
+    if (this.#received === undefined) this.#received = new ReceivedBytes(chunk);
+    else this.#received.append(chunk);
+    if (this.#isBusy) this.#socket.pause();
+    else if (this.#received.length >= this.#received.needed) void this.#work();
+  }
+
+  /** The peer sends no more; what it sent is still committed and answered. */
+  peerEnded(): void {
+    this.#hasPeerEnded = true;
+    if (!this.#isBusy) this.close("peer");
+  }
+
+  socketClosed(): void {
+    this.close("reset");
+    this.#context.tally.sessions -= 1;
+    this.#context.sessionGone(this);
+  }
+
+  /** Closes when the frame in hand is committed and answered, and a begun frame is complete. */
+  drain(): void {
+    if (!this.#isBusy && this.#received === undefined) this.close("drain");
+  }
+
+  /** Ends the connection at once, whatever is in hand. */
+  abort(reason: CloseReason): void {
+    this.close(reason);
+    this.#socket.destroy();
+  }
+
+  silentMs(monotonicMs: number): number {
+    return Math.round(monotonicMs - this.#heardAtMs);
+  }
+
+  /** Keeps the time limits; called for every session by one sweep. */
+  checkTime(monotonicMs: number): void {
+    const { limits } = this.#context;
+    const isLoginOverdue = monotonicMs - this.#openedAtMs > limits.LOGIN_TIMEOUT_MS;
+    switch (this.#state) {
+      case "naming":
+        if (isLoginOverdue) this.close("loginTimeout");
+        return;
+      case "admitting":
+        if (isLoginOverdue) this.close("directoryAway");
+        return;
+      case "open":
+        if (this.#isBusy) return;
+        if (this.#frameBegunAtMs > 0 && monotonicMs - this.#frameBegunAtMs > limits.FRAME_TIMEOUT_MS) {
+          this.close("slowSender");
+        } else if (monotonicMs - this.#heardAtMs > limits.IDLE_TIMEOUT_MS) this.close("idle");
+        return;
+      case "closed":
+        if (monotonicMs - this.#closedAtMs > CLOSE_TIMEOUT_MS) this.#socket.destroy();
+    }
+  }
+
+  close(reason: CloseReason): void {
+    if (this.#state === "closed") return;
+    const { tally, live, notes, now, monotonicMs, protocol } = this.#context;
+    this.#state = "closed";
+    this.#closedAtMs = monotonicMs();
+    this.#received = undefined;
+    tally.closes[reason] += 1;
+    if (this.#device !== undefined) {
+      const wasLive = live.leave(this.#device.deviceId, this);
+      const about = { device: this.#device, protocol, remoteAddress: this.remoteAddress, atMs: now() };
+      notes.write("disconnected", about, {
+        authLevel: this.#authLevel,
+        transport: this.#context.transport,
+        sessions: wasLive ? 0 : 1,
+        closeReason: reason,
+        durationMs: Math.round(this.#closedAtMs - this.#openedAtMs),
+        frames: this.#frameCount,
+        rejectedFrames: this.#rejectedCount,
+      });
+    }
+    if (reason === "slowReader" || reason === "reset") this.#socket.destroy();
+    else this.#socket.destroySoon();
+  }
+
+  /** Takes the frames in hand one after another. Runs once at a time: `#isBusy` keeps `receive` from starting another. */
+  async #work(): Promise<void> {
+    this.#isBusy = true;
+    try {
+      for (let frames = 1; this.#received !== undefined; frames += 1) {
+        const bytes = this.#received.view();
+        const step = this.#framer.next(bytes);
+        if (step.kind === "incomplete") {
+          this.#awaitRest(this.#received, step.needed);
+          break;
+        }
+        if (step.kind === "fatal") {
+          this.#loseFraming(bytes, step.reason);
+          break;
+        }
+        this.#consume(this.#received, step.consumed);
+        if (step.kind === "rejected") this.#reject(bytes.subarray(0, step.consumed), step.reason);
+        else await this.#take(step.frame);
+        if (frames % FRAMES_PER_TURN_MAX === 0) await nextTurn();
+      }
+    } catch (error) {
+      if (!this.#isClosed()) this.#context.onSessionError(error);
+      this.close(isJournalFull(error) || isJournalClosed(error) ? "journal" : "defect");
+    }
+    this.#isBusy = false;
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#state === "closed") return;
+    if (this.#context.isDraining()) this.drain();
+    if (this.#socket.isPaused()) this.#socket.resume();
+    else if (this.#hasPeerEnded) this.close("peer");
+  }
+
+  #consume(received: ReceivedBytes, byteCount: number): void {
+    this.#frameBegunAtMs = 0;
+    received.consume(byteCount);
+    received.needed = 0;
+    if (received.length === 0) this.#received = undefined;
+  }
+
+  #awaitRest(received: ReceivedBytes, needed: number): void {
+    if (received.length > this.#context.decoder.frameBytesMax) {
+      this.#loseFraming(received.view(), "oversize");
+      return;
+    }
+    if (this.#frameBegunAtMs === 0) this.#frameBegunAtMs = this.#context.monotonicMs();
+    received.needed = needed;
+    received.shrink();
+  }
+
+  async #take(frame: Uint8Array): Promise<void> {
+    const startedAtMs = this.#heardAtMs;
+    const envelope = this.#context.decoder.envelope(frame, "tcp");
+    if (envelope.kind === "rejected") {
+      this.#reject(frame, envelope.reason);
+      return;
+    }
+    if (envelope.kind === "login" || envelope.deviceUid !== undefined) {
+      if (!(await this.#identify(envelope))) return;
+    } else if (this.#device === undefined && envelope.kind !== "heartbeat") {
+      this.#context.tally.frames.beforeLogin += 1;
+      this.close("loginExpected");
+      return;
+    }
+    const answer = envelope.kind === "login" ? envelope.accept : envelope.ack;
+    if (!envelope.keep || this.#device === undefined) {
+      this.#context.tally.frames.unkept += 1;
+      if (answer !== undefined) this.#send(answer);
+      return;
+    }
+    const kept = this.#frameToKeep(frame, this.#device);
+    try {
+      await this.#context.journal.append(kept);
+    } catch (error) {
+      await this.#appendWhenThereIsRoom(kept, error);
+    }
+    this.#answer(answer, startedAtMs);
+    if (envelope.kind === "data") this.#context.tally.records += envelope.recordCount;
+  }
+
+  #frameToKeep(bytes: Uint8Array, device: KnownDevice): NewFrame {
+    return {
+      deviceId: device.deviceId,
+      kind: "frame",
+      protocol: this.#context.protocol,
+      transport: "tcp",
+      receivedAtMs: this.#context.now(),
+      remoteAddress: this.remoteAddress,
+      bytes,
+    };
+  }
+
+  /** Offers the frame again until the journal takes it. Throws when the session ended or the journal failed. */
+  async #appendWhenThereIsRoom(frame: NewFrame, firstError: unknown): Promise<void> {
+    for (let error = firstError; ; ) {
+      if (!isJournalFull(error) || this.#isClosed()) throw error;
+      await sleep(JOURNAL_FULL_RETRY_MS, undefined, { ref: false });
+      try {
+        await this.#context.journal.append(frame);
+        return;
+      } catch (nextError) {
+        error = nextError;
+      }
+    }
+  }
+
+  /** The frame is committed: only now may the device forget it. */
+  #answer(ack: Uint8Array | undefined, startedAtMs: number): void {
+    this.#frameCount += 1;
+    this.#context.tally.frames.committed += 1;
+    if (ack === undefined || this.#isClosed()) return;
+    this.#send(ack);
+    this.#context.tally.acks += 1;
+    this.#context.ackSeconds.observe((this.#context.monotonicMs() - startedAtMs) / 1_000);
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#context.tally.bytesSent += bytes.length;
+    this.#socket.write(bytes);
+    if (this.#socket.writableLength > UNREAD_ACK_BYTES_MAX) this.close("slowReader");
+  }
+
+  /** True when the frame comes from this session's device; asks the directory for the first one. */
+  async #identify(envelope: Envelope): Promise<boolean> {
+    const uid = envelope.deviceUid ?? "";
+    if (this.#device !== undefined) {
+      if (this.#device.uid === uid) return true;
+      this.close("identityChanged");
+      return false;
+    }
+    this.#state = "admitting";
+    const { admit, protocol, tally, knocks, now } = this.#context;
+    const admission = await admit(uid, protocol, () => !this.#isClosed());
+    if (this.#isClosed() || admission.kind === "abandoned") return false;
+    if (admission.kind === "unknown") {
+      knocks.add(uid, protocol, this.remoteAddress, now());
+      tally.frames.unknownDevice += 1;
+      tally.refusals.unknownDevice += 1;
+      if (envelope.kind === "login") this.#send(envelope.refuse);
+      this.close("unknownDevice");
+      return false;
+    }
+    this.#open(admission.device);
+    return true;
+  }
+
+  #open(device: KnownDevice): void {
+    const { live, notes, protocol, transport, now, monotonicMs } = this.#context;
+    this.#state = "open";
+    this.#device = device;
+    this.#authLevel = this.#context.authLevelOf(this.#socket, this.remoteAddress, device.uid);
+    const previous = live.enter(device.deviceId, this, monotonicMs());
+    const about = { device, protocol, remoteAddress: this.remoteAddress, atMs: now() };
+    notes.write("connected", about, { authLevel: this.#authLevel, transport, sessions: 1 });
+    if (previous === undefined) return;
+    notes.write("conflict", about, {
+      authLevel: this.#authLevel,
+      previousAuthLevel: previous.authLevel,
+      previousAddress: previous.remoteAddress,
+      previousSilentMs: previous.silentMs(monotonicMs()),
+    });
+  }
+
+  /** A frame that is not what it says: never answered, counted, kept for people to look at; the session goes on. */
+  #reject(bytes: Uint8Array, reason: RejectReason): void {
+    this.#rejectedCount += 1;
+    this.#context.tally.frames[reason] += 1;
+    this.#quarantine(bytes, reason, null);
+    if (this.#device === undefined) this.close("loginExpected");
+  }
+
+  #loseFraming(bytes: Uint8Array, reason: FatalReason): void {
+    this.#context.tally.frames[reason] += 1;
+    this.#quarantine(bytes.subarray(0, LOST_FRAMING_BYTES_KEPT), reason, "framing lost");
+    this.close("framing");
+  }
+
+  #quarantine(bytes: Uint8Array, reason: RejectReason | FatalReason, detail: string | null): void {
+    const row = {
+      deviceId: this.#device?.deviceId ?? null,
+      fleetId: this.#device?.fleetId ?? null,
+      protocol: this.#context.protocol,
+      transport: "tcp" as const,
+      receivedAtMs: this.#context.now(),
+      remoteAddress: this.remoteAddress,
+      reason,
+      detail,
+      bytes,
+    };
+    this.#context.quarantine.offer(row, this.#heardAtMs);
+  }
+
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+}
+
+const SESSION = Symbol("session");
+type SessionSocket = Socket & { [SESSION]?: StreamSession };
+
+/** One function for all sessions instead of closures for each: about 400 bytes less for an idle connection. */
+function listenTo(socket: SessionSocket, session: StreamSession): void {
+  socket[SESSION] = session;
+  socket.on("data", onData);
+  socket.on("end", onEnd);
+  socket.on("error", onError);
+  socket.on("close", onClose);
+}
+
+function onData(this: SessionSocket, chunk: Buffer): void {
+  this[SESSION]?.receive(chunk);
+}
+
+function onEnd(this: SessionSocket): void {
+  this[SESSION]?.peerEnded();
+}
+
+function onError(this: SessionSocket): void {
+  this[SESSION]?.close("reset");
+}
+
+function onClose(this: SessionSocket): void {
+  this[SESSION]?.socketClosed();
+}
