@@ -1,0 +1,48 @@
+/** What one element id means to one family of device models. Words of the JSON schema `profile.schema.json`. */
+export type ProfileElement = {
+  id: number;
+  /** Dotted attribute name, unique within the profile. */
+  name: string;
+  /**
+   * number: raw × scale + offset in `unit` · flag: true unless 0 · enum: a word of `values`, the raw number elsewhere ·
+   * bits: one boolean attribute per bit named in `bits` · text: ASCII without trailing zeros · hex: the bytes, null where
+   * all are zero · digits: unsigned decimal text · layout: structured, by the decoder of that name.
+   */
+  kind: "number" | "flag" | "enum" | "bits" | "text" | "hex" | "digits" | "layout";
+  /** Width on the wire; absent where families differ in width only. */
+  bytes?: 1 | 2 | 4 | 8 | "variable";
+  signed?: boolean;
+  scale?: number;
+  offset?: number;
+  unit?: string;
+  /** Words by raw value. */
+  values?: { readonly [raw: string]: string };
+  /** Raw values that stand for a fault of the sensor and must never look like a reading. */
+  faults?: { readonly [raw: string]: string };
+  /** Attribute names by bit number, 0 the lowest. */
+  bits?: { readonly [bit: string]: string };
+  layout?: string;
+  /** The vendor's name of the element. */
+  about?: string;
+};
+
+/** A profile file, as written. */
+export type ProfileFile = {
+  protocol: string;
+  family: string;
+  title: string;
+  models: string[];
+  source: string;
+  elements: ProfileElement[];
+};
+
+/** A loaded profile: elements by id. */
+export type Profile = {
+  protocol: string;
+  family: string;
+  title: string;
+  elements: ReadonlyMap<number, ProfileElement>;
+};
+
+/** The family that names only what every family of its protocol agrees on. */
+export const GENERIC_FAMILY = "generic";
