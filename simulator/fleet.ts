@@ -99,7 +99,8 @@ export function createFleet(options: FleetOptions): Fleet {
       outbox: createOutbox(member.behaviour.order),
       counters: noCounts(),
       link: undefined,
-      nextSampleMs: startMs + random() * sampleMs,
+      // Packets of many records must not all fill up at the same moment.
+      nextSampleMs: startMs + random() * sampleMs * member.behaviour.recordsPerPacket,
       offlineUntilMs: 0,
       recorder: createRecorder({
         rule: options.rule,

@@ -59,7 +59,7 @@ export async function simulate(options: SimulationOptions): Promise<Summary> {
     await simulation.drained;
     const { apiUrl, apiKey } = options;
     const source = options.fixSource ?? (apiUrl && apiKey ? openServiceApi(apiUrl, apiKey).readFixes : null);
-    const check = source ? await simulation.check(source, CHECK_PATIENCE_MS) : null;
+    const check = source ? await simulation.check(source, options.checkPatienceMs ?? CHECK_PATIENCE_MS) : null;
     options.onProgress?.(simulation.progress());
     return simulation.summary(check);
   } finally {

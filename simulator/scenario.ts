@@ -40,6 +40,8 @@ export type SimulationOptions = {
   unsynchronisedShare?: number;
   /** Longest wait, after driving, for the last acknowledgements. */
   drainMs?: number;
+  /** Longest wait for acknowledged records to appear in the store. */
+  checkPatienceMs?: number;
   onProgress?(progress: Progress): void;
   /** Unix milliseconds. */
   now?(): number;

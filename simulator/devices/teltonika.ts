@@ -79,6 +79,15 @@ function readAck(bytes: Uint8Array): { packetNumber: number; records: number } |
 
 const IGNITION_ID = 239;
 
+/** GSM signal, GNSS status, sleep mode, battery voltage, network operator. */
+const STEADY_ELEMENTS = [
+  element(21, 1, 4),
+  element(69, 1, 1),
+  element(200, 1, 0),
+  element(67, 2, 4_080),
+  element(241, 4, 24_001),
+];
+
 function toData(records: readonly SimulatedRecord[]): DeviceData {
   return { kind: "records", codec: CODEC.extended, records: records.map(toDeviceRecord) };
 }
@@ -100,18 +109,14 @@ function toDeviceRecord(record: SimulatedRecord): DeviceRecord {
       element(IGNITION_ID, 1, record.ignition ? 1 : 0),
       element(240, 1, moving ? 1 : 0),
       element(80, 1, moving ? 1 : 0),
-      element(21, 1, 4),
-      element(69, 1, 1),
-      element(200, 1, 0),
       element(181, 2, Math.round(record.hdop * 16)),
       element(182, 2, Math.round(record.hdop * 10)),
       element(66, 2, record.ignition ? 14_100 : 12_600),
-      element(67, 2, 4_080),
       element(24, 2, speedKmh),
       element(16, 4, Math.round(record.odometerM)),
-      element(241, 4, 24_001),
       element(RUN_ELEMENT_ID, 4, record.run),
       element(MARKER_ELEMENT_ID, 4, record.marker),
+      ...STEADY_ELEMENTS,
     ],
   };
 }

@@ -1,0 +1,125 @@
+import { createSocket } from "node:dgram";
+import { createServer, type Socket } from "node:net";
+import { decoders, type Report } from "#decoders";
+import type { FixSource } from "../check.ts";
+
+/** What the little gateway does with one packet. */
+export type Treatment = "acknowledge" | "withhold" | "drop" | "partial" | "loseAndAcknowledge";
+
+type StoredReport = Report & { timeMs: number };
+
+export type TestGateway = {
+  port: number;
+  /** Stored fixes of each device; a resent record is stored once, as its bytes are the same. */
+  readFixes: FixSource;
+  stored: ReadonlyMap<string, ReadonlyMap<string, StoredReport>>;
+  /** Frames that were not sound. */
+  rejected: number;
+  close(): Promise<void>;
+};
+
+const decoder = decoders.teltonika!;
+
+/** A gateway small enough to be plainly right: reads with the real decoder, stores in memory, treats packets as told. */
+export async function openTestGateway(treat: (packetNumber: number) => Treatment): Promise<TestGateway> {
+  const stored = new Map<string, Map<string, StoredReport>>();
+  const sockets = new Set<Socket>();
+  const server = createServer(serve);
+  const datagrams = createSocket("udp4");
+  let packets = 0;
+
+  function serve(socket: Socket): void {
+    sockets.add(socket);
+    const framer = decoder.openStream();
+    let bytes: Uint8Array = new Uint8Array(0);
+    let uid: string | null = null;
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (chunk) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      for (;;) {
+        const next = framer.next(bytes);
+        if (next.kind === "incomplete") return;
+        if (next.kind === "fatal") {
+          socket.destroy();
+          return;
+        }
+        bytes = bytes.subarray(next.consumed);
+        if (next.kind === "frame") uid = answer(socket, next.frame, uid) ?? uid;
+        else gateway.rejected++;
+      }
+    });
+  }
+
+  function answer(socket: Socket, frame: Uint8Array, uid: string | null): string | undefined {
+    const envelope = decoder.envelope(frame, "tcp");
+    if (envelope.kind === "login") {
+      socket.write(envelope.accept);
+      return envelope.deviceUid;
+    }
+    if (envelope.kind !== "data" || uid === null || !envelope.ack) return undefined;
+    const treatment = treat(packets++);
+    if (treatment !== "loseAndAcknowledge") store(uid, frame, "tcp");
+    if (treatment === "drop") socket.destroy();
+    else if (treatment === "partial") socket.write(withCount(envelope.ack, envelope.recordCount - 1));
+    else if (treatment !== "withhold") socket.write(envelope.ack);
+    return undefined;
+  }
+
+  datagrams.on("message", (bytes, from) => {
+    const read = decoder.readDatagram(bytes);
+    const envelope = read.kind === "frame" ? decoder.envelope(read.frame, "udp") : undefined;
+    if (read.kind !== "frame" || envelope?.kind !== "data" || !envelope.ack || !envelope.deviceUid) {
+      gateway.rejected++;
+      return;
+    }
+    const treatment = treat(packets++);
+    if (treatment === "withhold" || treatment === "drop") return;
+    if (treatment !== "loseAndAcknowledge") store(envelope.deviceUid, read.frame, "udp");
+    const isPartial = treatment === "partial" && envelope.recordCount > 1;
+    datagrams.send(
+      isPartial ? withCount(envelope.ack, envelope.recordCount - 1) : envelope.ack,
+      from.port,
+      from.address,
+    );
+  });
+
+  function store(uid: string, frame: Uint8Array, transport: "tcp" | "udp"): void {
+    const result = decoder.decode(frame, { transport, deviceUid: uid, model: "FMB120", receivedAtMs: 0 });
+    if (result.kind !== "decoded") throw new Error(`undecodable: ${result.detail}`);
+    const fixes = stored.get(uid) ?? new Map<string, StoredReport>();
+    stored.set(uid, fixes);
+    for (const report of result.reports) fixes.set(keyOf(frame, report), { ...report, timeMs: report.timeMs ?? 0 });
+  }
+
+  async function* readFixes(uid: string): ReturnType<FixSource> {
+    yield [...(stored.get(uid)?.values() ?? [])];
+  }
+
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
+  });
+  await new Promise<void>((resolve) => datagrams.bind(port, "127.0.0.1", resolve));
+  const gateway: TestGateway = {
+    port,
+    readFixes,
+    stored,
+    rejected: 0,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      datagrams.close();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return gateway;
+}
+
+function keyOf(frame: Uint8Array, { bytesStart, bytesEnd }: Report): string {
+  return Buffer.from(frame.subarray(bytesStart, bytesEnd)).toString("latin1");
+}
+
+function withCount(ack: Uint8Array, count: number): Uint8Array {
+  const changed = ack.slice();
+  changed[changed.length - 1] = count;
+  return changed;
+}

@@ -1,0 +1,59 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runKillScenario } from "./kill.ts";
+
+/**
+ * Proves that the kill scenario can fail: `node simulator/scenarios/broken-order.ts` copies the program to a temporary
+ * folder, lets the acknowledgement leave before the commit there, and expects lost records. Exit code 1 when none is.
+ */
+
+type Breakage = { file: string; find: RegExp; replace: string };
+
+/** Each puts the answer in front of the `append` that it must wait for. */
+const BREAKAGES: readonly Breakage[] = [
+  {
+    file: "gateway/stream-session.ts",
+    find: /(await this\.#context\.journal\.append\(kept\);[\s\S]*?\n {4})(this\.#answer\(answer, startedAtMs\);)/,
+    replace: "$2\n$1",
+  },
+  {
+    file: "gateway/datagram-listener.ts",
+    find: /(await journal\.append\([^;]*;\s*)(this\.#answer\(ack, from\);)/,
+    replace: "$2\n$1",
+  },
+];
+const NOT_COPIED = new Set(["node_modules", ".git", "data"]);
+const source = fileURLToPath(new URL("../../", import.meta.url));
+
+const folder = await mkdtemp(join(tmpdir(), "telematics-broken-"));
+try {
+  const checkout = join(folder, "checkout");
+  await cp(source, checkout, { recursive: true, filter: (path) => !NOT_COPIED.has(basename(path)) });
+  await symlink(join(source, "node_modules"), join(checkout, "node_modules"));
+  for (const breakage of BREAKAGES) await breakFile(checkout, breakage);
+  const { summary } = await runKillScenario({
+    kills: 10,
+    seed: 3,
+    outageMs: 3_000,
+    pauseMs: { min: 1_000, max: 2_000 },
+    checkout,
+    dataDir: join(folder, "data"),
+    load: { vehicles: 30, recordsPerSecond: 300, recordsPerPacket: 5, checkPatienceMs: 10_000 },
+  });
+  const lost = summary.check?.lost ?? 0;
+  const verdict = lost > 0 ? "caught, as it must be" : "NOT caught: the scenario is worthless";
+  process.stdout.write(`${JSON.stringify({ acknowledged: summary.acknowledged, lost, verdict })}\n`);
+  if (lost === 0) process.exitCode = 1;
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function breakFile(checkout: string, { file, find, replace }: Breakage): Promise<void> {
+  const path = join(checkout, file);
+  const text = await readFile(path, "utf8");
+  const broken = text.replace(find, replace);
+  if (broken === text) throw new Error(`${file} has changed: tell this script where the answer waits for its commit`);
+  await writeFile(path, broken);
+}

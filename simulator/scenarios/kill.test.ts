@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type KillResult, runKillScenario, VICTIMS } from "./kill.ts";
+
+const TEST_MS_MAX = 240_000;
+const checkout = fileURLToPath(new URL("../../", import.meta.url));
+
+describe("the promise: an acknowledged record is a stored record", () => {
+  let dataDir: string;
+  let result: KillResult;
+
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), "telematics-kill-"));
+    result = await runKillScenario({
+      kills: 6,
+      seed: 20_261_122,
+      outageMs: 5_000,
+      pauseMs: { min: 1_000, max: 2_500 },
+      checkout,
+      dataDir,
+      load: { vehicles: 30, recordsPerSecond: 300, recordsPerPacket: 5 },
+    });
+  }, TEST_MS_MAX);
+
+  afterAll(async () => {
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  it("killed every part of the service under load", () => {
+    expect(result.kills).toHaveLength(6);
+    expect(new Set(result.kills.map(({ victim }) => victim))).toEqual(new Set(VICTIMS));
+    expect(result.summary.acknowledged).toBeGreaterThan(1_000);
+    expect(result.summary.counters.resends).toBeGreaterThan(0);
+    expect(result.summary.counters.faults).toBeGreaterThan(0);
+  });
+
+  it("found every acknowledged record stored exactly once, as the device made it", () => {
+    expect(result.summary.check).toMatchObject({
+      lost: 0,
+      doubled: 0,
+      displaced: 0,
+      invented: 0,
+      acknowledged: result.summary.acknowledged,
+    });
+  });
+
+  it("delivered everything that the devices had kept meanwhile", () => {
+    expect(result.summary.acknowledged).toBe(result.summary.made);
+  });
+
+  it("saw no role end by itself", () => {
+    expect(result.crashes).toEqual([]);
+  });
+});

@@ -1,0 +1,108 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { type SimulationOptions, type Summary, simulate } from "./index.ts";
+import { openTestGateway, type TestGateway, type Treatment } from "./links/test-gateway.ts";
+
+let gateway: TestGateway | undefined;
+afterEach(async () => {
+  await gateway?.close();
+  gateway = undefined;
+});
+
+const QUICK = { responseTimeoutMs: 150, backoffMs: [10, 30], sendAfterMs: 100 };
+
+type Transport = SimulationOptions["target"]["transport"];
+
+async function run(
+  treat: (packet: number) => Treatment,
+  transport: Transport,
+  options: Partial<SimulationOptions> = {},
+): Promise<Summary> {
+  gateway = await openTestGateway(treat);
+  return simulate({
+    scenario: "load",
+    target: { host: "127.0.0.1", teltonikaPort: gateway.port, transport },
+    vehicles: 6,
+    seconds: 1.2,
+    recordsPerSecond: 240,
+    recordsPerPacket: 4,
+    seed: 5,
+    behaviour: QUICK,
+    fixSource: gateway.readFixes,
+    drainMs: 5_000,
+    checkPatienceMs: 0,
+    ...options,
+  });
+}
+
+/** Every third packet is treated otherwise than acknowledged. */
+function everyThird(treatment: Treatment): (packet: number) => Treatment {
+  return (packet) => (packet % 3 === 1 ? treatment : "acknowledge");
+}
+
+describe("simulated Teltonika devices", () => {
+  it("deliver every record that they made, over TCP and UDP, and the decoder reads what they meant", async () => {
+    const summary = await run(() => "acknowledge", "mixed");
+    expect(summary.made).toBeGreaterThan(100);
+    expect(summary.acknowledged).toBe(summary.made);
+    expect(summary.check).toMatchObject({ ok: true, devices: 6, stored: summary.made, storedUnacknowledged: 0 });
+    expect(gateway!.rejected).toBe(0);
+    for (const fix of [...gateway!.stored.values()].flatMap((fixes) => [...fixes.values()])) {
+      expect(fix).toMatchObject({ valid: true, altitudeM: 12, attributes: { ignition: true } });
+      expect(fix.latDeg).toBeCloseTo(57.7, 0);
+      expect(fix.lonDeg).toBeCloseTo(11.97, 0);
+    }
+  });
+
+  it.each([
+    ["withhold", "tcp"],
+    ["withhold", "udp"],
+    ["drop", "tcp"],
+    ["partial", "tcp"],
+  ] as const)(
+    "send a packet again until acknowledged when the gateway treats it to '%s' over %s",
+    async (how, transport) => {
+      const summary = await run(everyThird(how), transport);
+      expect(summary.counters.resends).toBeGreaterThan(0);
+      expect(summary.acknowledged).toBe(summary.made);
+      expect(summary.check).toMatchObject({ ok: true, stored: summary.made });
+    },
+  );
+
+  it("over UDP keep what a partial acknowledgement confirms, and send only the rest again", async () => {
+    const summary = await run(everyThird("partial"), "udp");
+    expect(summary.counters.resends).toBe(0);
+    expect(summary.acknowledged).toBe(summary.made);
+    expect(summary.check).toMatchObject({ ok: true, stored: summary.made });
+  });
+
+  it("never count a record as acknowledged while the gateway is silent", async () => {
+    const summary = await run(() => "withhold", "mixed", { drainMs: 300 });
+    expect(summary.acknowledged).toBe(0);
+    expect(summary.check).toMatchObject({ ok: true, acknowledged: 0 });
+    expect(summary.check!.storedUnacknowledged).toBeGreaterThan(0);
+  });
+
+  it("find out a gateway that acknowledges what it then loses", async () => {
+    const summary = await run((packet) => (packet === 5 ? "loseAndAcknowledge" : "acknowledge"), "tcp");
+    expect(summary.check!.ok).toBe(false);
+    expect(summary.check!.lost).toBeGreaterThan(0);
+    expect(summary.check!.lost).toBeLessThanOrEqual(4);
+    expect(summary.check!.examples.lost).toHaveLength(summary.check!.lost);
+  });
+
+  it("survive every fault at once, with packets cut, damaged, doubled and the network away", async () => {
+    const faults = { cut: 0.1, vanish: 0.1, split: 0.1, corrupt: 0.05, duplicate: 0.1 };
+    const offline = { perMinute: 20, minMs: 50, maxMs: 300 };
+    const behaviour = { ...QUICK, faults };
+    const summary = await run(() => "acknowledge", "mixed", {
+      scenario: "adversity",
+      seconds: 2.5,
+      behaviour,
+      offline,
+    });
+    expect(summary.counters.faults).toBeGreaterThan(10);
+    expect(summary.counters.duplicates).toBeGreaterThan(0);
+    expect(summary.acknowledged).toBe(summary.made);
+    expect(summary.check).toMatchObject({ ok: true, stored: summary.made });
+  });
+});
