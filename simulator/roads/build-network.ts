@@ -6,7 +6,7 @@ import { largestStronglyConnected } from "./strongly-connected.ts";
 
 /**
  * Derives `gothenburg.json` from the OpenStreetMap extract that the development dependency `geojson-path-finder` carries:
- * `node simulator/roads/build-network.ts`. Kept: public streets open to cars (no service roads), of them the largest set of places that all reach each other.
+ * `npm run simulator:roads`. Kept: public streets open to cars (no service roads), of them the largest set of places that all reach each other.
  */
 
 type OsmFeature = {

@@ -43,7 +43,7 @@ export function startRoleProcess({ role, checkout, environment }: RoleProcessOpt
   function start(): void {
     const mine = spawn(process.execPath, ["main.ts", "serve", "--roles", role], {
       cwd: checkout,
-      env: { PATH: process.env.PATH, ...environment },
+      env: environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
     child = mine;
@@ -58,9 +58,9 @@ export function startRoleProcess({ role, checkout, environment }: RoleProcessOpt
     mine.once("exit", (code, signal) => {
       child = undefined;
       if (stopping) return;
-      if (listening) {
+      if (listening && !killed) {
         isReady = Promise.withResolvers<void>();
-        if (!killed) crashes.push(`${role} ended (${signal ?? `exit code ${code}`}):\n${lines.join("\n")}`);
+        crashes.push(`${role} ended (${signal ?? `exit code ${code}`}):\n${lines.join("\n")}`);
       }
       const pauseMs = killed?.restartAfterMs ?? RESTART_AFTER_CRASH_MS;
       killed = undefined;
@@ -86,8 +86,10 @@ export function startRoleProcess({ role, checkout, environment }: RoleProcessOpt
   }
 
   function kill(restartAfterMs: number): void {
+    if (!child) return;
     killed = { restartAfterMs };
-    child?.kill("SIGKILL");
+    isReady = Promise.withResolvers<void>();
+    child.kill("SIGKILL");
   }
 
   async function stop(): Promise<void> {
