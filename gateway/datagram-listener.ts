@@ -143,7 +143,7 @@ class Receiver {
     const kept = { deviceId, protocol, remoteAddress, transport: "udp", kind: "frame", receivedAtMs: now() } as const;
     try {
       await journal.append({ ...kept, bytes: frame });
-      this.#answer(ack, from);
+      await this.#answer(ack, from);
     } catch (error) {
       // Not acknowledged: the device sends it again.
       tally.refusals.journal += 1;
@@ -154,14 +154,18 @@ class Receiver {
     if (envelope.kind === "data") tally.records += envelope.recordCount;
   }
 
-  /** The frame is committed: only now may the device forget it. */
-  #answer(ack: Uint8Array | undefined, from: { datagram: Uint8Array; peer: RemoteInfo; receivedAtMs: number }): void {
+  /** The frame is committed: only now may the device forget it. Resolves when the answer is sent, or is lost. */
+  #answer(
+    ack: Uint8Array | undefined,
+    from: { datagram: Uint8Array; peer: RemoteInfo; receivedAtMs: number },
+  ): Promise<void> {
     const { tally, ackSeconds, monotonicMs } = this.#context;
-    if (ack === undefined || ack.length > from.datagram.length) return;
-    this.#socket.send(ack, from.peer.port, from.peer.address, ignoreSendError);
+    if (ack === undefined || ack.length > from.datagram.length) return Promise.resolve();
     tally.acks += 1;
     tally.bytesSent += ack.length;
     ackSeconds.observe((monotonicMs() - from.receivedAtMs) / 1_000);
+    // An answer that can't be sent is an answer that was lost on the way: the device asks again.
+    return new Promise((resolve) => this.#socket.send(ack, from.peer.port, from.peer.address, () => resolve()));
   }
 
   #reject(bytes: Uint8Array, reason: RejectReason, remoteAddress: string): void {
@@ -180,8 +184,4 @@ class Receiver {
     };
     quarantine.offer(row, monotonicMs());
   }
-}
-
-function ignoreSendError(): void {
-  // An answer that can't be sent is an answer that was lost on the way: the device asks again.
 }

@@ -272,10 +272,10 @@ export class TestDevice {
 const WAIT_MS = 5_000;
 
 /** Waits for something that happens soon. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + WAIT_MS;
+export async function until(condition: () => boolean | Promise<boolean>, waitMs = WAIT_MS): Promise<void> {
+  const deadline = Date.now() + waitMs;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`did not happen within ${WAIT_MS} ms: ${condition}`);
+    if (Date.now() > deadline) throw new Error(`did not happen within ${waitMs} ms: ${condition}`);
     await pause(5);
   }
 }
