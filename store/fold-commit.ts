@@ -78,9 +78,9 @@ async function moveCursors(client: Client, moves: readonly CursorMove[]): Promis
   return BigInt(rows[0].xid);
 }
 
-/** Writes one message of binary COPY into `fix`. */
-export async function copyFixes(client: Client, message: Buffer): Promise<void> {
-  const copy = client.query(copyFrom(`copy fix (${FIX_COPY_COLUMNS}) from stdin (format binary)`));
+/** Writes one message of binary COPY into `fix`, or a table of the same columns. */
+export async function copyFixes(client: Client, message: Buffer, table: "fix" | "replayed" = "fix"): Promise<void> {
+  const copy = client.query(copyFrom(`copy ${table} (${FIX_COPY_COLUMNS}) from stdin (format binary)`));
   await new Promise<void>((resolve, reject) => {
     copy.on("finish", resolve);
     copy.on("error", reject);

@@ -48,6 +48,14 @@ export async function readFoldDevices(database: Queryable, deviceIds: readonly n
   return rows;
 }
 
+export async function findDeviceId(database: Queryable, uid: string): Promise<number | undefined> {
+  const { rows } = await database.query<{ deviceId: number }>(
+    `select device_id as "deviceId" from device where uid = $1`,
+    [uid],
+  );
+  return rows[0]?.deviceId;
+}
+
 type StateRow = {
   deviceId: number;
   lastSeq: string;

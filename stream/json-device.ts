@@ -17,7 +17,9 @@ export function jsonFrame(reports: readonly JsonReport[]): Uint8Array {
 }
 
 /** A decoder named `osmand` for which `edit` is the profile: what it makes of a report's attributes. */
-export function jsonDecoder(edit: (attributes: Attributes) => Attributes = (attributes) => attributes): ProtocolDecoder {
+export function jsonDecoder(
+  edit: (attributes: Attributes) => Attributes = (attributes) => attributes,
+): ProtocolDecoder {
   const notUsed = (): never => {
     throw new Error("the stream never delimits frames");
   };
@@ -45,7 +47,12 @@ function decodeJson(frame: Uint8Array, _context: DecodeContext, edit: (a: Attrib
   return { kind: "decoded", reports };
 }
 
-function reportOf(given: JsonReport, bytesStart: number, bytesEnd: number, edit: (a: Attributes) => Attributes): Report {
+function reportOf(
+  given: JsonReport,
+  bytesStart: number,
+  bytesEnd: number,
+  edit: (a: Attributes) => Attributes,
+): Report {
   return {
     kind: given.kind ?? "fix",
     timeMs: given.timeMs,

@@ -1,0 +1,152 @@
+import pg from "pg";
+import type { Logger } from "pino";
+import { connectionSettings, type Database } from "#store/database.ts";
+import { copyFixes } from "#store/fold-commit.ts";
+import { findDeviceId, readFoldDevices } from "#store/fold-devices.ts";
+import {
+  addUnusable,
+  applyReplay,
+  beginReplay,
+  countReplayed,
+  findReplayedFixes,
+  pairReplayed,
+  type ReplayCounts,
+  type ReplayWindow,
+  readReplayFrames,
+} from "#store/fold-replay.ts";
+import type { JournalFrame } from "#store/journal.ts";
+import { type FindDecoder, readFrame } from "./decode-frames.ts";
+import { type DeviceFold, foldInitial } from "./fold.ts";
+import { FixIdentities, foldFrames, type ReadFrame } from "./fold-frames.ts";
+import { reportReplay } from "./replay-report.ts";
+import type { DeviceStage } from "./stage.ts";
+import { stages as allStages } from "./stages.ts";
+
+/** Frames folded at a time. */
+const REPLAY_FRAMES_MAX = 1_000;
+
+export type ReplayOptions = {
+  database: Database;
+  /** Half-open interval of the time of receipt, Unix milliseconds. */
+  fromMs: number;
+  toMs: number;
+  /** Uid of the one device to replay; without it all are. */
+  deviceUid?: string;
+  /** True writes the differences; false only reports them. */
+  apply: boolean;
+  findDecoder: FindDecoder;
+  log: Logger;
+  /** Takes the report, line by line. */
+  write: (line: string) => void;
+  stages?: readonly DeviceStage[];
+};
+
+export type ReplayResult = ReplayCounts & { frames: number; applied: boolean };
+
+/** A replay that can't be done: no such device, or our own fault on a frame. Nothing was written. */
+export class ReplayError extends Error {
+  readonly code: "device" | "fault";
+  constructor(code: "device" | "fault", message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * Decodes and folds the kept frames of a time again, from a fresh state, and compares with what is stored. What depends
+ * on the order of arrival before the window (`late`) is not compared and stays as stored. Throws `ReplayError`.
+ */
+export async function replay(options: ReplayOptions): Promise<ReplayResult> {
+  const window = await windowOf(options);
+  const client = new pg.Client(connectionSettings(options.database.url, "replay"));
+  let lost: Error | undefined;
+  client.on("error", (error) => {
+    lost = error;
+  });
+  await client.connect();
+  try {
+    await beginReplay(client, window);
+    const { frames, faults, folds } = await foldAgain(client, window, options);
+    await pairReplayed(client, window);
+    const counts = await countReplayed(client, window);
+    await reportReplay(client, { ...counts, frames, faults }, options.write);
+    const differs = counts.changed + counts.missing + counts.extra + counts.resolved + counts.unusable > 0;
+    if (!options.apply || !differs) return { ...counts, frames, applied: false };
+    if (faults > 0) throw new ReplayError("fault", `the fold fails on ${faults} frames: nothing is applied`);
+    await applyReplay(client, window, new Map([...folds].map(([id, fold]) => [id, fold.live.attributes])));
+    options.write("applied");
+    return { ...counts, frames, applied: true };
+  } catch (error) {
+    throw lost ?? error;
+  } finally {
+    // The temporary tables go with the connection.
+    await client.end();
+  }
+}
+
+async function windowOf({ database, fromMs, toMs, deviceUid }: ReplayOptions): Promise<ReplayWindow> {
+  if (deviceUid === undefined) return { fromMs, toMs, deviceId: null };
+  const deviceId = await findDeviceId(database.pool, deviceUid);
+  if (deviceId === undefined) throw new ReplayError("device", `no device has the uid ${deviceUid}`);
+  return { fromMs, toMs, deviceId };
+}
+
+type FoldedAgain = { frames: number; faults: number; folds: Map<number, DeviceFold> };
+
+async function foldAgain(client: pg.Client, window: ReplayWindow, options: ReplayOptions): Promise<FoldedAgain> {
+  const folds = new Map<number, DeviceFold>();
+  let frames = 0;
+  let faults = 0;
+  for (let afterSeq = 0; ; ) {
+    const next = await readReplayFrames(client, window, afterSeq, REPLAY_FRAMES_MAX);
+    if (next.length === 0) return { frames, faults, folds };
+    const read = await readAgain(client, next, folds, options.findDecoder);
+    const folded = foldFrames(read, {
+      stages: options.stages ?? allStages,
+      foldBefore: (deviceId) => folds.get(deviceId) ?? foldInitial,
+      known: [await knownBefore(client, window, read)],
+      log: options.log,
+    });
+    for (const [deviceId, fold] of folded.folds) folds.set(deviceId, fold);
+    if (folded.fixes.rows > 0) await copyFixes(client, folded.fixes.finish(0n, 0), "replayed");
+    await addUnusable(client, folded.quarantined);
+    frames += next.length;
+    faults += folded.tally.unusable.get("fault") ?? 0;
+    afterSeq = (next.at(-1) as JournalFrame).seq;
+  }
+}
+
+async function readAgain(
+  client: pg.Client,
+  frames: readonly JournalFrame[],
+  folds: ReadonlyMap<number, DeviceFold>,
+  findDecoder: FindDecoder,
+): Promise<ReadFrame[]> {
+  const devices = await readFoldDevices(client, [...new Set(frames.map((frame) => frame.deviceId))]);
+  const deviceById = new Map(devices.map((device) => [device.deviceId, device]));
+  const memories = new Map<number, DeviceFold["memory"]>();
+  return frames.map((frame) => {
+    const device = deviceById.get(frame.deviceId);
+    const memory = memories.get(frame.deviceId) ?? folds.get(frame.deviceId)?.memory ?? {};
+    const meaning = readFrame(frame, device, memory, findDecoder);
+    if (meaning.kind === "fixes" && meaning.memory !== undefined) {
+      memories.set(frame.deviceId, { ...memory, ...meaning.memory });
+    }
+    return { frame, meaning, device };
+  });
+}
+
+/** A fresh state does not know what came before the window: every fix is looked up. */
+async function knownBefore(
+  client: pg.Client,
+  window: ReplayWindow,
+  read: readonly ReadFrame[],
+): Promise<FixIdentities> {
+  const fixes = read.flatMap(({ meaning }) => (meaning.kind === "fixes" ? meaning.fixes : []));
+  const known = new FixIdentities();
+  for (const place of await findReplayedFixes(client, window, fixes)) {
+    const fix = fixes[place];
+    if (fix !== undefined) known.add(fix.deviceId, fix.fixTimeMs, fix.fingerprint);
+  }
+  return known;
+}
