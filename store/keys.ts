@@ -32,13 +32,21 @@ const KEY_COLUMNS = `key_id as "keyId", fleet_id as "fleetId", name, prefix, sco
   expires_at as "expiresAt", last_used_at as "lastUsedAt", revoked_at as "revokedAt"`;
 
 const INSERT_KEY = `insert into api_key (fleet_id, name, prefix, hash, scopes, expires_at)
-  values ($1, $2, $3, $4, $5, $6) on conflict (hash) do nothing returning ${KEY_COLUMNS}`;
+  select $1::integer, $2, $3, $4, $5, $6
+  where $1::integer is null or exists (select from fleet where fleet_id = $1)
+  on conflict (hash) do nothing returning ${KEY_COLUMNS}`;
 
-/** Makes a key; `secret` exists nowhere else afterwards. Rejects when the fleet does not exist. */
+export class FleetMissingError extends Error {
+  override readonly name = "FleetMissingError";
+  readonly code = "FLEET_MISSING";
+}
+
+/** Makes a key; `secret` exists nowhere else afterwards. Rejects with `FleetMissingError` when there is no such fleet. */
 export async function createKey(database: Database, key: NewKey): Promise<{ key: ApiKey; secret: string }> {
   const secret = newSecret();
   const { rows } = await database.pool.query<ApiKey>(INSERT_KEY, insertValues(key, secret));
-  return { key: rows[0]!, secret };
+  if (rows[0] === undefined) throw new FleetMissingError(`there is no fleet ${key.fleetId}`);
+  return { key: rows[0], secret };
 }
 
 /** The key of this secret, expired and revoked ones included: the caller decides what to say about them. */
@@ -49,6 +57,15 @@ export async function findKey(database: Database, secret: string): Promise<ApiKe
     values: [hashOf(secret)],
   });
   return rows[0];
+}
+
+/** Whether the key is neither revoked nor expired, by the server's clock. */
+export async function isKeyLive(database: Database, keyId: number): Promise<boolean> {
+  const { rowCount } = await database.pool.query(
+    "select from api_key where key_id = $1 and revoked_at is null and (expires_at is null or expires_at > now())",
+    [keyId],
+  );
+  return rowCount === 1;
 }
 
 /** A fleet's keys (null: every key) in the order they were made, without their secrets. */

@@ -1,0 +1,99 @@
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import fastify, { type FastifyInstance } from "fastify";
+import { requireKeys } from "./auth.ts";
+import { createMeasures, type RouteContext } from "./context.ts";
+import type { ApiDeps } from "./deps.ts";
+import { DeviceSchema, UnknownDeviceSchema } from "./device-json.ts";
+import { answerProblems } from "./error-answers.ts";
+import { Event } from "./event-json.ts";
+import { FeedWaker } from "./feed-waker.ts";
+import { Fix, Position } from "./fix-json.ts";
+import { CreatedKey, Key } from "./key-json.ts";
+import { KeyUsage } from "./key-usage.ts";
+import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
+import { openApiDocument, ProblemSchema } from "./openapi.ts";
+import { Quarantined } from "./quarantine-json.ts";
+import { limitAddresses, limitKeys, registerRateLimit } from "./rate-limits.ts";
+import { deviceRoutes } from "./routes/devices.ts";
+import { eventStreamRoutes } from "./routes/event-stream.ts";
+import { feedRoutes } from "./routes/feeds.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { keyRoutes } from "./routes/keys.ts";
+import { positionRoutes } from "./routes/positions.ts";
+import { quarantineRoutes } from "./routes/quarantine.ts";
+import { Silence, silenceRoutes } from "./routes/silence.ts";
+
+/** uids are URL-escaped in paths: up to three characters for each byte of at most four. */
+const PARAM_CHARACTERS_MAX = UID_CHARACTERS_MAX * 12;
+
+const COMPONENTS = [
+  ProblemSchema,
+  Fix,
+  Position,
+  DeviceSchema,
+  UnknownDeviceSchema,
+  Event,
+  Quarantined,
+  Key,
+  CreatedKey,
+  Silence,
+];
+
+/** The API as a Fastify instance that does not listen. Closing it closes what it made, not what it was given. */
+export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
+  const limits = { ...API_LIMITS, ...deps.limits };
+  const app = fastify({
+    loggerInstance: deps.logger,
+    // URLs carry device ids and cursors: they stay out of the log.
+    disableRequestLogging: true,
+    bodyLimit: limits.bodyBytesMax,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
+  });
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  const waker = new FeedWaker(deps.database, deps.logger, deps.onStored);
+  const usage = new KeyUsage(deps.database, deps.logger, limits.keyUsageFlushMs);
+  const measures = createMeasures(deps.registry);
+  const context: RouteContext = { ...deps, limits, waker, measures };
+
+  answerProblems(app);
+  app.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "unknown";
+    const labels = { method: request.method, route, status: reply.statusCode };
+    measures.requestSeconds.observe(labels, reply.elapsedTime / 1000);
+  });
+  app.addHook("onClose", async () => {
+    waker.close();
+    await usage.close();
+  });
+
+  await registerRateLimit(app);
+  limitAddresses(app, limits);
+  for (const schema of COMPONENTS) app.addSchema(schema);
+  await app.register(swagger, openApiDocument);
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: true });
+  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  await app.register(healthRoutes(context));
+  await app.register(
+    async (v1) => {
+      await requireKeys(v1, { database: deps.database, usage, now: deps.now });
+      limitKeys(v1, limits);
+      for (const routes of [
+        deviceRoutes,
+        positionRoutes,
+        silenceRoutes,
+        feedRoutes,
+        eventStreamRoutes,
+        quarantineRoutes,
+        keyRoutes,
+      ]) {
+        await v1.register(routes(context));
+      }
+    },
+    { prefix: "/v1" },
+  );
+  await app.ready();
+  return app;
+}

@@ -1,0 +1,195 @@
+import { get, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { openTestApi, storeEvents, storeFixes, TEST_NOW_MS, type TestApi } from "./testing.ts";
+
+const STREAMS_MAX = 3;
+
+let api: TestApi;
+let port: number;
+let secret: string;
+const readers: Reader[] = [];
+
+beforeAll(async () => {
+  const limits = { streamHeartbeatMs: 50, streamPollMs: 5_000, streamStalledMsMax: 300, streamsPerKeyMax: STREAMS_MAX };
+  api = await openTestApi({ limits });
+  await api.app.listen({ host: "127.0.0.1", port: 0 });
+  port = (api.app.server.address() as AddressInfo).port;
+  secret = await api.key({ fleetId: 1 });
+});
+
+afterEach(() => {
+  for (const reader of readers.splice(0)) reader.close();
+});
+
+afterAll(() => api?.close());
+
+type Message = { id: string; event: string | undefined; data: string | undefined };
+type Reader = {
+  status: number;
+  messages: Message[];
+  /** The last id seen, on a heartbeat too. */
+  lastId: () => string | undefined;
+  response: IncomingMessage;
+  closed: Promise<void>;
+  close: () => void;
+};
+
+/** A client on a real socket. */
+function follow(path: string, headers: Record<string, string> = {}, key = secret): Promise<Reader> {
+  return new Promise((resolve, reject) => {
+    const options = { port, path, agent: false as const, headers: { authorization: `Bearer ${key}`, ...headers } };
+    const request = get(options, (response) => {
+      const messages: Message[] = [];
+      let text = "";
+      let lastId: string | undefined;
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        const parts = (text + chunk).split("\n\n");
+        text = parts.pop()!;
+        for (const part of parts) {
+          const field = (name: string) => part.match(new RegExp(`^${name}: (.*)$`, "m"))?.[1];
+          lastId = field("id") ?? lastId;
+          if (field("data") !== undefined) {
+            messages.push({ id: lastId!, event: field("event"), data: field("data") });
+          }
+        }
+      });
+      const closed = new Promise<void>((done) => response.once("close", done));
+      response.on("error", () => undefined);
+      const close = () => request.destroy();
+      const reader = { status: response.statusCode!, messages, lastId: () => lastId, response, closed, close };
+      readers.push(reader);
+      resolve(reader);
+    });
+    request.on("error", reject);
+  });
+}
+
+const eventIds = (reader: Reader) => reader.messages.map((message) => JSON.parse(message.data!).id);
+
+async function announce(ids: string[], fleetId = 1): Promise<void> {
+  await storeEvents(
+    api.database,
+    fleetId,
+    ids.map((id) => ({ id })),
+  );
+  api.stored();
+}
+
+test("a stream begins now, is woken by what is stored, and names each message by its type", async () => {
+  await announce(["before"]);
+  const reader = await follow("/v1/events/stream");
+  expect(reader.response.headers["content-type"]).toContain("text/event-stream");
+  await expect.poll(reader.lastId).toBeDefined();
+  await announce(["after"]);
+  await expect.poll(() => eventIds(reader)).toEqual(["after"]);
+  expect(reader.messages[0]!.event).toBe("device.connected");
+});
+
+test("a reader that went away resumes with Last-Event-ID: nothing is lost and nothing comes twice", async () => {
+  const first = await follow("/v1/events/stream");
+  await expect.poll(first.lastId).toBeDefined();
+  const ids = Array.from({ length: 30 }, (_, n) => `resumed ${n}`);
+  await announce(ids.slice(0, 10));
+  await expect.poll(() => first.messages.length).toBe(10);
+  first.close();
+  // Resume in the middle of what was received: at the fourth message.
+  await announce(ids.slice(10, 20));
+  const second = await follow("/v1/events/stream", { "last-event-id": first.messages[3]!.id });
+  await expect.poll(() => second.messages.length).toBe(16);
+  await announce(ids.slice(20));
+  await expect.poll(() => second.messages.length).toBe(26);
+  expect([...eventIds(first).slice(0, 4), ...eventIds(second)]).toEqual(ids);
+});
+
+test("a heartbeat moves the place of a quiet reader on and the feed takes the same cursor", async () => {
+  const reader = await follow("/v1/events/stream");
+  await expect.poll(reader.lastId).toBeDefined();
+  const start = reader.lastId();
+  await announce(["of another fleet"], await api.fleet());
+  await expect.poll(reader.lastId).not.toBe(start);
+  await announce(["of the feed"]);
+  await expect.poll(() => eventIds(reader)).toEqual(["of the feed"]);
+  const feed = (await api.call(secret, "GET", `/v1/feeds/events?after=${start}`)).json();
+  expect(feed.data.map((event: { id: string }) => event.id)).toEqual(["of the feed"]);
+  const rest = (await api.call(secret, "GET", `/v1/feeds/events?after=${reader.messages[0]!.id}`)).json();
+  expect(rest.data).toEqual([]);
+});
+
+test("the fixes of the fleet can be followed too", async () => {
+  const mine = await api.device(1, "followed");
+  const theirs = await api.device(await api.fleet(), "not followed");
+  const reader = await follow("/v1/events/stream?feed=fixes");
+  await expect.poll(reader.lastId).toBeDefined();
+  await storeFixes(api.database, [
+    { deviceId: theirs, fixId: 5001, timeMs: TEST_NOW_MS },
+    { deviceId: mine, fixId: 5002, timeMs: TEST_NOW_MS },
+  ]);
+  api.stored();
+  await expect.poll(() => reader.messages.map((message) => message.event)).toEqual(["fix"]);
+  expect(JSON.parse(reader.messages[0]!.data!)).toMatchObject({ id: "5002", deviceUid: "followed" });
+});
+
+test("a commit that older open transactions hide is delivered when those are over", async () => {
+  const reader = await follow("/v1/events/stream");
+  await expect.poll(reader.lastId).toBeDefined();
+  const older = await api.database.pool.connect();
+  await older.query("begin");
+  await older.query("select pg_current_xact_id()");
+  await announce(["hidden at first"]);
+  expect(eventIds(reader)).toEqual([]);
+  await older.query("commit");
+  older.release();
+  await expect.poll(() => eventIds(reader)).toEqual(["hidden at first"]);
+});
+
+test("a reader that takes nothing is closed, and resumes where it was", async () => {
+  const reader = await follow("/v1/events/stream");
+  await expect.poll(reader.lastId).toBeDefined();
+  const start = reader.lastId()!;
+  reader.response.pause();
+  const events = Array.from({ length: 100 }, (_, n) => ({ id: `slow ${n}`, data: { filler: "x".repeat(200_000) } }));
+  await storeEvents(api.database, 1, events);
+  api.stored();
+  const ends = async () => {
+    const metric = await api.registry.getSingleMetric("api_event_streams_ended_total")!.get();
+    return metric.values.find((value) => value.labels.reason === "stalled")?.value;
+  };
+  await expect.poll(ends, { timeout: 10_000 }).toBe(1);
+  reader.response.resume();
+  await reader.closed;
+  const received = eventIds(reader);
+  expect(received.length).toBeLessThan(events.length);
+
+  const resumed = await follow("/v1/events/stream", { "last-event-id": reader.messages.at(-1)?.id ?? start });
+  await expect.poll(() => received.length + resumed.messages.length, { timeout: 10_000 }).toBe(events.length);
+  expect([...received, ...eventIds(resumed)]).toEqual(events.map((event) => event.id));
+});
+
+test("a stream ends when its key is revoked", async () => {
+  const key = await api.key({ fleetId: 1 });
+  const reader = await follow("/v1/events/stream", {}, key);
+  await expect.poll(reader.lastId).toBeDefined();
+  await api.database.pool.query("update api_key set revoked_at = now() where prefix = $1", [key.slice(0, 12)]);
+  await reader.closed;
+});
+
+test("a key may hold only so many streams open", async () => {
+  const key = await api.key({ fleetId: 1 });
+  for (let n = 0; n < STREAMS_MAX; n++) expect((await follow("/v1/events/stream", {}, key)).status).toBe(200);
+  expect((await follow("/v1/events/stream", {}, key)).status).toBe(429);
+  readers[readers.length - 2]!.close();
+  await expect.poll(async () => (await follow("/v1/events/stream", {}, key)).status).toBe(200);
+});
+
+test("closing the server ends every stream", async () => {
+  const closing = await openTestApi();
+  await closing.app.listen({ host: "127.0.0.1", port: 0 });
+  const before = port;
+  port = (closing.app.server.address() as AddressInfo).port;
+  const reader = await follow("/v1/events/stream", {}, await closing.key());
+  port = before;
+  await closing.close();
+  await reader.closed;
+});

@@ -1,0 +1,42 @@
+/** Every limit of the API, by name. Tests lower them. */
+export type ApiLimits = {
+  bodyBytesMax: number;
+  /** Requests of one network address, with or without a key, in one window. */
+  addressRequestsMax: number;
+  /** Requests of one API key in one window. */
+  keyRequestsMax: number;
+  rateWindowMs: number;
+  /** Event streams that one key may hold open. */
+  streamsPerKeyMax: number;
+  /** Rows that an event stream reads at a time; bounds its memory. */
+  streamPageRows: number;
+  /** A stream whose reader takes nothing for this long is closed; it can resume. */
+  streamStalledMsMax: number;
+  /** Silence after which a stream sends its place; also how often its key is looked at again. */
+  streamHeartbeatMs: number;
+  /** How often a stream looks for news when nothing woke it. */
+  streamPollMs: number;
+  /** How long last-used times of keys are collected before they are written. */
+  keyUsageFlushMs: number;
+};
+
+export const API_LIMITS: ApiLimits = {
+  bodyBytesMax: 1_048_576,
+  addressRequestsMax: 30_000,
+  keyRequestsMax: 12_000,
+  rateWindowMs: 60_000,
+  streamsPerKeyMax: 100,
+  streamPageRows: 200,
+  streamStalledMsMax: 30_000,
+  streamHeartbeatMs: 15_000,
+  streamPollMs: 2_000,
+  keyUsageFlushMs: 30_000,
+};
+
+export const PAGE_ROWS_DEFAULT = 100;
+export const PAGE_ROWS_MAX = 1_000;
+export const UID_CHARACTERS_MAX = 200;
+/** How long a feed cursor is honoured. */
+export const FEED_CURSOR_DAYS_MAX = 30;
+/** What `poll_after_ms` advises: at once while there is more, otherwise this. */
+export const FEED_POLL_AFTER_MS = 1_000;

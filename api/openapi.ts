@@ -1,0 +1,52 @@
+import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
+import { Type } from "typebox";
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from "./problems.ts";
+import { named, Ref } from "./schemas.ts";
+
+export const ProblemSchema = named(
+  "Problem",
+  Type.Object(
+    {
+      type: Type.String(),
+      title: Type.String(),
+      status: Type.Integer(),
+      detail: Type.Optional(Type.String()),
+      code: Type.Enum(Object.keys(PROBLEMS) as ProblemCode[]),
+      requestId: Type.String(),
+    },
+    { description: "RFC 9457", additionalProperties: true },
+  ),
+);
+
+/** What any operation may answer instead; added to each by the hook in `requireKeys`. */
+export const PROBLEM_RESPONSES = {
+  "4xx": { description: "Problem", content: { [PROBLEM_MEDIA_TYPE]: { schema: Ref(ProblemSchema) } } },
+  "5xx": { description: "Problem", content: { [PROBLEM_MEDIA_TYPE]: { schema: Ref(ProblemSchema) } } },
+};
+
+/** The document is generated from the schemas that validate and serialise. */
+export const openApiDocument: FastifyDynamicSwaggerOptions = {
+  openapi: {
+    openapi: "3.1.0",
+    info: {
+      title: "Telematics gateway",
+      version: "1",
+      description:
+        "Devices, positions, feeds and events. Lists take `after` and `limit` and answer `data`, `next_cursor`, `has_more`.",
+    },
+    servers: [{ url: "/" }],
+    tags: [
+      { name: "devices" },
+      { name: "positions" },
+      { name: "feeds", description: "In commit order, to be followed by cursor" },
+      { name: "quarantine" },
+      { name: "keys" },
+      { name: "operation" },
+    ],
+    components: { securitySchemes: { key: { type: "http", scheme: "bearer", bearerFormat: "tg_live_…" } } },
+  },
+  refResolver: {
+    buildLocalReference: (schema, _base, _fragment, index) =>
+      typeof schema.$id === "string" ? schema.$id : `schema-${index}`,
+  },
+};

@@ -1,0 +1,170 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openDatabase } from "#store/database.ts";
+import { API_LIMITS } from "./limits.ts";
+import { isDatabaseAway } from "./problem-of.ts";
+import { PROBLEMS } from "./problems.ts";
+import { openTestApi, type TestApi } from "./testing.ts";
+
+let api: TestApi;
+let admin: string;
+
+beforeAll(async () => {
+  api = await openTestApi();
+  admin = await api.key();
+});
+
+afterAll(() => api?.close());
+
+test("a body that does not match names each place and says why", async () => {
+  const answer = await api.call(admin, "POST", "/v1/devices", { uid: "", extra: 1 });
+  expect(answer.statusCode).toBe(400);
+  const problem = answer.json();
+  expect(problem).toMatchObject({ code: "validation", title: PROBLEMS.validation.title });
+  expect(problem.errors.map((error: { pointer: string }) => error.pointer)).toContain("/uid");
+  expect(JSON.stringify(problem.errors)).toContain("extra");
+});
+
+test.each([
+  ["/v1/devices?limit=0"],
+  ["/v1/devices?limit=1001"],
+  ["/v1/devices?limit=many"],
+  ["/v1/devices/x/fixes?from=yesterday"],
+  ["/v1/devices/x/fixes?from=2016-12-31T23:59:60Z"],
+  ["/v1/quarantine/abc"],
+  ["/v1/quarantine?open=perhaps"],
+])("%s is answered 400", async (url) => {
+  const answer = await api.call(admin, "GET", url);
+  expect([answer.statusCode, answer.json().code]).toEqual([400, "validation"]);
+});
+
+test.each([
+  ["/v1/devices?after=%00"],
+  ["/v1/positions?after=AAAA"],
+  [`/v1/positions?after=${Buffer.from("positions.99999999999").toString("base64url")}`],
+  [`/v1/keys?after=${Buffer.from("positions.1").toString("base64url")}`],
+  [`/v1/quarantine?after=${Buffer.from("quarantine.1.2").toString("base64url")}`],
+  [`/v1/quarantine?after=${Buffer.from("quarantine.9223372036854775808").toString("base64url")}`],
+  [`/v1/feeds/fixes?after=${Buffer.from("feed-events.1.1.1").toString("base64url")}`],
+  [`/v1/feeds/events?after=${"A".repeat(1000)}`],
+  ["/v1/events/stream?after=AAAA"],
+])("a cursor that the list did not give is answered 400: %s", async (url) => {
+  const answer = await api.call(admin, "GET", url);
+  expect([answer.statusCode, answer.json().code]).toEqual([400, "cursor_malformed"]);
+});
+
+test("an unknown path is answered 404, a known one with another method 405 and what it allows", async () => {
+  const unknown = await api.call(admin, "GET", "/v1/nothing");
+  expect([unknown.statusCode, unknown.json().code]).toEqual([404, "not_found"]);
+  const wrong = await api.call(admin, "PATCH", "/v1/devices");
+  expect([wrong.statusCode, wrong.json().code]).toEqual([405, "method_not_allowed"]);
+  expect(wrong.headers.allow).toContain("POST");
+});
+
+test("a body that is too large, of another media type or no JSON is refused", async () => {
+  const large = await api.call(admin, "POST", "/v1/devices", { uid: "x".repeat(API_LIMITS.bodyBytesMax) });
+  expect([large.statusCode, large.json().code]).toEqual([413, "body_too_large"]);
+  const post = (contentType: string, body: string) =>
+    api.app.inject({
+      method: "POST",
+      url: "/v1/devices",
+      headers: { authorization: `Bearer ${admin}`, "content-type": contentType },
+      body,
+    });
+  const xml = await post("application/xml", "<uid/>");
+  expect([xml.statusCode, xml.json().code]).toEqual([415, "media_type"]);
+  const broken = await post("application/json", "{");
+  expect([broken.statusCode, broken.json().code]).toEqual([400, "bad_request"]);
+});
+
+test("a failure of ours is answered 500 and tells nothing of itself", async () => {
+  await api.database.pool.query("alter table unknown_device rename to hidden");
+  const answer = await api.call(admin, "GET", "/v1/devices/unknown");
+  await api.database.pool.query("alter table hidden rename to unknown_device");
+  expect([answer.statusCode, answer.json().code]).toEqual([500, "internal"]);
+  expect(answer.body).not.toContain("unknown_device");
+});
+
+test("too many requests of a key or of an address are answered 429 and told when to come back", async () => {
+  const limited = await openTestApi({ limits: { keyRequestsMax: 2, addressRequestsMax: 5 } });
+  try {
+    const secret = await limited.key();
+    const statuses: number[] = [];
+    for (let n = 0; n < 3; n++) statuses.push((await limited.call(secret, "GET", "/v1/devices")).statusCode);
+    expect(statuses).toEqual([200, 200, 429]);
+    const other = await limited.key();
+    expect((await limited.call(other, "GET", "/v1/devices")).statusCode).toBe(200);
+    expect((await limited.call(other, "GET", "/v1/devices")).statusCode).toBe(200);
+    const answer = await limited.app.inject({ url: "/healthz" });
+    expect([answer.statusCode, answer.json().code]).toEqual([429, "rate_limited"]);
+    expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
+  } finally {
+    await limited.close();
+  }
+});
+
+test("while the database is away the answer is 503 with Retry-After, and the API goes on when it is back", async () => {
+  const gate = await openGate(api.database.url);
+  const database = await openDatabase({ url: gate.url, applicationName: "api test, gated" });
+  const gated = await openTestApi({ database });
+  try {
+    const ready = await gated.app.inject({ url: "/readyz" });
+    expect([ready.statusCode, ready.json().ready]).toEqual([200, true]);
+    await gate.shut();
+    const answer = await gated.call(admin, "GET", "/v1/devices");
+    expect([answer.statusCode, answer.json().code]).toEqual([503, "database_away"]);
+    expect(answer.headers["retry-after"]).toBeDefined();
+    expect((await gated.app.inject({ url: "/readyz" })).statusCode).toBe(503);
+    expect((await gated.app.inject({ url: "/healthz" })).statusCode).toBe(200);
+    await gate.open();
+    expect((await gated.call(admin, "GET", "/v1/devices")).statusCode).toBe(200);
+  } finally {
+    await gated.close();
+    await gate.shut();
+  }
+});
+
+test("only errors that a retry may cure count as the database being away", () => {
+  const withCode = (code: string) => Object.assign(new Error("query failed"), { code });
+  const away = ["57P01", "57P03", "08006", "53300", "ECONNREFUSED", "ECONNRESET"];
+  for (const code of away) expect([code, isDatabaseAway(withCode(code))]).toEqual([code, true]);
+  for (const code of ["23505", "42P01", "22003"]) expect([code, isDatabaseAway(withCode(code))]).toEqual([code, false]);
+  expect(isDatabaseAway(new AggregateError([withCode("ECONNREFUSED")]))).toBe(true);
+  expect(isDatabaseAway(new Error("Connection terminated unexpectedly"))).toBe(true);
+});
+
+/** A way to the database server that can be shut and opened again on the same port. */
+async function openGate(databaseUrl: string) {
+  const target = new URL(databaseUrl);
+  const sockets = new Set<Socket>();
+  let server: Server;
+  let port = 0;
+  const open = async () => {
+    server = createServer((near) => {
+      const far = connect(Number(target.port || 5432), target.hostname);
+      for (const socket of [near, far]) {
+        sockets.add(socket);
+        socket.on("error", () => socket.destroy());
+        socket.on("close", () => {
+          sockets.delete(socket);
+          (socket === near ? far : near).destroy();
+        });
+      }
+      near.pipe(far).pipe(near);
+    });
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    port = (server.address() as { port: number }).port;
+  };
+  await open();
+  const url = new URL(databaseUrl);
+  url.host = `127.0.0.1:${port}`;
+  return {
+    url: url.href,
+    open,
+    shut: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}

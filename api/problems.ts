@@ -1,0 +1,70 @@
+/**
+ * Everything that the API answers instead of what was asked, listed once: RFC 9457 problem details. `code` is stable and
+ * for programs, `title` is for people, `detail` says more about this occurrence.
+ */
+export const PROBLEMS = {
+  validation: { status: 400, title: "The request does not match its schema" },
+  cursor_malformed: { status: 400, title: "The cursor is not one that this list gave" },
+  bad_request: { status: 400, title: "The request cannot be understood" },
+  key_missing: { status: 401, title: "An API key is needed: Authorization: Bearer tg_live_…" },
+  key_unknown: { status: 401, title: "The API key is not known" },
+  key_expired: { status: 401, title: "The API key has expired" },
+  key_revoked: { status: 401, title: "The API key was revoked" },
+  scope_missing: { status: 403, title: "The API key lacks the scope for this" },
+  all_fleets_only: { status: 403, title: "Only a key for all fleets may do this" },
+  not_found: { status: 404, title: "There is no such thing, or it belongs to another fleet" },
+  no_position: { status: 404, title: "The device has not had a position yet" },
+  method_not_allowed: { status: 405, title: "The path exists, but not with this method" },
+  uid_taken: { status: 409, title: "A device with this uid is registered already" },
+  not_retryable: { status: 409, title: "The frame cannot be decoded again" },
+  cursor_expired: { status: 410, title: "The cursor is too old; go on from the earliest one" },
+  body_too_large: { status: 413, title: "The request body is too large" },
+  media_type: { status: 415, title: "The request body has a media type that is not understood" },
+  rate_limited: { status: 429, title: "Too many requests" },
+  streams_exhausted: { status: 429, title: "The API key has too many open event streams" },
+  internal: { status: 500, title: "Something went wrong here" },
+  database_away: { status: 503, title: "The database is away; try again shortly" },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export const PROBLEM_MEDIA_TYPE = "application/problem+json";
+
+type ProblemOptions = {
+  detail?: string;
+  /** Further members of the body, in camelCase. */
+  extensions?: Record<string, unknown>;
+  headers?: Record<string, string>;
+};
+
+/** Thrown by handlers and hooks; the error handler answers with it. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly detail: string | undefined;
+  readonly extensions: Record<string, unknown>;
+  readonly headers: Record<string, string>;
+
+  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    super(PROBLEMS[code].title);
+    this.name = "Problem";
+    this.code = code;
+    this.status = PROBLEMS[code].status;
+    this.detail = options.detail;
+    this.extensions = options.extensions ?? {};
+    this.headers = options.headers ?? {};
+  }
+
+  /** The members of RFC 9457, `code`, and the extensions; `requestId` finds the request in the log. */
+  body(requestId: string): Record<string, unknown> {
+    return {
+      type: `/problems#${this.code}`,
+      title: this.message,
+      status: this.status,
+      ...(this.detail === undefined ? {} : { detail: this.detail }),
+      code: this.code,
+      requestId,
+      ...this.extensions,
+    };
+  }
+}

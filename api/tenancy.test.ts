@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  openTestApi,
+  storeEvents,
+  storeFixes,
+  storePosition,
+  storeQuarantined,
+  TEST_NOW_MS,
+  type TestApi,
+} from "./testing.ts";
+
+/**
+ * Walks the OpenAPI document: each operation with an id in its path is called with the id of a thing of another fleet and
+ * must answer 404; each list must answer nothing of another fleet. An operation that this test cannot call fails it.
+ */
+
+type Operation = { method: "GET" | "POST" | "PATCH" | "DELETE"; path: string };
+
+let api: TestApi;
+let theirFleet: number;
+let mine: string;
+let theirs: string;
+/** For the family of each path, the id of a thing of the other fleet. */
+const theirIds = new Map<string, string>();
+/** Bodies that would be right if the thing were ours. */
+const bodies: Record<string, object> = { "PATCH /v1/devices/{id}": { name: "mine now" } };
+/** Operations that make something new and name nothing that exists. */
+const creations = new Set(["POST /v1/devices", "POST /v1/keys"]);
+/** Answered to keys of all fleets only: what they list belongs to no fleet. */
+const fleetless = new Set(["GET /v1/devices/unknown"]);
+/** Not a list of JSON; its tenancy is tested with the streams. */
+const streams = new Set(["GET /v1/events/stream"]);
+
+beforeAll(async () => {
+  api = await openTestApi();
+  const myFleet = await api.fleet();
+  theirFleet = await api.fleet();
+  mine = await api.key({ fleetId: myFleet });
+  theirs = await api.key({ fleetId: theirFleet });
+  const deviceId = await api.device(theirFleet, "their/device");
+  await storeFixes(api.database, [{ deviceId, fixId: 2048, timeMs: TEST_NOW_MS }]);
+  await storePosition(api.database, { deviceId, fixId: 2048, timeMs: TEST_NOW_MS });
+  await storeEvents(api.database, theirFleet, [{ id: "their-event", deviceId }]);
+  theirIds.set("devices", encodeURIComponent("their/device"));
+  theirIds.set("quarantine", await storeQuarantined(api.database, { deviceId, fleetId: theirFleet }));
+  const keys = (await api.call(theirs, "GET", "/v1/keys")).json();
+  theirIds.set("keys", String(keys.data[0].id));
+});
+
+afterAll(() => api?.close());
+
+function operations(): Operation[] {
+  const document = api.app.swagger() as { paths: Record<string, Record<string, unknown>> };
+  return Object.entries(document.paths)
+    .filter(([path]) => path.startsWith("/v1/"))
+    .flatMap(([path, item]) =>
+      Object.keys(item).map((method) => ({ method: method.toUpperCase() as Operation["method"], path })),
+    );
+}
+
+function urlOf(path: string): string {
+  return path.replace(/\{\w+\}/g, () => {
+    const id = theirIds.get(path.split("/")[2]!);
+    if (id === undefined) throw new Error(`no id of another fleet to call ${path} with`);
+    return id;
+  });
+}
+
+test("an id of another fleet answers 404 on every endpoint of the document", async () => {
+  const withIds = operations().filter(({ path }) => path.includes("{"));
+  expect(withIds.length).toBeGreaterThan(8);
+  for (const { method, path } of withIds) {
+    const answer = await api.call(mine, method, urlOf(path), bodies[`${method} ${path}`]);
+    expect([method, path, answer.statusCode, answer.json().code]).toEqual([method, path, 404, "not_found"]);
+  }
+});
+
+test("the same ids answer to the fleet that they belong to", async () => {
+  const reads = operations().filter(({ method, path }) => method === "GET" && path.includes("{"));
+  for (const { method, path } of reads) {
+    const answer = await api.call(theirs, method, urlOf(path));
+    expect([path, answer.statusCode]).toEqual([path, 200]);
+  }
+});
+
+test("no list shows anything of another fleet, and every list is covered", async () => {
+  for (const { method, path } of operations()) {
+    const name = `${method} ${path}`;
+    if (path.includes("{") || creations.has(name) || streams.has(name)) continue;
+    const answer = await api.call(mine, method, path);
+    if (fleetless.has(name)) {
+      expect([path, answer.statusCode, answer.json().code]).toEqual([path, 403, "all_fleets_only"]);
+      continue;
+    }
+    expect([path, answer.statusCode]).toEqual([path, 200]);
+    const own = path === "/v1/keys" ? 1 : 0;
+    expect([path, answer.json().data.length]).toEqual([path, own]);
+    const shown = (await api.call(theirs, method, path)).json().data.length;
+    expect([path, shown]).toEqual([path, 1]);
+  }
+});
+
+test("a key cannot make devices or keys in another fleet", async () => {
+  const device = await api.call(mine, "POST", "/v1/devices", { uid: "new", fleetId: theirFleet });
+  const key = await api.call(mine, "POST", "/v1/keys", { name: "n", scopes: ["admin"], fleetId: theirFleet });
+  const everywhere = await api.call(mine, "POST", "/v1/keys", { name: "n", scopes: ["admin"], fleetId: null });
+  expect([device.statusCode, key.statusCode, everywhere.statusCode]).toEqual([404, 404, 404]);
+});

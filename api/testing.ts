@@ -1,0 +1,163 @@
+import type { FastifyInstance, LightMyRequestResponse } from "fastify";
+import pino from "pino";
+import { Registry } from "prom-client";
+import { type Database, openDatabase } from "#store/database.ts";
+import { createKey } from "#store/keys.ts";
+import { openTestDatabase } from "#store/testing.ts";
+import { buildApp } from "./app.ts";
+import type { Scope } from "./auth.ts";
+import type { ApiDeps } from "./deps.ts";
+
+/** The clock of tests: fixed unless moved. */
+export const TEST_NOW_MS = Date.UTC(2026, 10, 22, 12);
+
+export type TestApi = {
+  app: FastifyInstance;
+  database: Database;
+  registry: Registry;
+  clock: { nowMs: number };
+  /** What the store's wake-up does. */
+  stored: () => void;
+  /** Makes a key and gives its secret; all scopes and all fleets unless told. */
+  key: (options?: { fleetId?: number | null; scopes?: Scope[]; expiresAt?: Date }) => Promise<string>;
+  fleet: () => Promise<number>;
+  device: (fleetId: number, uid: string) => Promise<number>;
+  call: (secret: string, method: Method, url: string, body?: object) => Promise<LightMyRequestResponse>;
+  close: () => Promise<void>;
+};
+
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+type TestOptions = Pick<ApiDeps, "limits" | "readiness"> & { database?: Database };
+
+/** The API on a database of its own, not listening. */
+export async function openTestApi(options: TestOptions = {}): Promise<TestApi> {
+  const server = await openTestDatabase();
+  const database = options.database ?? (await openDatabase({ url: server.url, applicationName: "api test" }));
+  const listeners = new Set<() => void>();
+  const clock = { nowMs: TEST_NOW_MS };
+  const registry = new Registry();
+  const app = await buildApp({
+    ...options,
+    database,
+    registry,
+    onStored: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    freshness: { delayedS: 60, staleS: 300, offlineS: 1_800 },
+    logger: pino({ level: "silent" }),
+    now: () => clock.nowMs,
+  });
+  let fleets = 0;
+  return {
+    app,
+    database,
+    registry,
+    clock,
+    stored: () => {
+      for (const listener of listeners) listener();
+    },
+    key: async ({ fleetId = null, scopes = ["admin"], expiresAt } = {}) => {
+      const created = await createKey(database, { fleetId, scopes, name: "test", expiresAt: expiresAt ?? null });
+      return created.secret;
+    },
+    fleet: async () => {
+      const { rows } = await database.pool.query("insert into fleet (name) values ($1) returning fleet_id", [
+        `fleet ${++fleets}`,
+      ]);
+      return rows[0].fleet_id;
+    },
+    device: async (fleetId, uid) => {
+      const { rows } = await database.pool.query(
+        "insert into device (fleet_id, uid, protocol, model) values ($1, $2, 'teltonika', 'FMB120') returning device_id",
+        [fleetId, uid],
+      );
+      return rows[0].device_id;
+    },
+    call: (secret, method, url, body) =>
+      app.inject({
+        method,
+        url,
+        headers: { authorization: `Bearer ${secret}` },
+        ...(body === undefined ? {} : { body }),
+      }),
+    close: async () => {
+      await app.close();
+      await database.close();
+      await server.close();
+    },
+  };
+}
+
+export type TestFix = {
+  deviceId: number;
+  fixId: number;
+  timeMs: number;
+  lat?: number | null;
+  lon?: number | null;
+  late?: boolean;
+};
+
+/** Stores fixes as one transaction of the stream does. */
+export async function storeFixes(database: Database, fixes: readonly TestFix[]): Promise<void> {
+  await database.pool.query(
+    `insert into fix (fix_id, device_id, fix_time, fingerprint, received_at, stored_at, commit_xid, kind, protocol, valid,
+       late, buffered, lat_deg, lon_deg, speed_mps, heading_deg, satellites, attributes)
+     select id, device_id, at, id, at, at, pg_current_xact_id()::text::bigint, 'fix', 'teltonika', lat is not null, late,
+       false, lat, lon, 13.9, 271, 9, '{"ignition": true}'
+     from unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::float8[], $5::float8[], $6::boolean[])
+       as given(id, device_id, at, lat, lon, late)`,
+    [
+      fixes.map((fix) => fix.fixId),
+      fixes.map((fix) => fix.deviceId),
+      fixes.map((fix) => new Date(fix.timeMs)),
+      fixes.map((fix) => (fix.lat === undefined ? -33.1 : fix.lat)),
+      fixes.map((fix) => (fix.lat === null ? null : (fix.lon ?? 151.2))),
+      fixes.map((fix) => fix.late ?? false),
+    ],
+  );
+}
+
+/** The last known state of a device, as the stream keeps it. */
+export async function storePosition(database: Database, fix: TestFix): Promise<void> {
+  const at = new Date(fix.timeMs);
+  await database.pool.query(
+    `insert into device_state (device_id, partition, last_seq, fix_id, fix_time, received_at, valid, protocol, lat_deg,
+       lon_deg, speed_mps, attributes, last_frame_at)
+     values ($1, $1 % 16, 1, $2, $3, $3, true, 'teltonika', $4, $5, 13.9, '{"ignition": true}', $3)`,
+    [fix.deviceId, fix.fixId, at, fix.lat ?? -33.1, fix.lon ?? 151.2],
+  );
+}
+
+export async function storeEvents(
+  database: Database,
+  fleetId: number,
+  events: readonly { id: string; deviceId?: number; type?: string; data?: object }[],
+): Promise<void> {
+  await database.pool.query(
+    `insert into event (event_id, fleet_id, device_id, type, occurred_at, detected_at, commit_xid, data)
+     select id, $1, device_id, type, now(), now(), pg_current_xact_id()::text::bigint, data
+     from unnest($2::text[], $3::integer[], $4::text[], $5::jsonb[]) as given(id, device_id, type, data)`,
+    [
+      fleetId,
+      events.map((event) => event.id),
+      events.map((event) => event.deviceId ?? null),
+      events.map((event) => event.type ?? "device.connected"),
+      events.map((event) => event.data ?? {}),
+    ],
+  );
+}
+
+/** A quarantined frame; gives its id. */
+export async function storeQuarantined(
+  database: Database,
+  frame: { deviceId: number | null; fleetId: number | null; source?: "gateway" | "stream"; reason?: string },
+): Promise<string> {
+  const source = frame.source ?? "stream";
+  const { rows } = await database.pool.query(
+    `insert into quarantine (source, device_id, fleet_id, protocol, transport, received_at, reason, bytes)
+     values ($1, $2, $3, 'teltonika', 'tcp', $4, $5, '\\xdeadbeef') returning quarantine_id::text as id`,
+    [source, frame.deviceId, frame.fleetId, new Date(TEST_NOW_MS), frame.reason ?? "layout"],
+  );
+  return rows[0].id;
+}
