@@ -1,0 +1,172 @@
+import { FIELD, STRIDE } from "./hypothesis.ts";
+import type { Noise } from "./noise.ts";
+
+const { alongM: A, speedMps: S, errorEastM: E, errorNorthM: N } = FIELD;
+const { covAA, covAS, covAE, covAN, covSS, covSE, covSN, covEE, covEN, covNN } = FIELD;
+
+/** Power of the random acceleration, (m/s²)² s: town traffic. */
+const ACCELERATION_POWER = 1.0;
+/** Spread of speeds over a minute (m/s) and how long a speed lasts (s): bounds what a long gap can mean. */
+const SPEED_SPREAD_MPS = 7;
+const SPEED_LASTS_S = 40;
+const TYPICAL_SPEED_MPS = 9;
+/** Receiver noise without memory, beside the slowly changing error, metres. */
+const WHITE_VARIANCE_M2 = 0.6 ** 2;
+/** Measured speed: Doppler noise, quantisation and the lag of the device's filter. */
+const SPEED_SIGMA_MPS = 0.6;
+const SPEED_SIGMA_SHARE = 0.04;
+/** Degrees of freedom of the Student tails: a fix five sigma off is rare, not impossible. */
+const TAIL = 7;
+
+/** Moves a hypothesis `dtS` seconds on, from `from[at…]` to `to[0…STRIDE)`. The noise model says how its error ages. */
+export function predict(from: Float64Array, at: number, dtS: number, noise: Noise, to: Float64Array): void {
+  for (let i = 0; i < STRIDE; i++) to[i] = from[at + i]!;
+  const memory = noise.memoryAfter(dtS);
+  const q = ACCELERATION_POWER;
+  const lasting = dtS > 10 ? SPEED_LASTS_S * (1 - Math.exp(-dtS / SPEED_LASTS_S)) : dtS;
+  const speed = to[S]!;
+  to[A] = to[A]! + speed * lasting + TYPICAL_SPEED_MPS * (dtS - lasting);
+  if (dtS > 10) to[S] = TYPICAL_SPEED_MPS + (speed - TYPICAL_SPEED_MPS) * Math.exp(-dtS / SPEED_LASTS_S);
+  const ss = to[covSS]!;
+  const as = to[covAS]!;
+  const growth = Math.min((q * dtS ** 3) / 3, 2 * SPEED_SPREAD_MPS ** 2 * SPEED_LASTS_S * dtS);
+  to[covAA] = to[covAA]! + 2 * lasting * as + lasting * lasting * ss + growth;
+  const speedGrowth = Math.min(q * dtS, SPEED_SPREAD_MPS ** 2);
+  to[covAS] = as + lasting * ss + (speedGrowth * dtS) / 2;
+  to[covSS] = Math.min(ss + speedGrowth, 4 * SPEED_SPREAD_MPS ** 2);
+  to[covAE] = memory * (to[covAE]! + lasting * to[covSE]!);
+  to[covAN] = memory * (to[covAN]! + lasting * to[covSN]!);
+  to[covSE] = to[covSE]! * memory;
+  to[covSN] = to[covSN]! * memory;
+  const fresh = noise.varianceM2 * (1 - memory * memory);
+  const kept = memory * memory;
+  to[covEE] = to[covEE]! * kept + fresh;
+  to[covEN] = to[covEN]! * kept;
+  to[covNN] = to[covNN]! * kept + fresh;
+  to[E] = to[E]! * memory;
+  to[N] = to[N]! * memory;
+}
+
+/** Conditions the state on a measured speed and returns the log-likelihood of that speed. */
+export function observeSpeed(h: Float64Array, speedMps: number): number {
+  const sigma = SPEED_SIGMA_MPS + SPEED_SIGMA_SHARE * speedMps;
+  const variance = h[covSS]! + sigma * sigma;
+  const innovation = speedMps - h[S]!;
+  const squared = (innovation * innovation) / variance;
+  // A speed that cannot be true moves the state less.
+  const gain = (1 / variance) * Math.min(1, (TAIL + 1) / (TAIL + squared));
+  conditionOn(h, 0, S, innovation * gain, gain);
+  return -0.5 * Math.log(variance) - ((TAIL + 1) / 2) * Math.log1p(squared / TAIL);
+}
+
+/**
+ * Conditions the state on one scalar function equal to component `c`: the mean moves by `cov(·, c) · step`, the
+ * covariance loses `cov(·, c) · gain · cov(c, ·)`.
+ */
+function conditionOn(h: Float64Array, at: number, c: number, step: number, gain: number): void {
+  const ca = c === A ? h[at + covAA]! : c === S ? h[at + covAS]! : 0;
+  const cs = c === A ? h[at + covAS]! : c === S ? h[at + covSS]! : 0;
+  const ce = c === A ? h[at + covAE]! : h[at + covSE]!;
+  const cn = c === A ? h[at + covAN]! : h[at + covSN]!;
+  h[at + A]! += ca * step;
+  h[at + S]! += cs * step;
+  h[at + E]! += ce * step;
+  h[at + N]! += cn * step;
+  if (gain === 0) return;
+  h[at + covAA]! -= ca * ca * gain;
+  h[at + covAS]! -= ca * cs * gain;
+  h[at + covAE]! -= ca * ce * gain;
+  h[at + covAN]! -= ca * cn * gain;
+  h[at + covSS]! -= cs * cs * gain;
+  h[at + covSE]! -= cs * ce * gain;
+  h[at + covSN]! -= cs * cn * gain;
+  h[at + covEE]! -= ce * ce * gain;
+  h[at + covEN]! -= ce * cn * gain;
+  h[at + covNN]! -= cn * cn * gain;
+}
+
+/**
+ * Conditions a predicted state on the fix, given the straight road through (`eastM`, `northM`) at offset `atM` with
+ * direction (`tangentE`, `tangentN`), all relative to the fix, and writes the result to `to[at…]`. `shiftM` is taken off
+ * the predicted offset first (the length of the edges crossed since). Returns the log-likelihood of the fix.
+ */
+export function observePosition(
+  h: Float64Array,
+  shiftM: number,
+  eastM: number,
+  northM: number,
+  atM: number,
+  tangentE: number,
+  tangentN: number,
+  to: Float64Array,
+  at: number,
+): number {
+  const along = h[A]! - shiftM;
+  const yE = -(eastM + tangentE * (along - atM) + h[E]!);
+  const yN = -(northM + tangentN * (along - atM) + h[N]!);
+  const aE = h[covAA]! * tangentE + h[covAE]!;
+  const aN = h[covAA]! * tangentN + h[covAN]!;
+  const sE = h[covAS]! * tangentE + h[covSE]!;
+  const sN = h[covAS]! * tangentN + h[covSN]!;
+  const eE = h[covAE]! * tangentE + h[covEE]!;
+  const eN = h[covAE]! * tangentN + h[covEN]!;
+  const nE = h[covAN]! * tangentE + h[covEN]!;
+  const nN = h[covAN]! * tangentN + h[covNN]!;
+  const vEE = tangentE * aE + eE + WHITE_VARIANCE_M2;
+  const vEN = tangentE * aN + eN;
+  const vNN = tangentN * aN + nN + WHITE_VARIANCE_M2;
+  const determinant = vEE * vNN - vEN * vEN;
+  const iEE = vNN / determinant;
+  const iEN = -vEN / determinant;
+  const iNN = vEE / determinant;
+  const wE = iEE * yE + iEN * yN;
+  const wN = iEN * yE + iNN * yN;
+  const squared = yE * wE + yN * wN;
+  to[at + A] = along + aE * wE + aN * wN;
+  to[at + S] = h[S]! + sE * wE + sN * wN;
+  to[at + E] = h[E]! + eE * wE + eN * wN;
+  to[at + N] = h[N]! + nE * wE + nN * wN;
+  const kAE = aE * iEE + aN * iEN;
+  const kAN = aE * iEN + aN * iNN;
+  const kSE = sE * iEE + sN * iEN;
+  const kSN = sE * iEN + sN * iNN;
+  const kEE = eE * iEE + eN * iEN;
+  const kEN = eE * iEN + eN * iNN;
+  const kNE = nE * iEE + nN * iEN;
+  const kNN = nE * iEN + nN * iNN;
+  to[at + covAA] = h[covAA]! - (kAE * aE + kAN * aN);
+  to[at + covAS] = h[covAS]! - (kAE * sE + kAN * sN);
+  to[at + covAE] = h[covAE]! - (kAE * eE + kAN * eN);
+  to[at + covAN] = h[covAN]! - (kAE * nE + kAN * nN);
+  to[at + covSS] = h[covSS]! - (kSE * sE + kSN * sN);
+  to[at + covSE] = h[covSE]! - (kSE * eE + kSN * eN);
+  to[at + covSN] = h[covSN]! - (kSE * nE + kSN * nN);
+  to[at + covEE] = h[covEE]! - (kEE * eE + kEN * eN);
+  to[at + covEN] = h[covEN]! - (kEE * nE + kEN * nN);
+  to[at + covNN] = h[covNN]! - (kNE * nE + kNN * nN);
+  return -0.5 * Math.log(determinant) - ((TAIL + 2) / 2) * Math.log1p(squared / TAIL);
+}
+
+/**
+ * Keeps the offset on the edge and the speed not negative: the state moves to the most likely one that satisfies both,
+ * and what that costs in log-likelihood is returned (≤ 0).
+ */
+export function confine(h: Float64Array, at: number, lengthM: number): number {
+  let cost = 0;
+  const along = h[at + A]!;
+  if (along < 0 || along > lengthM) {
+    const over = along < 0 ? -along : lengthM - along;
+    const variance = h[at + covAA]! + 0.01;
+    cost -= (0.5 * over * over) / variance;
+    conditionOn(h, at, A, over / variance, 0);
+  }
+  const speed = h[at + S]!;
+  if (speed < 0) {
+    const variance = h[at + covSS]! + 0.01;
+    cost -= (0.5 * speed * speed) / variance;
+    conditionOn(h, at, S, -speed / variance, 0);
+    if (h[at + A]! < 0) h[at + A] = 0;
+    else if (h[at + A]! > lengthM) h[at + A] = lengthM;
+  }
+  return cost;
+}

@@ -1,0 +1,46 @@
+import type { RoadNetwork } from "../roads/network-file.ts";
+import { collectStretches, type Stretch } from "./legs.ts";
+import { MatchState } from "./match-state.ts";
+import { type PlacedFix, placeFixes } from "./place-fixes.ts";
+import type { PathStep } from "./path-tree.ts";
+import { type MatchFix, Viterbi, type ViterbiOptions } from "./viterbi.ts";
+
+export interface FinalMatch {
+  /** Place of each fix on the path; undefined: off the network or unmatched. */
+  placed: (PlacedFix | undefined)[];
+  confidence: Float32Array;
+  stretches: Stretch[];
+}
+
+/** Wider than online: a finished trace can wait for the truth to show. */
+const FINAL_BEAM = 22;
+
+/** Matches whole traces: the most likely path with all fixes known, and each fix placed on it by smoothing. */
+export class FinalMatcher {
+  readonly #roads: RoadNetwork;
+  readonly #viterbi: Viterbi;
+
+  constructor(roads: RoadNetwork, options: ViterbiOptions = {}) {
+    this.#roads = roads;
+    this.#viterbi = new Viterbi(roads, { beam: FINAL_BEAM, ...options });
+  }
+
+  match(fixes: readonly MatchFix[]): FinalMatch {
+    // The first pass learns the receiver's noise, the second starts from it.
+    let state = new MatchState();
+    const ignore = (): void => {};
+    for (const fix of fixes) this.#viterbi.step(state, fix, ignore);
+    const learned = state.noiseSums;
+    state = new MatchState();
+    state.noiseSums.set(learned);
+    const steps: PathStep[] = [];
+    const decided = (step: PathStep): void => void steps.push(step);
+    const confidence = new Float32Array(fixes.length);
+    fixes.forEach((fix, i) => (confidence[i] = this.#viterbi.step(state, fix, decided).confidence));
+    this.#viterbi.finish(state, decided);
+    const stretches = collectStretches(this.#roads, steps, fixes.length);
+    const placed: (PlacedFix | undefined)[] = Array.from({ length: fixes.length });
+    for (const stretch of stretches) placeFixes(this.#roads, stretch, fixes, state.noise, placed);
+    return { placed, confidence, stretches };
+  }
+}

@@ -1,0 +1,41 @@
+import type { Noise } from "./noise.ts";
+import type { MatchFix } from "./viterbi.ts";
+
+/** A trace that starts this unlikely close to every road (half its squared distance in sigmas) starts off the network. */
+export const START_OFF_ROAD_COST = 4.5;
+const LEAVE_COST = 6;
+const LEAVE_COST_PER_MPS = 0.5;
+const JOIN_COST = 2.5;
+/** Yards are driven slowly: staying off the network costs by the second and, above walking pace, by the metre. */
+const COST_PER_S = 0.02;
+const COST_PER_M = 0.02;
+const FREE_SPEED_MPS = 4;
+
+/** Cost of leaving the road for a yard or car park at a speed (m/s). */
+export function leaveCost(speedMps: number): number {
+  return LEAVE_COST + LEAVE_COST_PER_MPS * Math.max(0, speedMps - 3);
+}
+
+/** Cost of coming back to the network. */
+export function joinCost(dtS: number): number {
+  return JOIN_COST + 0 * dtS;
+}
+
+/**
+ * Log-likelihood of a displacement (m, `dtS` seconds) of a vehicle that is free to move, given its own speed and heading
+ * where known, less the cost of being off the network for so long and so far.
+ */
+export function offRoadStep(eastM: number, northM: number, dtS: number, fix: MatchFix, noise: Noise): number {
+  const hasSpeed = fix.speedMps >= 0;
+  const speed = hasSpeed ? fix.speedMps : Math.min(15, Math.sqrt(eastM ** 2 + northM ** 2) / dtS);
+  let [expectedE, expectedN, spreadM] = [0, 0, (speed + 1) * dtS * 0.7];
+  if (hasSpeed && fix.headingDeg >= 0) {
+    expectedE = speed * dtS * Math.sin((fix.headingDeg * Math.PI) / 180);
+    expectedN = speed * dtS * Math.cos((fix.headingDeg * Math.PI) / 180);
+    spreadM = (0.25 * speed + 0.5) * dtS;
+  }
+  const variance = 2 * noise.varianceM2 * (1 - noise.memoryAfter(dtS)) + spreadM * spreadM + 1;
+  const squared = ((eastM - expectedE) ** 2 + (northM - expectedN) ** 2) / variance;
+  const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0);
+  return -Math.log(variance) - 4.5 * Math.log1p(squared / 7) - prior;
+}

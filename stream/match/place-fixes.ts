@@ -1,0 +1,150 @@
+import type { RoadNetwork } from "../roads/network-file.ts";
+import { observePosition, observeSpeed, predict } from "./along-road.ts";
+import { FIELD, STRIDE } from "./hypothesis.ts";
+import type { Leg, Stretch } from "./legs.ts";
+import type { Noise } from "./noise.ts";
+import { EdgePlace } from "./project.ts";
+import type { MatchFix } from "./viterbi.ts";
+
+const { alongM: ALONG, speedMps: SPEED } = FIELD;
+const UNKNOWN_SPEED_VARIANCE = 14 ** 2;
+
+export interface PlacedFix {
+  directed: number;
+  offsetM: number;
+}
+
+/**
+ * Where the vehicle was at each fix of a stretch, once the way it took is known: the filter along the path forwards, then
+ * the Rauch–Tung–Striebel smoother backwards, so that every place rests on all fixes. `fixes[i]` is fix number i + 1.
+ */
+export function placeFixes(roads: RoadNetwork, stretch: Stretch, fixes: readonly MatchFix[], noise: Noise, placed: (PlacedFix | undefined)[]): void {
+  const first = stretch.firstFix - 1;
+  const count = Math.min(stretch.lastFix, fixes.length) - first;
+  if (count <= 0) return;
+  const filtered = new Float64Array(count * STRIDE);
+  const predictions = new Float64Array(count * STRIDE);
+  filterAlong(roads, stretch, fixes, noise, first, count, filtered, predictions);
+  smoothBack(fixes, noise, first, count, filtered, predictions);
+  const { legs } = stretch;
+  let leg = 0;
+  for (let i = 0; i < count; i++) {
+    const alongM = filtered[i * STRIDE + ALONG]!;
+    while (leg + 1 < legs.length && alongM >= legs[leg + 1]!.startM) leg++;
+    while (leg > 0 && alongM < legs[leg]!.startM) leg--;
+    const on = legs[leg]!;
+    placed[first + i] = { directed: on.directed, offsetM: Math.min(on.toM, Math.max(on.fromM, alongM - on.startM + on.fromM)) };
+  }
+}
+
+function filterAlong(
+  roads: RoadNetwork,
+  stretch: Stretch,
+  fixes: readonly MatchFix[],
+  noise: Noise,
+  first: number,
+  count: number,
+  filtered: Float64Array,
+  predictions: Float64Array,
+): void {
+  const place = new EdgePlace(roads);
+  const h = new Float64Array(STRIDE);
+  let leg = 0;
+  for (let i = 0; i < count; i++) {
+    const fix = fixes[first + i]!;
+    noise.load(fix.accuracyM);
+    place.setOrigin(fix.lat * 1e7, fix.lon * 1e7);
+    if (i === 0) startOn(stretch.legs[0]!, noise, h);
+    else predict(filtered, (i - 1) * STRIDE, Math.max(0.001, (fix.timeMs - fixes[first + i - 1]!.timeMs) / 1000), noise, h);
+    predictions.set(h, i * STRIDE);
+    if (fix.speedMps >= 0) observeSpeed(h, fix.speedMps);
+    while (leg + 1 < stretch.legs.length && stretch.legs[leg + 1]!.fix <= first + i + 1) leg++;
+    observeOnPath(stretch.legs, leg, h, place, filtered, i * STRIDE);
+  }
+}
+
+function startOn(leg: Leg, noise: Noise, h: Float64Array): void {
+  h.fill(0);
+  h[ALONG] = leg.startM;
+  h[FIELD.covAA] = 9 * noise.varianceM2;
+  h[FIELD.covSS] = UNKNOWN_SPEED_VARIANCE;
+  h[FIELD.covEE] = noise.varianceM2;
+  h[FIELD.covNN] = noise.varianceM2;
+}
+
+/** Conditions on the fix with the road's direction at the likeliest place, looked for from the leg of that fix on. */
+function observeOnPath(legs: readonly Leg[], at: number, h: Float64Array, place: EdgePlace, to: Float64Array, toAt: number): void {
+  let current = at;
+  let target = h[ALONG]!;
+  if (h[FIELD.covAA]! > 100) {
+    const leg = legs[at]!;
+    const expectedM = target - leg.startM + leg.fromM;
+    place.placeNearest(leg.directed, expectedM, h[FIELD.covAA]!, h[FIELD.errorEastM]!, h[FIELD.errorNorthM]!, h[FIELD.covEE]! + 1);
+    target = place.atM - leg.fromM + leg.startM;
+  }
+  for (let round = 0; round < 3; round++) {
+    while (current + 1 < legs.length && target >= legs[current + 1]!.startM) current++;
+    while (current > 0 && target < legs[current]!.startM) current--;
+    const leg = legs[current]!;
+    const shiftM = leg.startM - leg.fromM;
+    place.placeAt(leg.directed, target - shiftM);
+    observePosition(h, shiftM, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN, to, toAt);
+    to[toAt + ALONG] = to[toAt + ALONG]! + shiftM;
+    const result = to[toAt + ALONG]!;
+    if (result - shiftM >= place.fromM - 0.5 && result - shiftM <= place.toM + 0.5) break;
+    target = result;
+  }
+}
+
+/** Means only: each step's estimate moves by what the next one learned. */
+function smoothBack(
+  fixes: readonly MatchFix[],
+  noise: Noise,
+  first: number,
+  count: number,
+  filtered: Float64Array,
+  predictions: Float64Array,
+): void {
+  const difference = new Float64Array(4);
+  const weight = new Float64Array(4);
+  for (let i = count - 2; i >= 0; i--) {
+    const fix = fixes[first + i + 1]!;
+    const dtS = Math.max(0.001, (fix.timeMs - fixes[first + i]!.timeMs) / 1000);
+    noise.load(fix.accuracyM);
+    const memory = noise.memoryAfter(dtS);
+    const next = (i + 1) * STRIDE;
+    for (let k = 0; k < 4; k++) difference[k] = filtered[next + ALONG + k]! - predictions[next + ALONG + k]!;
+    solveSymmetric(predictions, next + FIELD.covAA, difference, weight);
+    const at = i * STRIDE;
+    const f = filtered;
+    // P · Fᵀ · w, with F = [[1, dt, 0, 0], [0, 1, 0, 0], [0, 0, memory, 0], [0, 0, 0, memory]]
+    const [w0, w1, w2, w3] = [weight[0]!, weight[1]! + dtS * weight[0]!, memory * weight[2]!, memory * weight[3]!];
+    f[at + ALONG]! += f[at + FIELD.covAA]! * w0 + f[at + FIELD.covAS]! * w1 + f[at + FIELD.covAE]! * w2 + f[at + FIELD.covAN]! * w3;
+    f[at + SPEED]! += f[at + FIELD.covAS]! * w0 + f[at + FIELD.covSS]! * w1 + f[at + FIELD.covSE]! * w2 + f[at + FIELD.covSN]! * w3;
+    f[at + FIELD.errorEastM]! += f[at + FIELD.covAE]! * w0 + f[at + FIELD.covSE]! * w1 + f[at + FIELD.covEE]! * w2 + f[at + FIELD.covEN]! * w3;
+    f[at + FIELD.errorNorthM]! += f[at + FIELD.covAN]! * w0 + f[at + FIELD.covSN]! * w1 + f[at + FIELD.covEN]! * w2 + f[at + FIELD.covNN]! * w3;
+  }
+}
+
+const TRIANGLE = [0, 1, 2, 3, 1, 4, 5, 6, 2, 5, 7, 8, 3, 6, 8, 9] as const;
+const LOWER = new Float64Array(16);
+
+/** Solves M x = b for a symmetric positive 4 × 4 matrix stored as its upper triangle (Cholesky). */
+function solveSymmetric(triangle: Float64Array, at: number, b: Float64Array, x: Float64Array): void {
+  for (let i = 0; i < 4; i++)
+    for (let j = 0; j <= i; j++) {
+      let sum = triangle[at + TRIANGLE[i * 4 + j]!]!;
+      for (let k = 0; k < j; k++) sum -= LOWER[i * 4 + k]! * LOWER[j * 4 + k]!;
+      LOWER[i * 4 + j] = i === j ? Math.sqrt(Math.max(sum, 1e-9)) : sum / LOWER[j * 4 + j]!;
+    }
+  for (let i = 0; i < 4; i++) {
+    let sum = b[i]!;
+    for (let k = 0; k < i; k++) sum -= LOWER[i * 4 + k]! * x[k]!;
+    x[i] = sum / LOWER[i * 4 + i]!;
+  }
+  for (let i = 3; i >= 0; i--) {
+    let sum = x[i]!;
+    for (let k = i + 1; k < 4; k++) sum -= LOWER[k * 4 + i]! * x[k]!;
+    x[i] = sum / LOWER[i * 4 + i]!;
+  }
+}

@@ -1,0 +1,122 @@
+import type { RoadNetwork } from "../roads/network-file.ts";
+import { isBanned } from "../roads/turn-restrictions.ts";
+import { edgeCost, mayDrive, turnCost, type VehicleKind } from "./transition.ts";
+
+/** Most labels one search may make; beyond it the search ends and what was found counts. */
+export const LABELS_MAX = 1 << 14;
+const TABLE_SIZE = LABELS_MAX * 2;
+
+/**
+ * Bounded one-to-many search over directed edges from one of them, cheapest first. A label is a directed edge with the
+ * length and prior cost from the start of the first edge to the start of this one. All arrays are reused: a search makes
+ * no garbage.
+ */
+export class Reach {
+  readonly edge = new Int32Array(LABELS_MAX);
+  readonly lengthM = new Float64Array(LABELS_MAX);
+  readonly cost = new Float64Array(LABELS_MAX);
+  readonly parent = new Int32Array(LABELS_MAX);
+  readonly #closed = new Uint8Array(LABELS_MAX);
+  readonly #heap = new Int32Array(LABELS_MAX);
+  readonly #tableEdge = new Int32Array(TABLE_SIZE);
+  readonly #tableLabel = new Int32Array(TABLE_SIZE);
+  readonly #tableStamp = new Uint32Array(TABLE_SIZE);
+  readonly #roads: RoadNetwork;
+  readonly #vehicle: VehicleKind;
+  #stamp = 0;
+  #heapSize = 0;
+  #labels = 0;
+
+  constructor(roads: RoadNetwork, vehicle: VehicleKind) {
+    this.#roads = roads;
+    this.#vehicle = vehicle;
+  }
+
+  begin(directed: number): void {
+    this.#stamp++;
+    this.#heapSize = 0;
+    this.#labels = 0;
+    this.#offer(directed, 0, 0, -1);
+  }
+
+  /** The next cheapest label, or −1. */
+  next(): number {
+    while (this.#heapSize > 0) {
+      const label = this.#pop();
+      if (this.#closed[label] === 1) continue;
+      this.#closed[label] = 1;
+      return label;
+    }
+    return -1;
+  }
+
+  /** Offers every edge that can follow a label's. */
+  expand(label: number): void {
+    const roads = this.#roads;
+    const from = this.edge[label]!;
+    const edge = from >> 1;
+    const vertex = from & 1 ? roads.edgeFrom[edge]! : roads.edgeTo[edge]!;
+    const lengthM = this.lengthM[label]! + roads.edgeLengthM[edge]!;
+    const cost = this.cost[label]! + edgeCost(roads, edge);
+    for (let i = roads.outStart[vertex]!; i < roads.outStart[vertex + 1]!; i++) {
+      const to = roads.outEdge[i]!;
+      if (!mayDrive(roads, this.#vehicle, to)) continue;
+      this.#offer(to, lengthM, cost + turnCost(roads, from, to, isBanned(roads, from, to)), label);
+    }
+  }
+
+  #offer(directed: number, lengthM: number, cost: number, parent: number): void {
+    let at = (Math.imul(directed, 0x9e3779b1) >>> 0) & (TABLE_SIZE - 1);
+    while (this.#tableStamp[at] === this.#stamp) {
+      if (this.#tableEdge[at] === directed) {
+        const known = this.#tableLabel[at]!;
+        if (this.#closed[known] === 1 || this.cost[known]! <= cost) return;
+        this.#closed[known] = 1;
+        break;
+      }
+      at = (at + 1) & (TABLE_SIZE - 1);
+    }
+    if (this.#labels === LABELS_MAX) return;
+    const label = this.#labels++;
+    this.#tableStamp[at] = this.#stamp;
+    this.#tableEdge[at] = directed;
+    this.#tableLabel[at] = label;
+    this.edge[label] = directed;
+    this.lengthM[label] = lengthM;
+    this.cost[label] = cost;
+    this.parent[label] = parent;
+    this.#closed[label] = 0;
+    this.#push(label);
+  }
+
+  #push(label: number): void {
+    const heap = this.#heap;
+    const cost = this.cost[label]!;
+    let at = this.#heapSize++;
+    while (at > 0) {
+      const up = (at - 1) >> 1;
+      if (this.cost[heap[up]!]! <= cost) break;
+      heap[at] = heap[up]!;
+      at = up;
+    }
+    heap[at] = label;
+  }
+
+  #pop(): number {
+    const heap = this.#heap;
+    const top = heap[0]!;
+    const last = heap[--this.#heapSize]!;
+    const cost = this.cost[last]!;
+    let at = 0;
+    for (;;) {
+      let down = at * 2 + 1;
+      if (down >= this.#heapSize) break;
+      if (down + 1 < this.#heapSize && this.cost[heap[down + 1]!]! < this.cost[heap[down]!]!) down++;
+      if (this.cost[heap[down]!]! >= cost) break;
+      heap[at] = heap[down]!;
+      at = down;
+    }
+    heap[at] = last;
+    return top;
+  }
+}

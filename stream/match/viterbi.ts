@@ -1,0 +1,446 @@
+import { findEdgesNear } from "../roads/grid-index.ts";
+import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
+import type { RoadNetwork } from "../roads/network-file.ts";
+import { confine, observePosition, observeSpeed, predict } from "./along-road.ts";
+import { headingLikelihood } from "./emission.ts";
+import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
+import { HYPOTHESES_MAX, type MatchState } from "./match-state.ts";
+import { joinCost, leaveCost, offRoadStep, START_OFF_ROAD_COST } from "./off-road.ts";
+import { GAP, type PathStep } from "./path-tree.ts";
+import { EdgePlace } from "./project.ts";
+import { Reach } from "./reach.ts";
+import { Slots } from "./slots.ts";
+import { CAR, mayDrive, U_TURN_COST, type VehicleKind } from "./transition.ts";
+
+/** One position report, WGS 84; speed, heading and accuracy (68 % radius) are NaN where the device gives none. */
+export interface MatchFix {
+  timeMs: number;
+  lat: number;
+  lon: number;
+  speedMps: number;
+  headingDeg: number;
+  accuracyM: number;
+}
+
+/** The answer for the fix just taken. `directed` is `OFF_ROAD` when the vehicle is on no road, or none was found. */
+export interface MatchAnswer {
+  directed: number;
+  offsetM: number;
+  latE7: number;
+  lonE7: number;
+  confidence: number;
+  offRoad: boolean;
+}
+
+export interface ViterbiOptions {
+  vehicle?: VehicleKind;
+  /** Log-likelihood below the best at which a hypothesis is given up. */
+  beam?: number;
+}
+
+/** Beyond a gap of this length the drive before says nothing about the one after. */
+const GAP_S_MAX = 1200;
+/** A fix is a gross error when its surprise and its distance are beyond these, unless it happens this often in a row. */
+const OUTLIER_SURPRISE = 30;
+const OUTLIERS_MAX = 3;
+const START_RADIUS_M = 40;
+const BEAM = 12;
+const EDGES_NEAR_MAX = 256;
+const UNKNOWN_SPEED_VARIANCE = 14 ** 2;
+
+const { score: SCORE, edge: EDGE, alongM: ALONG, node: NODE } = FIELD;
+
+/**
+ * Online map matching by a hidden Markov model (Newson and Krumm 2009) whose states are directed edges, each with a
+ * Kalman filter along the road that also follows the receiver's slowly changing error. One instance serves all devices of
+ * a thread: it holds scratch memory only.
+ */
+export class Viterbi {
+  readonly #roads: RoadNetwork;
+  readonly #vehicle: VehicleKind;
+  readonly #beam: number;
+  readonly #reach: Reach;
+  readonly #place: EdgePlace;
+  readonly #slots = new Slots();
+  readonly #predicted = new Float64Array(STRIDE);
+  readonly #near = new Uint32Array(EDGES_NEAR_MAX);
+  readonly #seen: Uint32Array;
+  readonly #order = new Int32Array(256);
+  readonly #tips = new Int32Array(HYPOTHESES_MAX);
+  #stamp = 0;
+  readonly answer: MatchAnswer = { directed: OFF_ROAD, offsetM: 0, latE7: 0, lonE7: 0, confidence: 0, offRoad: false };
+
+  constructor(roads: RoadNetwork, options: ViterbiOptions = {}) {
+    this.#roads = roads;
+    this.#vehicle = options.vehicle ?? CAR;
+    this.#beam = options.beam ?? BEAM;
+    this.#reach = new Reach(roads, this.#vehicle);
+    this.#place = new EdgePlace(roads);
+    this.#seen = new Uint32Array(roads.edgeFrom.length);
+  }
+
+  /** Takes the next fix of a device, updates its state and returns the answer of that moment (reused object). */
+  step(state: MatchState, fix: MatchFix, decided: (step: PathStep) => void): MatchAnswer {
+    const latE7 = fix.lat * 1e7;
+    const lonE7 = fix.lon * 1e7;
+    this.#place.setOrigin(latE7, lonE7);
+    const dtS = (fix.timeMs - state.timeMs) / 1000;
+    state.fixes++;
+    if (state.count > 0 && dtS <= 0) return this.#report(state);
+    state.noise.load(fix.accuracyM);
+    this.#slots.clear();
+    if (state.count > 0 && dtS <= GAP_S_MAX) {
+      this.#advance(state, fix, latE7, lonE7, dtS);
+      if (this.#isOutlier(state, fix) && state.outliers < OUTLIERS_MAX) {
+        state.outliers++;
+        return this.#report(state);
+      }
+    }
+    if (this.#slots.count === 0) this.#restart(state, fix, latE7, lonE7);
+    this.#survive(state, decided);
+    state.timeMs = fix.timeMs;
+    state.latE7 = latE7;
+    state.lonE7 = lonE7;
+    state.outliers = 0;
+    this.#learnNoise(state, dtS);
+    return this.#report(state);
+  }
+
+  /** Hands over what is still open of the best path: call once at the end of a trace. */
+  finish(state: MatchState, decided: (step: PathStep) => void): void {
+    if (state.count === 0) return;
+    const node = state.hypotheses[NODE]!;
+    for (const n of state.tree.lineage(node)) decided(state.tree.stepAt(n));
+    const directed = state.hypotheses[EDGE]!;
+    if (directed !== OFF_ROAD)
+      decided({ edge: GAP, enterM: 0, leaveM: state.hypotheses[ALONG]!, fix: state.fixes });
+  }
+
+  #advance(state: MatchState, fix: MatchFix, latE7: number, lonE7: number, dtS: number): void {
+    const h = state.hypotheses;
+    let offScore = Number.NEGATIVE_INFINITY;
+    let offSource = -1;
+    for (let i = 0; i < state.count; i++) {
+      const at = i * STRIDE;
+      if (h[at + EDGE] === OFF_ROAD) {
+        if (h[at + SCORE]! > offScore) {
+          offScore = h[at + SCORE]!;
+          offSource = i;
+        }
+      } else this.#advanceOnRoad(state, i, fix, dtS);
+    }
+    const leaving = h[EDGE] !== OFF_ROAD ? h[SCORE]! - leaveCost(h[FIELD.speedMps]!) : Number.NEGATIVE_INFINITY;
+    if (leaving > offScore) this.#advanceOffRoad(state, 0, leaving, fix, latE7, lonE7, dtS);
+    else if (offSource >= 0) {
+      this.#advanceOffRoad(state, offSource, offScore, fix, latE7, lonE7, dtS);
+      this.#join(state, fix, latE7, lonE7, offSource, offScore - joinCost(dtS));
+    }
+  }
+
+  #advanceOnRoad(state: MatchState, source: number, fix: MatchFix, dtS: number): void {
+    const h = this.#predicted;
+    const at = source * STRIDE;
+    predict(state.hypotheses, at, dtS, state.noise, h);
+    const startM = state.hypotheses[at + ALONG]!;
+    let score = h[SCORE]!;
+    if (fix.speedMps >= 0) score += observeSpeed(h, fix.speedMps);
+    const start = h[EDGE]!;
+    const sigmaAlongM = Math.sqrt(h[FIELD.covAA]!);
+    const distanceM = this.#distanceToOrigin(start, startM);
+    const gateM = 4 * state.noise.sigmaM + 15;
+    const maxM = Math.min(h[ALONG]! + 4 * sigmaAlongM + 2, startM + 2 * distanceM + 150 + gateM);
+    const minM = h[ALONG]! - 4 * sigmaAlongM - 2;
+    const reach = this.#reach;
+    reach.begin(start);
+    for (let label = reach.next(); label >= 0; label = reach.next()) {
+      const lengthM = reach.lengthM[label]!;
+      const directed = reach.edge[label]!;
+      const edgeM = this.#roads.edgeLengthM[directed >> 1]!;
+      const prior = score - reach.cost[label]!;
+      if (prior + 2 < this.#slots.best - this.#beam) break;
+      if (lengthM + edgeM >= minM) this.#consider(source, h, directed, lengthM, prior, fix, label);
+      const endM = lengthM + edgeM;
+      if (endM > maxM) continue;
+      const vertex = directed & 1 ? this.#roads.edgeFrom[directed >> 1]! : this.#roads.edgeTo[directed >> 1]!;
+      if (endM + this.#place.vertexDistanceM(vertex) - gateM > maxM) continue;
+      reach.expand(label);
+    }
+    if (h[FIELD.speedMps]! < 4 || dtS > 4) this.#turnRound(source, start, score, fix);
+  }
+
+  #distanceToOrigin(directed: number, offsetM: number): number {
+    this.#place.placeAt(directed, offsetM);
+    return Math.sqrt(this.#place.eastM ** 2 + this.#place.northM ** 2);
+  }
+
+  /** Works out one candidate edge for a predicted hypothesis. */
+  #consider(source: number, h: Float64Array, directed: number, shiftM: number, prior: number, fix: MatchFix, label: number): void {
+    const slots = this.#slots;
+    const place = this.#place;
+    const floats = slots.floats;
+    const at = slots.workAt;
+    const edgeM = this.#roads.edgeLengthM[directed >> 1]!;
+    const expectedM = h[ALONG]! - shiftM;
+    const varianceM2 = h[FIELD.covAA]!;
+    if (varianceM2 < 100) place.placeAt(directed, expectedM);
+    else place.placeNearest(directed, expectedM, varianceM2, h[FIELD.errorEastM]!, h[FIELD.errorNorthM]!, h[FIELD.covEE]! + 1);
+    let likelihood = 0;
+    for (let round = 0; round < 3; round++) {
+      likelihood = observePosition(h, shiftM, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN, floats, at);
+      const along = floats[at + ALONG]!;
+      if ((along >= place.fromM - 1 || place.fromM <= 0) && (along <= place.toM + 1 || place.toM >= edgeM)) break;
+      const before = place.fromM;
+      place.placeAt(directed, along);
+      if (place.fromM === before) break;
+    }
+    let score = prior + likelihood;
+    if (score < slots.best - this.#beam) return;
+    score += confine(floats, at, edgeM);
+    if (fix.headingDeg >= 0) {
+      if (edgeM > 0) place.placeAt(directed, floats[at + ALONG]!);
+      score += headingLikelihood(fix.headingDeg, fix.speedMps, place.tangentE, place.tangentN);
+    }
+    if (score < slots.best - this.#beam) return;
+    floats[at + SCORE] = score;
+    floats[at + EDGE] = directed;
+    const slot = slots.take(-2 * likelihood, source);
+    if (slot >= 0 && label > 0) this.#recordPath(slot, label);
+  }
+
+  #recordPath(slot: number, label: number): void {
+    const reach = this.#reach;
+    let length = 0;
+    for (let l = label; l > 0; l = reach.parent[l]!) length++;
+    let to = this.#slots.reservePath(slot, length) + length;
+    if (to < length) return;
+    for (let l = label; l > 0; l = reach.parent[l]!) this.#slots.pool[--to] = reach.edge[l]!;
+  }
+
+  /** The hypothesis that the vehicle turned round in the road since the last fix. */
+  #turnRound(source: number, directed: number, score: number, fix: MatchFix): void {
+    const back = directed ^ 1;
+    if (!mayDrive(this.#roads, this.#vehicle, back)) return;
+    const prior = score - U_TURN_COST;
+    if (prior < this.#slots.best - this.#beam) return;
+    const h = this.#predicted;
+    const edgeM = this.#roads.edgeLengthM[directed >> 1]!;
+    const turnedAtM = Math.min(edgeM, Math.max(0, h[ALONG]!));
+    h[ALONG] = edgeM - turnedAtM;
+    h[FIELD.speedMps] = fix.speedMps >= 0 ? fix.speedMps : 1;
+    h[FIELD.covAS] = 0;
+    h[FIELD.covSE] = 0;
+    h[FIELD.covSN] = 0;
+    h[FIELD.covAE] = -h[FIELD.covAE]!;
+    h[FIELD.covAN] = -h[FIELD.covAN]!;
+    h[FIELD.covSS] = 9;
+    const before = this.#slots.count;
+    this.#consider(source, h, back, 0, prior, fix, 0);
+    if (this.#slots.count === before) return;
+    const slot = before;
+    const to = this.#slots.reservePath(slot, 1);
+    if (to < 0) return;
+    this.#slots.pool[to] = back;
+    this.#slots.enterM[slot] = edgeM - turnedAtM;
+    this.#slots.leaveM[slot] = turnedAtM;
+  }
+
+  #advanceOffRoad(state: MatchState, source: number, score: number, fix: MatchFix, latE7: number, lonE7: number, dtS: number): void {
+    const floats = this.#slots.floats;
+    const at = this.#slots.workAt;
+    const h = state.hypotheses;
+    const wasOff = h[source * STRIDE + EDGE] === OFF_ROAD;
+    const east = (lonE7 - state.lonE7) * lonMetresPerE7(latE7 / 1e7);
+    const north = (latE7 - state.latE7) * METRES_PER_E7;
+    floats.fill(0, at, at + STRIDE);
+    const likelihood = offRoadStep(east, north, dtS, fix, state.noise);
+    floats[at + SCORE] = score + likelihood;
+    floats[at + EDGE] = OFF_ROAD;
+    floats[at + ALONG] = latE7;
+    floats[at + FIELD.speedMps] = lonE7;
+    const slot = this.#slots.take(0, source);
+    if (slot < 0 || wasOff) return;
+    const to = this.#slots.reservePath(slot, 1);
+    if (to < 0) return;
+    this.#slots.pool[to] = GAP;
+    this.#slots.leaveM[slot] = h[source * STRIDE + ALONG]!;
+  }
+
+  /** Candidates on the roads near the fix, for a vehicle that comes from off the network or from nowhere. */
+  #join(state: MatchState, fix: MatchFix, latE7: number, lonE7: number, source: number, prior: number): void {
+    if (prior + 2 < this.#slots.best - this.#beam) return;
+    const roads = this.#roads;
+    const sigmaM = state.noise.sigmaM;
+    const radiusM = source < 0 ? Math.max(START_RADIUS_M, 4.5 * sigmaM) : 3.5 * sigmaM + 5;
+    this.#stamp = (this.#stamp + 1) >>> 0;
+    const count = findEdgesNear(roads, latE7, lonE7, radiusM, this.#near, this.#seen, this.#stamp);
+    for (let i = 0; i < count; i++)
+      for (let direction = 0; direction < 2; direction++)
+        this.#joinEdge(state, fix, this.#near[i]! * 2 + direction, source, prior, radiusM);
+  }
+
+  #joinEdge(state: MatchState, fix: MatchFix, directed: number, source: number, prior: number, radiusM: number): void {
+    if (!mayDrive(this.#roads, this.#vehicle, directed)) return;
+    const place = this.#place;
+    const variance = state.noise.varianceM2;
+    place.placeNearest(directed, 0, 1e12, 0, 0, variance);
+    const distanceM2 = place.eastM ** 2 + place.northM ** 2;
+    if (distanceM2 > radiusM * radiusM) return;
+    let score = prior - (0.5 * distanceM2) / variance;
+    if (fix.headingDeg >= 0) score += headingLikelihood(fix.headingDeg, fix.speedMps, place.tangentE, place.tangentN);
+    if (score < this.#slots.best - this.#beam) return;
+    const h = this.#predicted;
+    h.fill(0);
+    h[ALONG] = place.atM;
+    h[FIELD.speedMps] = fix.speedMps >= 0 ? fix.speedMps : 0;
+    h[FIELD.covAA] = 9 * variance;
+    h[FIELD.covSS] = fix.speedMps >= 0 ? 1 : UNKNOWN_SPEED_VARIANCE;
+    h[FIELD.covEE] = variance;
+    h[FIELD.covNN] = variance;
+    const { floats, workAt } = this.#slots;
+    observePosition(h, 0, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN, floats, workAt);
+    floats[workAt + SCORE] = score + confine(floats, workAt, this.#roads.edgeLengthM[directed >> 1]!);
+    floats[workAt + EDGE] = directed;
+    const atM = floats[workAt + ALONG]!;
+    const slot = this.#slots.take(0, source);
+    if (slot < 0) return;
+    const to = this.#slots.reservePath(slot, 1);
+    if (to < 0) return;
+    this.#slots.pool[to] = directed;
+    this.#slots.enterM[slot] = atM;
+  }
+
+  /** No hypothesis explains the fix: the match breaks, and starts again from what is near. */
+  #restart(state: MatchState, fix: MatchFix, latE7: number, lonE7: number): void {
+    const source = state.count > 0 ? 0 : -1;
+    if (source === 0 && state.hypotheses[EDGE] !== OFF_ROAD) {
+      const leaveM = state.hypotheses[ALONG]!;
+      state.hypotheses[NODE] = state.tree.add(state.hypotheses[NODE]!, GAP, 0, leaveM, state.fixes);
+    }
+    state.acrossM = Number.NaN;
+    this.#join(state, fix, latE7, lonE7, source, 0);
+    const { floats, workAt } = this.#slots;
+    floats.fill(0, workAt, workAt + STRIDE);
+    floats[workAt + SCORE] = -START_OFF_ROAD_COST;
+    floats[workAt + EDGE] = OFF_ROAD;
+    const slot = this.#slots.take(0, source);
+    if (slot < 0 || source >= 0) return;
+    const to = this.#slots.reservePath(slot, 1);
+    if (to >= 0) this.#slots.pool[to] = GAP;
+  }
+
+  #isOutlier(state: MatchState, fix: MatchFix): boolean {
+    const slots = this.#slots;
+    if (slots.count === 0) return true;
+    let best = 0;
+    for (let i = 1; i < slots.count; i++)
+      if (slots.floats[i * STRIDE + SCORE]! > slots.floats[best * STRIDE + SCORE]!) best = i;
+    if (slots.floats[best * STRIDE + EDGE] === OFF_ROAD) return false;
+    void fix;
+    return slots.surprise[best]! > OUTLIER_SURPRISE + 0 * state.count;
+  }
+
+  /** Keeps the candidates within the beam, best first, and adds their edges to the path tree. */
+  #survive(state: MatchState, decided: (step: PathStep) => void): void {
+    const { floats, count, best } = this.#slots;
+    const order = this.#order;
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      const score = floats[i * STRIDE + SCORE]!;
+      if (score < best - this.#beam) continue;
+      let to = kept < HYPOTHESES_MAX ? kept++ : HYPOTHESES_MAX - 1;
+      if (to === HYPOTHESES_MAX - 1 && to < kept - 0 && kept === HYPOTHESES_MAX && order[to] !== undefined && i >= HYPOTHESES_MAX)
+        if (floats[order[to]! * STRIDE + SCORE]! >= score) continue;
+      while (to > 0 && floats[order[to - 1]! * STRIDE + SCORE]! < score) {
+        order[to] = order[to - 1]!;
+        to--;
+      }
+      order[to] = i;
+    }
+    this.#makeRoom(state, kept, decided);
+    const firstNew = state.tree.used;
+    for (let k = 0; k < kept; k++) floats[order[k]! * STRIDE + NODE] = this.#addNodes(state, order[k]!, firstNew);
+    for (let k = 0; k < kept; k++) {
+      const from = order[k]! * STRIDE;
+      state.hypotheses.set(floats.subarray(from, from + STRIDE), k * STRIDE);
+      state.hypotheses[k * STRIDE + SCORE]! -= best;
+    }
+    state.count = kept;
+  }
+
+  #addNodes(state: MatchState, slot: number, firstNew: number): number {
+    const slots = this.#slots;
+    const { tree } = state;
+    const source = slots.source[slot]!;
+    let node = source < 0 ? -1 : state.hypotheses[source * STRIDE + NODE]!;
+    const start = slots.pathStart[slot]!;
+    for (let i = 0; i < slots.pathLength[slot]!; i++) {
+      const edge = slots.pool[start + i]!;
+      let child = -1;
+      for (let n = firstNew; n < tree.used; n++) if (tree.parent[n] === node && tree.edge[n] === edge) child = n;
+      if (child < 0) {
+        const enterM = i === 0 ? slots.enterM[slot]! : 0;
+        const leaveM = i === 0 ? slots.leaveM[slot]! : Number.NaN;
+        child = tree.add(node, edge, enterM, leaveM, state.fixes);
+      }
+      node = child;
+    }
+    return node;
+  }
+
+  /** Before nodes are added: forget dead branches and hand over what is decided; grow when that is not enough. */
+  #makeRoom(state: MatchState, kept: number, decided: (step: PathStep) => void): void {
+    const { tree, hypotheses: h } = state;
+    let needed = 1;
+    for (let k = 0; k < kept; k++) needed += this.#slots.pathLength[this.#order[k]!]!;
+    if (tree.used + needed <= tree.capacity) return;
+    const tips = this.#tips;
+    for (let i = 0; i < state.count; i++) tips[i] = h[i * STRIDE + NODE]!;
+    tree.settle(tips, state.count, decided);
+    for (let i = 0; i < state.count; i++) h[i * STRIDE + NODE] = tips[i]!;
+    tree.grow(tree.used + needed);
+  }
+
+  #learnNoise(state: MatchState, dtS: number): void {
+    const h = state.hypotheses;
+    if (h[EDGE] === OFF_ROAD || (state.count > 1 && h[STRIDE + SCORE]! > -1.5)) {
+      state.acrossM = Number.NaN;
+      return;
+    }
+    const place = this.#place;
+    place.placeAt(h[EDGE]!, h[ALONG]!);
+    const acrossM = place.eastM * place.tangentN - place.northM * place.tangentE;
+    const isStraight = place.tangentE * state.acrossE + place.tangentN * state.acrossN > 0.95;
+    if (isStraight && state.acrossM === state.acrossM && dtS <= 60) state.noise.learn(acrossM, state.acrossM, dtS);
+    state.acrossM = acrossM;
+    state.acrossE = place.tangentE;
+    state.acrossN = place.tangentN;
+  }
+
+  #report(state: MatchState): MatchAnswer {
+    const { answer } = this;
+    const h = state.hypotheses;
+    const directed = state.count > 0 ? h[EDGE]! : OFF_ROAD;
+    let total = 0;
+    let same = 0;
+    for (let i = 0; i < state.count; i++) {
+      const weight = Math.exp(h[i * STRIDE + SCORE]!);
+      total += weight;
+      if (this.#sameWay(h[i * STRIDE + EDGE]!, directed)) same += weight;
+    }
+    answer.directed = directed;
+    answer.offRoad = directed === OFF_ROAD;
+    answer.confidence = total > 0 ? same / total : 0;
+    if (directed === OFF_ROAD) return answer;
+    this.#place.placeAt(directed, h[ALONG]!);
+    answer.offsetM = this.#place.atM;
+    answer.latE7 = this.#place.latE7;
+    answer.lonE7 = this.#place.lonE7;
+    return answer;
+  }
+
+  #sameWay(a: number, b: number): boolean {
+    if (a === b) return true;
+    if (a < 0 || b < 0 || ((a ^ b) & 1) === 1) return false;
+    return this.#roads.edgeWay[a >> 1] === this.#roads.edgeWay[b >> 1];
+  }
+}
