@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import { FIX_COPY_COLUMNS, type FixCopy } from "./fold-copy.ts";
 import { type DeviceStateRow, type EventRow, jsonbTextOf, type QuarantineRow, textOf } from "./fold-rows.ts";
-import { partitionOf } from "./journal.ts";
+import { upsertStates } from "./fold-states.ts";
 
 /** Devices named in a notification of `fixes`; beyond, the payload is empty and listeners look for themselves. */
 const NOTIFIED_DEVICES_MAX = 64;
@@ -88,79 +88,6 @@ export async function copyFixes(client: Client, message: Buffer, table: "fix" | 
   });
 }
 
-/** One JSON document instead of 27 arrays; measured equal, and a new column is one line. */
-async function upsertStates(client: Client, states: readonly DeviceStateRow[]): Promise<void> {
-  await client.query({
-    name: "fold-upsert-states",
-    text: UPSERT_STATES,
-    values: [jsonbTextOf(states.map(stateRecord))],
-  });
-}
-
-const STATE_COLUMNS: readonly (readonly [string, string])[] = [
-  ["partition", "smallint"],
-  ["last_seq", "bigint"],
-  ["fix_id", "bigint"],
-  ["fix_time", "timestamptz"],
-  ["received_at", "timestamptz"],
-  ["valid", "boolean"],
-  ["protocol", "text"],
-  ["lat_deg", "double precision"],
-  ["lon_deg", "double precision"],
-  ["altitude_m", "real"],
-  ["speed_mps", "real"],
-  ["heading_deg", "real"],
-  ["satellites", "smallint"],
-  ["hdop", "real"],
-  ["accuracy_m", "real"],
-  ["event", "text"],
-  ["attributes", "jsonb"],
-  ["connected", "boolean"],
-  ["last_frame_at", "timestamptz"],
-  ["last_connected_at", "timestamptz"],
-  ["last_disconnected_at", "timestamptz"],
-  ["last_close_reason", "text"],
-  ["counters", "jsonb"],
-  ["stage_state", "jsonb"],
-];
-const STATE_NAMES = STATE_COLUMNS.map(([name]) => name).join(", ");
-const UPSERT_STATES = `insert into device_state (device_id, ${STATE_NAMES})
-  select device_id, ${STATE_NAMES}
-  from json_to_recordset($1::json) as s (device_id integer, ${STATE_COLUMNS.map((column) => column.join(" ")).join(", ")})
-  order by device_id
-  on conflict (device_id) do update set ${STATE_COLUMNS.map(([name]) => `${name} = excluded.${name}`).join(", ")}`;
-
-function stateRecord(state: DeviceStateRow): { [column: string]: unknown } {
-  const position = state.position;
-  return {
-    device_id: state.deviceId,
-    partition: partitionOf(state.deviceId),
-    last_seq: state.lastSeq,
-    fix_id: position?.fixId,
-    fix_time: isoOf(position?.fixTimeMs),
-    received_at: isoOf(position?.receivedAtMs),
-    valid: position === null ? null : true,
-    protocol: position?.protocol,
-    lat_deg: position?.latDeg,
-    lon_deg: position?.lonDeg,
-    altitude_m: position?.altitudeM,
-    speed_mps: position?.speedMps,
-    heading_deg: position?.headingDeg,
-    satellites: position?.satellites,
-    hdop: position?.hdop,
-    accuracy_m: position?.accuracyM,
-    event: position?.event,
-    attributes: state.attributes,
-    connected: state.connected,
-    last_frame_at: isoOf(state.lastFrameAtMs),
-    last_connected_at: isoOf(state.lastConnectedAtMs),
-    last_disconnected_at: isoOf(state.lastDisconnectedAtMs),
-    last_close_reason: state.lastCloseReason,
-    counters: state.counters,
-    stage_state: state.stageState,
-  };
-}
-
 /** Events have deterministic ids: one that is there already is the same event. */
 export async function insertEvents(client: Client, events: readonly EventRow[], commitXid: bigint): Promise<number> {
   const { rowCount } = await client.query({
@@ -219,8 +146,4 @@ async function notifyFixes(client: Client, states: readonly DeviceStateRow[]): P
   const few = states.length <= NOTIFIED_DEVICES_MAX;
   const payload = few ? JSON.stringify(states.map((state) => state.deviceId)) : "";
   await client.query({ name: "fold-notify", text: "select pg_notify('fixes', $1)", values: [payload] });
-}
-
-function isoOf(timeMs: number | null | undefined): string | null {
-  return timeMs === null || timeMs === undefined ? null : new Date(timeMs).toISOString();
 }

@@ -77,7 +77,7 @@ export class FixCopy {
     this.#float32(fix.altitudeM);
     this.#float32(fix.speedMps);
     this.#float32(fix.headingDeg);
-    this.#int16(fix.satellites === null ? null : Math.min(fix.satellites, SATELLITES_MAX));
+    this.#int16(fix.satellites === null ? null : Math.min(Math.round(fix.satellites), SATELLITES_MAX));
     this.#float32(fix.hdop);
     this.#float32(fix.accuracyM);
     this.#text(fix.event === null ? null : textOf(fix.event));

@@ -1,5 +1,5 @@
 /** Frames folded one by one after the database refused a batch: as many as the batch can have had. */
-const CAREFUL_FRAMES = 1_000;
+const CAREFUL_FRAMES = 4_000;
 /** SQLSTATE classes of refused values (22) and violated constraints (23): trying the same again can't help. */
 const REFUSED = /^2[23]/;
 

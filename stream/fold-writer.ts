@@ -24,7 +24,7 @@ import { needsLookup } from "./order/index.ts";
 import type { DeviceStage, Fix } from "./stage.ts";
 
 /** Frames of one transaction: enough to share its cost, few enough to bound memory and the time until fixes are seen. */
-export const BATCH_FRAMES_MAX = 1_000;
+export const BATCH_FRAMES_MAX = 4_000;
 /** Reports of one transaction; the frames beyond wait for the next. */
 export const BATCH_REPORTS_MAX = 20_000;
 /** Devices whose state is remembered between batches. More than two batches can touch. */
