@@ -103,7 +103,19 @@ export type ProtocolDecoder = {
   openStream(): StreamFramer;
   /** One datagram is one frame: `frame` or `rejected`. */
   readDatagram(bytes: Uint8Array): FrameResult;
-  /** Reads what the gateway needs from a delimited frame; `rejected` where it is not sound after all. */
-  envelope(frame: Uint8Array, transport: Transport): Envelope | { kind: "rejected"; reason: RejectReason };
+  /**
+   * Reads what the gateway needs from a delimited frame; `rejected` where it is not sound after all. `receivedAtMs` is
+   * for answers that tell the device the time; without it such a question gets no answer.
+   */
+  envelope(
+    frame: Uint8Array,
+    transport: Transport,
+    receivedAtMs?: number,
+  ): Envelope | { kind: "rejected"; reason: RejectReason };
   decode(frame: Uint8Array, context: DecodeContext): DecodeResult;
+  /**
+   * For reading captured frames without a session: who a captured login names, whether or not the capture is sound.
+   * Absent where every frame names its device. Never used on what arrives over a network.
+   */
+  identify?(bytes: Uint8Array): { deviceUid: string; memory: Attributes } | undefined;
 };
