@@ -22,6 +22,10 @@ export type ProfileElement = {
   /** Attribute names by bit number, 0 the lowest. */
   bits?: { readonly [bit: string]: string };
   layout?: string;
+  /** Hex is written last byte first: the serial of a 1-Wire chip as engraved. */
+  order?: "little";
+  /** The value is the report's speed on these models, not only an attribute. */
+  sets?: "speedMps";
   /** The vendor's name of the element. */
   about?: string;
 };

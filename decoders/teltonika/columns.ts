@@ -17,7 +17,8 @@ export type RecordColumns = {
   satellites: Uint8Array;
   speedKmh: Uint16Array;
   eventId: Uint16Array;
-  /** Codec 16 only; 0 elsewhere. */
+  /** Whether the records say why they were generated: codec 16 only. */
+  hasGeneration: boolean;
   generation: Uint8Array;
   /** Row of the record's first element; row `recordCount` holds `elementCount`. */
   firstElement: Int32Array;
@@ -51,6 +52,7 @@ export function openColumns(frameBytes: number): RecordColumns {
     satellites: new Uint8Array(RECORDS_MAX),
     speedKmh: new Uint16Array(RECORDS_MAX),
     eventId: new Uint16Array(RECORDS_MAX),
+    hasGeneration: false,
     generation: new Uint8Array(RECORDS_MAX),
     firstElement: new Int32Array(RECORDS_MAX + 1),
     elementId: new Uint16Array(elements),

@@ -36,9 +36,11 @@ function buildTables(): Table[] {
     let crc = value;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
     tables[0]![value] = crc;
-    for (let slice = 1; slice < 8; slice++) {
-      crc = (crc >>> 8) ^ tables[0]![crc & 0xff]!;
-      tables[slice]![value] = crc;
+  }
+  for (let slice = 1; slice < 8; slice++) {
+    for (let value = 0; value < 256; value++) {
+      const before = tables[slice - 1]![value]!;
+      tables[slice]![value] = (before >>> 8) ^ tables[0]![before & 0xff]!;
     }
   }
   return tables;

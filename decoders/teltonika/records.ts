@@ -82,6 +82,7 @@ function walkRecords(
   const tailBytes = layout.idBytes + (layout.generation ? 1 : 0) + layout.countBytes;
   columns.recordCount = recordCount;
   columns.elementCount = 0;
+  columns.hasGeneration = layout.generation;
   let at = start;
   for (let record = 0; record < recordCount; record++) {
     if (at + HEADER_BYTES + tailBytes > end) return false;

@@ -39,7 +39,10 @@ function elementsOf(family: Family, rows: readonly Row[]): ProfileElement[] {
       if (!byId.has(id) && marker.test(row.families!) && !family.without?.test(row.group!)) byId.set(id, row);
     }
   }
-  const elements = [...byId.values()].map(elementOf).sort((a, b) => a.id - b.id);
+  const elements = [...byId.values()]
+    .map(elementOf)
+    .map((element): ProfileElement => (element.id === family.speedId ? { ...element, sets: "speedMps" } : element))
+    .sort((a, b) => a.id - b.id);
   return uniqueNames(elements);
 }
 
@@ -66,7 +69,7 @@ function agreedElements(families: readonly (readonly ProfileElement[])[]): Profi
     if (!first || meanings.some((meaning) => meaningOf(meaning) !== meaningOf(first))) return [];
     const values = mergedWords(meanings);
     if (values === "conflict") return [];
-    const { bytes, values: _, ...rest } = first;
+    const { bytes, values: _values, sets: _sets, ...rest } = first;
     const sameWidth = meanings.every((meaning) => meaning.bytes === bytes);
     if (!sameWidth && meanings.some((meaning) => meaning.bytes === "variable")) return [];
     return [{ ...rest, ...(sameWidth && bytes ? { bytes } : {}), ...(values ? { values } : {}) }];
@@ -81,7 +84,8 @@ function meaningOf({ name, kind, signed, scale, offset, unit, faults, bits, layo
 function mergedWords(meanings: readonly ProfileElement[]): { [raw: string]: string } | undefined | "conflict" {
   const merged: { [raw: string]: string } = {};
   for (const [raw, word] of meanings.flatMap((meaning) => Object.entries(meaning.values ?? {}))) {
-    if ((merged[raw] ??= word) !== word) return "conflict";
+    merged[raw] ??= word;
+    if (merged[raw] !== word) return "conflict";
   }
   return Object.keys(merged).length > 0 ? merged : undefined;
 }

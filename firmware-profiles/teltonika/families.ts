@@ -6,6 +6,8 @@ export type Family = {
   models: readonly string[];
   /** Marks in the table's `families` column, the decisive one first. */
   markers: readonly RegExp[];
+  /** Id of the element with the speed from the source that the device is configured to trust. */
+  speedId?: number;
   /** Groups of elements that these models do not have. */
   without?: RegExp;
 };
@@ -21,12 +23,14 @@ export const FAMILIES: readonly Family[] = [
     title: "FMB, FMC, FMM, FMU 0xx to 2xx and 9xx, FMT100, FMP100, MTB100, MSP500",
     models: ["FMB0[12]0", "FM[BCMU][129][0-9A-Z]{2}", "FM3001|FMT100|FMP100|MTB100|MSP500"],
     markers: [/\bBASE\b/, /\bCAN150\b/, /\bFMB0xx\b/, OBSERVED],
+    speedId: 24,
   },
   {
     name: "obd",
     title: "OBD dongles FMB001 to FMB003 and their FMC, FMM relatives",
     models: ["FM[BCM]00[0-9A-Z]"],
     markers: [/\bBASE\b/, OBSERVED],
+    speedId: 24,
     without: NOT_IN_OBD_DONGLES,
   },
   {

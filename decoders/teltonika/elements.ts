@@ -1,0 +1,155 @@
+import type { Profile, ProfileElement } from "#firmware-profiles";
+import type { Attributes, AttributeValue } from "../decoder.ts";
+import type { RecordColumns } from "./columns.ts";
+import { LAYOUT_READERS } from "./sensor-lists.ts";
+import { hexOf, printableText, uint64Digits } from "./values.ts";
+
+/**
+ * Turns one element of a record into attributes, as the profile says. What the profile does not know, or knows with
+ * another width, stays `io.<id>` with its raw value: the wire alone says how many bytes there are. Answers with the
+ * element where the profile gave its meaning.
+ */
+export function putElement(
+  attributes: Attributes,
+  profile: Profile,
+  columns: RecordColumns,
+  row: number,
+  frame: Uint8Array,
+): ProfileElement | undefined {
+  const id = columns.elementId[row]!;
+  const element = profile.elements.get(id);
+  if (element === undefined) {
+    attributes[`io.${id}`] = rawValue(columns, row, frame);
+    return undefined;
+  }
+  if (!hasWidth(element, columns, row)) {
+    attributes[`io.${id}`] = rawValue(columns, row, frame);
+    attributes[`io.${id}.width`] = columns.elementBytes[row]!;
+    return undefined;
+  }
+  putKnown(attributes, element, columns, row, frame);
+  return element;
+}
+
+function hasWidth(element: ProfileElement, columns: RecordColumns, row: number): boolean {
+  const variable = columns.elementVariable[row] === 1;
+  if (element.bytes === undefined) return !variable && columns.elementBytes[row]! <= 8;
+  return element.bytes === "variable" ? variable : !variable && element.bytes === columns.elementBytes[row];
+}
+
+function putKnown(
+  attributes: Attributes,
+  element: ProfileElement,
+  columns: RecordColumns,
+  row: number,
+  frame: Uint8Array,
+): void {
+  const { name } = element;
+  const unsigned = columns.elementValue[row]!;
+  switch (element.kind) {
+    case "number":
+      putNumber(attributes, element, signedValue(element, unsigned, columns.elementBytes[row]!));
+      return;
+    case "flag":
+      attributes[name] = unsigned !== 0;
+      return;
+    case "enum":
+      attributes[name] = element.values?.[unsigned] ?? unsigned;
+      return;
+    case "bits":
+      putBits(attributes, element, unsigned);
+      return;
+    case "digits":
+      attributes[name] = rawValue(columns, row, frame).toString();
+      return;
+    case "text":
+    case "hex":
+    case "layout":
+      putBytes(attributes, element, columns, row, frame);
+  }
+}
+
+function putNumber(attributes: Attributes, element: ProfileElement, raw: number): void {
+  const fault = element.faults?.[raw];
+  attributes[element.name] = fault === undefined ? scaled(element, raw) : null;
+  if (fault !== undefined) attributes[`${element.name}.fault`] = fault;
+}
+
+/**
+ * Scales below one are divisions (0.001 is 1/1000, 0.2777… is 1/3.6): dividing rounds once and gives 14.548 where
+ * multiplying gives 14.548000000000002.
+ */
+function scaled({ scale = 1, offset = 0 }: ProfileElement, raw: number): number {
+  if (scale >= 1) return raw * scale + offset;
+  const divisor = Math.round(1e9 / scale) / 1e9;
+  const value = raw / divisor + offset;
+  return offset === 0 ? value : Math.round(value * 1e6) / 1e6;
+}
+
+function signedValue(element: ProfileElement, unsigned: number, bytes: number): number {
+  if (!element.signed) return unsigned;
+  const range = 2 ** (bytes * 8);
+  return unsigned >= range / 2 ? unsigned - range : unsigned;
+}
+
+function putBits(attributes: Attributes, element: ProfileElement, unsigned: number): void {
+  for (const [bit, name] of Object.entries(element.bits ?? {})) {
+    attributes[name] = Math.floor(unsigned / 2 ** Number(bit)) % 2 === 1;
+  }
+}
+
+function putBytes(
+  attributes: Attributes,
+  element: ProfileElement,
+  columns: RecordColumns,
+  row: number,
+  frame: Uint8Array,
+): void {
+  const start = columns.elementAt[row]!;
+  const end = start + columns.elementBytes[row]!;
+  if (element.kind === "hex") {
+    const none = end - start === 8 && columns.elementValue[row] === 0;
+    const hex = hexOf(frame, start, end);
+    attributes[element.name] = none ? null : element.order === "little" ? reversedHex(hex) : hex;
+    return;
+  }
+  const value =
+    element.kind === "text"
+      ? printableText(frame.subarray(start, end))
+      : LAYOUT_READERS[element.layout ?? ""]?.(frame, start, end);
+  if (value !== undefined) attributes[element.name] = value;
+  else {
+    attributes[`io.${element.id}`] = hexOf(frame, start, end);
+    attributes[`${element.name}.fault`] = "unreadable";
+  }
+}
+
+function reversedHex(hex: string): string {
+  return Buffer.from(hex, "hex").reverse().toString("hex");
+}
+
+/** Unsigned number; decimal digits where a number would not be exact; hex where the element is longer or variable. */
+function rawValue(columns: RecordColumns, row: number, frame: Uint8Array): number | string {
+  const bytes = columns.elementBytes[row]!;
+  const at = columns.elementAt[row]!;
+  if (columns.elementVariable[row] === 1 || bytes > 8) return hexOf(frame, at, at + bytes);
+  const value = columns.elementValue[row]!;
+  return value > Number.MAX_SAFE_INTEGER ? uint64Digits(frame, at) : value;
+}
+
+/**
+ * The event of a record by the element that caused it: `ignition.on`, `trip.started`, `driving.harsh.braking`, the name
+ * alone where the element has neither words nor two states, `io.<id>` where the profile does not know it.
+ */
+export function eventOf(profile: Profile, eventId: number, attributes: Attributes): string | null {
+  if (eventId === 0) return null;
+  const element = profile.elements.get(eventId);
+  if (!element) return `io.${eventId}`;
+  return `${element.name}${stateSuffix(element, attributes[element.name])}`;
+}
+
+function stateSuffix(element: ProfileElement, value: AttributeValue | undefined): string {
+  if (element.kind === "flag" && typeof value === "boolean") return value ? ".on" : ".off";
+  if (element.kind === "enum" && typeof value === "string") return `.${value}`;
+  return "";
+}
