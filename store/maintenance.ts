@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Database } from "./database.ts";
+
+export type MaintenanceOptions = {
+  frameRetentionDays: number;
+  fixRetentionDays: number;
+  /** Unix milliseconds. */
+  now: () => number;
+  log?: (line: string) => void;
+  /** Time between two rounds. */
+  intervalMs?: number;
+};
+
+const INTERVAL_MS = 600_000;
+const DAY_MS = 86_400_000;
+/** Rows that one statement drops on plain PostgreSQL, and the pause that leaves the disk to the appends. */
+const ROWS_PER_BATCH_MAX = 5_000;
+const BATCH_PAUSE_MS = 50;
+const UNKNOWN_DEVICE_DAYS = 30;
+const UNKNOWN_DEVICES_MAX = 100_000;
+/** One process at a time tends the tables. */
+const MAINTENANCE_LOCK = 7_411_820_003;
+
+/** Drops what is past its retention, now and then. A round that fails (the database is away) is repeated with the next. */
+export function openMaintenance(database: Database, options: MaintenanceOptions): { close(): Promise<void> } {
+  const ending = new AbortController();
+  const loop = async () => {
+    while (!ending.signal.aborted) {
+      try {
+        await maintain(database, options, ending.signal);
+      } catch (error) {
+        options.log?.(`maintenance is put off: ${String(error)}`);
+      }
+      await pause(options.intervalMs ?? INTERVAL_MS, ending.signal);
+    }
+  };
+  const finished = loop();
+  return {
+    close: async () => {
+      ending.abort();
+      await finished;
+    },
+  };
+}
+
+/** One round. Frames that the stream has not folded yet stay, however old they are. */
+export async function maintain(
+  database: Database,
+  options: MaintenanceOptions,
+  ending: AbortSignal = new AbortController().signal,
+): Promise<{ frames: number; fixes: number }> {
+  const client = await database.pool.connect();
+  try {
+    const lock = await client.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [MAINTENANCE_LOCK]);
+    if (lock.rows[0]?.held !== true) return { frames: 0, fixes: 0 };
+    try {
+      const dropAll = async (dropFunction: "drop_old_frames" | "drop_old_fixes", days: number): Promise<number> => {
+        const keepSince = new Date(options.now() - days * DAY_MS);
+        for (let total = 0; ; await pause(BATCH_PAUSE_MS, ending)) {
+          const dropped = await client.query<{ count: number }>(`select ${dropFunction}($1, $2) as count`, [
+            keepSince,
+            ROWS_PER_BATCH_MAX,
+          ]);
+          const { count } = dropped.rows[0]!;
+          total += count;
+          if (count < ROWS_PER_BATCH_MAX || ending.aborted) return total;
+        }
+      };
+      const frames = await dropAll("drop_old_frames", options.frameRetentionDays);
+      const fixes = await dropAll("drop_old_fixes", options.fixRetentionDays);
+      await client.query(PRUNE_UNKNOWN_DEVICES, [
+        new Date(options.now() - UNKNOWN_DEVICE_DAYS * DAY_MS),
+        UNKNOWN_DEVICES_MAX,
+      ]);
+      return { frames, fixes };
+    } finally {
+      await client.query("select pg_advisory_unlock($1)", [MAINTENANCE_LOCK]);
+    }
+  } finally {
+    client.release();
+  }
+}
+
+// Strangers can invent names without end: the ones seen last are kept.
+const PRUNE_UNKNOWN_DEVICES = `delete from unknown_device where last_seen_at < greatest($1::timestamptz,
+  (select last_seen_at from unknown_device order by last_seen_at desc offset $2 limit 1))`;
+
+async function pause(delayMs: number, ending: AbortSignal): Promise<void> {
+  if (ending.aborted) return;
+  await sleep(delayMs, undefined, { signal: ending }).catch(() => undefined);
+}

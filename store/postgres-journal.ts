@@ -1,0 +1,253 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JournalWriter, NewFrame } from "./journal.ts";
+import { JournalClosedError, JournalFrameError, JournalFullError } from "./journal-errors.ts";
+import { openSequencer, type Sequencer } from "./sequencer.ts";
+
+export { JournalClosedError, JournalFrameError, JournalFullError } from "./journal-errors.ts";
+
+export type JournalStats = {
+  commits: number;
+  committedFrames: number;
+  /** Frames waiting for their commit and what they take of `pendingBytesMax`. */
+  pendingFrames: number;
+  pendingBytes: number;
+  /** How often the connection, and with it the sequencer lock, was given up. */
+  lostConnections: number;
+};
+
+export type PostgresJournal = JournalWriter & { stats(): JournalStats };
+
+export type PostgresJournalOptions = {
+  url: string;
+  /** Bytes of frames that may wait for their commit; one append above it is refused. */
+  pendingBytesMax: number;
+  /** How long `close()` waits for pending frames before it rejects them. */
+  closePatienceMs?: number;
+  log?: (line: string) => void;
+};
+
+/** A frame that waits: `bytes` is what it counts for. */
+type Pending = {
+  frame: NewFrame;
+  bytes: number;
+  resolve: (seq: number) => void;
+  reject: (error: Error) => void;
+};
+
+/** A batch whose commit was not confirmed: it is stored from `firstSeq` on, or not at all. */
+type Doubt = { batch: readonly Pending[]; firstSeq: number };
+
+const FRAMES_PER_COMMIT_MAX = 2_000;
+const BYTES_PER_COMMIT_MAX = 4 * 1024 * 1024;
+/** What a waiting frame takes besides its bytes, about. */
+const FRAME_OVERHEAD_BYTES = 300;
+const RETRY_DELAY_MS = 50;
+const RETRY_DELAY_MAX_MS = 2_000;
+const CLOSE_PATIENCE_MS = 10_000;
+
+/**
+ * The journal in PostgreSQL, with group commit: the frames that arrived during a commit make up the next one.
+ *
+ *     connecting ──lock held, doubt settled──▶ leading ──commit, commit, …──▶ closed
+ *         ▲                                       │
+ *         └──backoff──◀──connection or commit lost┘
+ *
+ * `ready` is true while leading. A commit that failed is looked up under the lock before it is repeated, so a frame is
+ * stored once even then. Resolves at once, whether the database is there or not.
+ */
+export async function openPostgresJournal(options: PostgresJournalOptions): Promise<PostgresJournal> {
+  return new GroupCommitJournal(options);
+}
+
+class GroupCommitJournal implements PostgresJournal {
+  readonly #options: PostgresJournalOptions;
+  readonly #aborted = new AbortController();
+  readonly #finished: Promise<void>;
+  #waiting: Pending[] = [];
+  #doubt: Doubt | undefined;
+  #pendingFrames = 0;
+  #pendingBytes = 0;
+  #ready = false;
+  #closing = false;
+  #wake: (() => void) | undefined;
+  #retryDelayMs = RETRY_DELAY_MS;
+  #commits = 0;
+  #committedFrames = 0;
+  #lostConnections = 0;
+
+  constructor(options: PostgresJournalOptions) {
+    this.#options = options;
+    this.#finished = this.#run();
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  get pendingFrames(): number {
+    return this.#pendingFrames;
+  }
+
+  stats(): JournalStats {
+    return {
+      commits: this.#commits,
+      committedFrames: this.#committedFrames,
+      pendingFrames: this.#pendingFrames,
+      pendingBytes: this.#pendingBytes,
+      lostConnections: this.#lostConnections,
+    };
+  }
+
+  append(frame: NewFrame): Promise<number> {
+    if (this.#closing) return Promise.reject(new JournalClosedError("the journal is closed"));
+    const bytes = frame.bytes.byteLength + FRAME_OVERHEAD_BYTES;
+    if (this.#pendingBytes + bytes > this.#options.pendingBytesMax) {
+      return Promise.reject(new JournalFullError(`${this.#pendingBytes} bytes wait for their commit`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#pendingFrames += 1;
+      this.#pendingBytes += bytes;
+      this.#waiting.push({ frame, bytes, resolve, reject });
+      this.#wake?.();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#wake?.();
+    if (this.#pendingFrames === 0) this.#aborted.abort();
+    const giveUp = setTimeout(() => this.#aborted.abort(), this.#options.closePatienceMs ?? CLOSE_PATIENCE_MS);
+    await this.#finished;
+    clearTimeout(giveUp);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isOver()) {
+      try {
+        await this.#lead();
+      } catch (error) {
+        this.#lostConnections += 1;
+        if (!this.#isOver()) this.#options.log?.(`journal is not ready: ${String(error)}`);
+      }
+      this.#ready = false;
+      if (!this.#isOver()) await this.#backOff();
+    }
+    const closed = new JournalClosedError("the journal was closed before the frame was committed");
+    for (const pending of [...(this.#doubt?.batch ?? []), ...this.#waiting]) this.#settle(pending, closed);
+    this.#doubt = undefined;
+    this.#waiting = [];
+  }
+
+  #isOver(): boolean {
+    return this.#aborted.signal.aborted || (this.#closing && this.#pendingFrames === 0);
+  }
+
+  /** Holds the lock and commits until the connection is lost (throws) or the journal is closed (returns). */
+  async #lead(): Promise<void> {
+    let lost: Error | undefined;
+    const sequencer = await openSequencer(this.#options.url, this.#aborted.signal, (error) => {
+      lost = error;
+      this.#ready = false;
+      this.#wake?.();
+    });
+    try {
+      await this.#settleDoubt(sequencer);
+      this.#ready = true;
+      this.#retryDelayMs = RETRY_DELAY_MS;
+      this.#options.log?.("journal is ready");
+      while (!this.#isOver()) {
+        if (lost !== undefined) throw lost;
+        if (this.#waiting.length > 0) await this.#commit(sequencer, this.#takeBatch());
+        else await this.#nextWake();
+      }
+    } finally {
+      // A connection that is gone can't be ended in good order; the server frees its lock.
+      await sequencer.end().catch((error: unknown) => this.#options.log?.(`journal connection: ${String(error)}`));
+    }
+  }
+
+  async #settleDoubt(sequencer: Sequencer): Promise<void> {
+    const doubt = this.#doubt;
+    if (doubt === undefined) return;
+    const frames = doubt.batch.map((pending) => pending.frame);
+    if (await sequencer.isStored(frames, doubt.firstSeq)) {
+      this.#doubt = undefined;
+      this.#committed(doubt.batch, doubt.firstSeq);
+      return;
+    }
+    await this.#commit(sequencer, doubt.batch);
+  }
+
+  async #commit(sequencer: Sequencer, batch: readonly Pending[]): Promise<void> {
+    this.#doubt = { batch, firstSeq: sequencer.nextSeq };
+    try {
+      const firstSeq = await sequencer.append(batch.map((pending) => pending.frame));
+      this.#doubt = undefined;
+      this.#committed(batch, firstSeq);
+    } catch (error) {
+      if (!isFrameFault(error)) throw error;
+      await this.#isolate(sequencer, batch, error);
+    }
+  }
+
+  /** One frame that the database can't hold must not stop the others: halves the batch until it stands alone. */
+  async #isolate(sequencer: Sequencer, batch: readonly Pending[], cause: unknown): Promise<void> {
+    this.#doubt = undefined;
+    if (batch.length === 1) {
+      this.#settle(batch[0]!, new JournalFrameError("the database can't hold this frame", { cause }));
+      return;
+    }
+    const middle = batch.length >> 1;
+    const second = batch.slice(middle);
+    this.#waiting = [...second, ...this.#waiting];
+    await this.#commit(sequencer, batch.slice(0, middle));
+    this.#waiting = this.#waiting.slice(second.length);
+    await this.#commit(sequencer, second);
+  }
+
+  #committed(batch: readonly Pending[], firstSeq: number): void {
+    this.#commits += 1;
+    this.#committedFrames += batch.length;
+    for (const [index, pending] of batch.entries()) this.#settle(pending, firstSeq + index);
+  }
+
+  #settle(pending: Pending, outcome: number | Error): void {
+    this.#pendingFrames -= 1;
+    this.#pendingBytes -= pending.bytes;
+    if (typeof outcome === "number") pending.resolve(outcome);
+    else pending.reject(outcome);
+  }
+
+  #takeBatch(): Pending[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#waiting.length && count < FRAMES_PER_COMMIT_MAX) {
+      bytes += this.#waiting[count]!.bytes;
+      if (count > 0 && bytes > BYTES_PER_COMMIT_MAX) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  /** Waits for a frame, the loss of the connection or the end; then lets the other sessions of this turn hand in theirs. */
+  async #nextWake(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async #backOff(): Promise<void> {
+    const delayMs = this.#retryDelayMs;
+    this.#retryDelayMs = Math.min(delayMs * 2, RETRY_DELAY_MAX_MS);
+    await sleep(delayMs, undefined, { signal: this.#aborted.signal }).catch(() => undefined);
+  }
+}
+
+/** A value that the column can't hold: found here while encoding, or by the server (SQLSTATE class 22). */
+function isFrameFault(error: unknown): boolean {
+  if (error instanceof RangeError || error instanceof TypeError) return true;
+  const code = (error as { code?: unknown }).code;
+  return typeof code === "string" && /^22...$/.test(code);
+}

@@ -1,0 +1,83 @@
+import pg from "pg";
+import { connectionSettings } from "./database.ts";
+import { COUNT_STORED, frameParameters, INSERT_FRAMES } from "./frame-rows.ts";
+import type { NewFrame } from "./journal.ts";
+
+/** One gateway process at a time appends: the holder of this lock. */
+const SEQUENCER_LOCK = 7_411_820_002;
+/** Longer than any healthy commit; after it the connection is given up and the commit is in doubt. */
+const APPEND_PATIENCE_MS = 30_000;
+/** The server notices within these that we have vanished, and frees the lock. */
+const SERVER_KEEPALIVES = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
+
+/**
+ * A connection that holds the sequencer lock and appends on that very connection: losing it loses the lock, and while a
+ * statement of a lost connection is still running in the server, nobody else can hold the lock. So no append is ever
+ * concurrent with another, and the order of `seq` is the order of commits.
+ */
+export type Sequencer = {
+  /** Commits the frames and resolves with the `seq` of the first; the others follow without gaps. */
+  append(frames: readonly NewFrame[]): Promise<number>;
+  /** The seq that the next append will use. */
+  readonly nextSeq: number;
+  /** True when exactly these frames are stored from `firstSeq` on: what became of a commit in doubt. */
+  isStored(frames: readonly NewFrame[], firstSeq: number): Promise<boolean>;
+  end(): Promise<void>;
+};
+
+/** Connects and waits for the lock, however long another process holds it. `lost` is called once, unless ended first. */
+export async function openSequencer(
+  url: string,
+  aborted: AbortSignal,
+  lost: (error: Error) => void,
+): Promise<Sequencer> {
+  const client = new pg.Client(connectionSettings(url, "journal"));
+  let over = false;
+  const end = async () => {
+    over = true;
+    await client.end();
+  };
+  client.on("error", (error) => {
+    if (!over) lost(error);
+    over = true;
+  });
+  client.on("end", () => {
+    if (!over) lost(new Error("the journal's connection ended"));
+    over = true;
+  });
+  const abort = () => void end().catch(() => undefined);
+  aborted.addEventListener("abort", abort, { once: true });
+  try {
+    await client.connect();
+    await client.query(SERVER_KEEPALIVES);
+    await client.query("select pg_advisory_lock($1)", [SEQUENCER_LOCK]);
+    const found = await client.query<{ next: number }>(
+      `select greatest((select case when is_called then last_value + 1 else last_value end from frame_seq),
+        (select max(seq) + 1 from frame)) as next`,
+    );
+    let nextSeq = found.rows[0]!.next;
+    return {
+      get nextSeq() {
+        return nextSeq;
+      },
+      append: async (frames) => {
+        const firstSeq = nextSeq;
+        const values = [...frameParameters(frames, firstSeq), firstSeq + frames.length - 1];
+        const append = { name: "append", text: INSERT_FRAMES, values, query_timeout: APPEND_PATIENCE_MS };
+        await client.query(append);
+        nextSeq = firstSeq + frames.length;
+        return firstSeq;
+      },
+      isStored: async (frames, firstSeq) => {
+        const counted = await client.query<{ stored: number }>(COUNT_STORED, frameParameters(frames, firstSeq));
+        return counted.rows[0]!.stored === frames.length;
+      },
+      end,
+    };
+  } catch (error) {
+    await end().catch(() => undefined);
+    throw error;
+  } finally {
+    aborted.removeEventListener("abort", abort);
+  }
+}
