@@ -66,8 +66,8 @@ type Unit = FleetDevice & {
 };
 
 const TICK_MS = 20;
-/** Connecting is spread over this time, so that a start is no storm. */
-const START_SPREAD_MS = 1_500;
+/** Connecting is spread over so much time for each device, so that a start is no storm. */
+const START_SPREAD_PER_DEVICE_MS = 2;
 const UNSET_CLOCK_START_MS = Date.UTC(2000, 0, 1);
 
 /** Many devices on one event loop: one timer looks who is due, everything else is driven by sockets. */
@@ -151,10 +151,13 @@ export function createFleet(options: FleetOptions): Fleet {
 
   function start(): void {
     for (const unit of units) {
-      const timer = setTimeout(() => {
-        startTimers.delete(timer);
-        connectUnit(unit);
-      }, unit.random() * START_SPREAD_MS);
+      const timer = setTimeout(
+        () => {
+          startTimers.delete(timer);
+          connectUnit(unit);
+        },
+        unit.random() * units.length * START_SPREAD_PER_DEVICE_MS,
+      );
       startTimers.add(timer);
     }
     ticker = setInterval(tick, TICK_MS);

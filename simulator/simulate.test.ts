@@ -8,6 +8,8 @@ afterEach(async () => {
   gateway = undefined;
 });
 
+/** Compared as a whole, so that a failure names the record. */
+const NO_EXAMPLES = { lost: [], doubled: [], displaced: [], invented: [] };
 const QUICK = { responseTimeoutMs: 150, backoffMs: [10, 30], sendAfterMs: 100 };
 
 type Transport = SimulationOptions["target"]["transport"];
@@ -22,7 +24,7 @@ async function run(
     scenario: "load",
     target: { host: "127.0.0.1", teltonikaPort: gateway.port, transport },
     vehicles: 6,
-    seconds: 1.2,
+    seconds: 0.7,
     recordsPerSecond: 240,
     recordsPerPacket: 4,
     seed: 5,
@@ -42,7 +44,7 @@ function everyThird(treatment: Treatment): (packet: number) => Treatment {
 describe("simulated Teltonika devices", () => {
   it("deliver every record that they made, over TCP and UDP, and the decoder reads what they meant", async () => {
     const summary = await run(() => "acknowledge", "mixed");
-    expect(summary.made).toBeGreaterThan(100);
+    expect(summary.made).toBeGreaterThan(50);
     expect(summary.acknowledged).toBe(summary.made);
     expect(summary.check).toMatchObject({ ok: true, devices: 6, stored: summary.made, storedUnacknowledged: 0 });
     expect(gateway!.rejected).toBe(0);
@@ -64,7 +66,7 @@ describe("simulated Teltonika devices", () => {
       const summary = await run(everyThird(how), transport);
       expect(summary.counters.resends).toBeGreaterThan(0);
       expect(summary.acknowledged).toBe(summary.made);
-      expect(summary.check).toMatchObject({ ok: true, stored: summary.made });
+      expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
     },
   );
 
@@ -72,7 +74,7 @@ describe("simulated Teltonika devices", () => {
     const summary = await run(everyThird("partial"), "udp");
     expect(summary.counters.resends).toBe(0);
     expect(summary.acknowledged).toBe(summary.made);
-    expect(summary.check).toMatchObject({ ok: true, stored: summary.made });
+    expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
   });
 
   it("never count a record as acknowledged while the gateway is silent", async () => {
@@ -103,6 +105,6 @@ describe("simulated Teltonika devices", () => {
     expect(summary.counters.faults).toBeGreaterThan(10);
     expect(summary.counters.duplicates).toBeGreaterThan(0);
     expect(summary.acknowledged).toBe(summary.made);
-    expect(summary.check).toMatchObject({ ok: true, stored: summary.made });
+    expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
   });
 });

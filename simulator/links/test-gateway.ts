@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
-import { decoders, type Report } from "#decoders";
+import type { Report } from "#decoders/decoder.ts";
+import { teltonika as decoder } from "#decoders/teltonika/index.ts";
 import type { FixSource } from "../check.ts";
 
 /** What the little gateway does with one packet. */
@@ -17,8 +18,6 @@ export type TestGateway = {
   rejected: number;
   close(): Promise<void>;
 };
-
-const decoder = decoders.teltonika!;
 
 /** A gateway small enough to be plainly right: reads with the real decoder, stores in memory, treats packets as told. */
 export async function openTestGateway(treat: (packetNumber: number) => Treatment): Promise<TestGateway> {

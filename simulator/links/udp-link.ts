@@ -50,13 +50,14 @@ export function openUdpLink(context: LinkContext, dialect: UdpDialect): DeviceLi
   function compose(records: SimulatedRecord[]): void {
     const number = nextNumber;
     nextNumber = (nextNumber + 1) % dialect.packetNumbers;
-    packet = { number, records, bytes: dialect.encode(uid, records, number), sends: 0, sentAtMs: performance.now() };
+    packet = { number, records, bytes: dialect.encode(uid, records, number), sends: 0, sentAtMs: 0 };
     transmit(packet);
   }
 
   function transmit(sending: Packet): void {
     counters.packets++;
     if (sending.sends++ > 0) counters.resends++;
+    sending.sentAtMs = performance.now();
     startTimer(behaviour.responseTimeoutMs * (0.75 + 0.5 * random()), () => {
       counters.responseTimeouts++;
       if (packet) transmit(packet);
