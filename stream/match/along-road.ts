@@ -9,6 +9,7 @@ const ACCELERATION_POWER = 1.0;
 /** Spread of speeds over a minute (m/s) and how long a speed lasts (s): bounds what a long gap can mean. */
 const SPEED_SPREAD_MPS = 7;
 const SPEED_LASTS_S = 40;
+const STEADY_S = 15;
 const TYPICAL_SPEED_MPS = 9;
 /** Receiver noise without memory, beside the slowly changing error, metres. */
 const WHITE_VARIANCE_M2 = 0.6 ** 2;
@@ -18,26 +19,49 @@ const SPEED_SIGMA_SHARE = 0.04;
 /** Degrees of freedom of the Student tails: a fix five sigma off is rare, not impossible. */
 const TAIL = 7;
 
+/** How a speed carries over `dtS` seconds and what is added to offset and speed variance. */
+export interface Motion {
+  /** Seconds that the present speed counts for, and the share of it that is left at the end. */
+  lastingS: number;
+  keep: number;
+  growthAA: number;
+  growthAS: number;
+  growthSS: number;
+}
+
+const MOTION: Motion & { dtS: number } = { dtS: -1, lastingS: 0, keep: 1, growthAA: 0, growthAS: 0, growthSS: 0 };
+
+/** A speed stays for short times and drifts to the typical one over long ones. The result is reused by the next call. */
+export function motionOver(dtS: number): Motion {
+  const m = MOTION;
+  if (m.dtS === dtS) return m;
+  m.dtS = dtS;
+  m.keep = dtS > STEADY_S ? Math.exp(-(dtS - STEADY_S) / SPEED_LASTS_S) : 1;
+  m.lastingS = dtS > STEADY_S ? STEADY_S + SPEED_LASTS_S * (1 - m.keep) : dtS;
+  m.growthAA = Math.min((ACCELERATION_POWER * dtS ** 3) / 3, 2 * SPEED_SPREAD_MPS ** 2 * SPEED_LASTS_S * dtS);
+  m.growthSS = Math.min(ACCELERATION_POWER * dtS, SPEED_SPREAD_MPS ** 2);
+  m.growthAS = Math.min((m.growthSS * dtS) / 2, 0.85 * Math.sqrt(m.growthAA * m.growthSS));
+  return m;
+}
+
 /** Moves a hypothesis `dtS` seconds on, from `from[at…]` to `to[0…STRIDE)`. The noise model says how its error ages. */
 export function predict(from: Float64Array, at: number, dtS: number, noise: Noise, to: Float64Array): void {
   for (let i = 0; i < STRIDE; i++) to[i] = from[at + i]!;
   const memory = noise.memoryAfter(dtS);
-  const q = ACCELERATION_POWER;
-  const lasting = dtS > 10 ? SPEED_LASTS_S * (1 - Math.exp(-dtS / SPEED_LASTS_S)) : dtS;
+  const motion = motionOver(dtS);
+  const { lastingS, keep } = motion;
   const speed = to[S]!;
-  to[A] = to[A]! + speed * lasting + TYPICAL_SPEED_MPS * (dtS - lasting);
-  if (dtS > 10) to[S] = TYPICAL_SPEED_MPS + (speed - TYPICAL_SPEED_MPS) * Math.exp(-dtS / SPEED_LASTS_S);
+  to[A] = to[A]! + speed * lastingS + TYPICAL_SPEED_MPS * (dtS - lastingS);
+  to[S] = TYPICAL_SPEED_MPS + (speed - TYPICAL_SPEED_MPS) * keep;
   const ss = to[covSS]!;
   const as = to[covAS]!;
-  const growth = Math.min((q * dtS ** 3) / 3, 2 * SPEED_SPREAD_MPS ** 2 * SPEED_LASTS_S * dtS);
-  to[covAA] = to[covAA]! + 2 * lasting * as + lasting * lasting * ss + growth;
-  const speedGrowth = Math.min(q * dtS, SPEED_SPREAD_MPS ** 2);
-  to[covAS] = as + lasting * ss + (speedGrowth * dtS) / 2;
-  to[covSS] = Math.min(ss + speedGrowth, 4 * SPEED_SPREAD_MPS ** 2);
-  to[covAE] = memory * (to[covAE]! + lasting * to[covSE]!);
-  to[covAN] = memory * (to[covAN]! + lasting * to[covSN]!);
-  to[covSE] = to[covSE]! * memory;
-  to[covSN] = to[covSN]! * memory;
+  to[covAA] = to[covAA]! + 2 * lastingS * as + lastingS * lastingS * ss + motion.growthAA;
+  to[covAS] = keep * (as + lastingS * ss) + motion.growthAS;
+  to[covSS] = keep * keep * ss + motion.growthSS;
+  to[covAE] = memory * (to[covAE]! + lastingS * to[covSE]!);
+  to[covAN] = memory * (to[covAN]! + lastingS * to[covSN]!);
+  to[covSE] = to[covSE]! * memory * keep;
+  to[covSN] = to[covSN]! * memory * keep;
   const fresh = noise.varianceM2 * (1 - memory * memory);
   const kept = memory * memory;
   to[covEE] = to[covEE]! * kept + fresh;

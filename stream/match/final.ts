@@ -33,14 +33,19 @@ export class FinalMatcher {
     const learned = state.noiseSums;
     state = new MatchState();
     state.noiseSums.set(learned);
+    state.noiseSums[8] = 0;
     const steps: PathStep[] = [];
     const decided = (step: PathStep): void => void steps.push(step);
     const confidence = new Float32Array(fixes.length);
-    fixes.forEach((fix, i) => (confidence[i] = this.#viterbi.step(state, fix, decided).confidence));
+    const rejected = new Uint8Array(fixes.length);
+    fixes.forEach((fix, i) => {
+      confidence[i] = this.#viterbi.step(state, fix, decided).confidence;
+      if (state.outliers > 0) rejected[i] = 1;
+    });
     this.#viterbi.finish(state, decided);
     const stretches = collectStretches(this.#roads, steps, fixes.length);
     const placed: (PlacedFix | undefined)[] = Array.from({ length: fixes.length });
-    for (const stretch of stretches) placeFixes(this.#roads, stretch, fixes, state.noise, placed);
+    for (const stretch of stretches) placeFixes(this.#roads, stretch, fixes, rejected, state.noise, placed);
     return { placed, confidence, stretches };
   }
 }

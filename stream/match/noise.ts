@@ -10,19 +10,32 @@ const MEMORY_PER_S_MAX = 0.985;
 /** Per-axis sigma of a reported accuracy (68 % radius). */
 const SIGMA_PER_ACCURACY = 1 / 1.5;
 
-export const NOISE_FIELDS = 4;
+/** Jitter is judged on fixes this close in time: over longer times the vehicle's own turns and braking hide it. */
+const JITTER_INTERVAL_S_MAX = 3;
+const JITTER_M_MAX = 40;
+const JITTER_KEEP = 0.95;
+const JITTER_WEIGHT_MIN = 2;
+/** Second differences that the vehicle itself makes, m/s². */
+const VEHICLE_ACCELERATION_MPS2 = 1.2;
+/** Mean absolute value of a standard normal variable, squared. */
+const MEAN_ABSOLUTE_SQUARED = 2 / Math.PI;
+
+export const NOISE_FIELDS = 9;
 
 /**
  * The receiver's error as a first-order autoregressive process: its spread, and how much of it is still the same a
  * second later. Both are learned from the distances across the road on the best path, so that a noisy and a calm
- * receiver, and white and slowly wandering noise, need no setting. Sums live in `state` (4 floats):
- * weight, sum of squares, sum of products with the one before, sum of intervals (s).
+ * receiver, and white and slowly wandering noise, need no setting. White noise at short intervals is also seen without
+ * any road, in the second differences of the fixes. Sums of a device: 0 weight, 1 sum of squares, 2 sum of products with
+ * the one before, 3 sum of intervals (s); jitter: 4 weight, 5 sum of absolute second differences; last displacement:
+ * 6 east, 7 north (m), 8 interval (s).
  */
 export class Noise {
   readonly #sums: Float64Array;
   varianceM2 = PRIOR_SIGMA_M ** 2;
   #memoryPerS = PRIOR_MEMORY_PER_S;
   #scale = 1;
+  readonly #before = new Float64Array(5);
 
   constructor(sums: Float64Array) {
     this.#sums = sums;
@@ -39,6 +52,34 @@ export class Noise {
     const priorProduct = PRIOR_MEMORY_PER_S ** intervalS;
     const correlation = (products + PRIOR_WEIGHT * priorProduct) / (squares + PRIOR_WEIGHT);
     this.#memoryPerS = Math.min(MEMORY_PER_S_MAX, Math.max(0, correlation) ** (1 / Math.max(0.2, intervalS)));
+    this.#heedJitter();
+  }
+
+  /** An error with memory m and variance v has second differences of variance 2 v (1 − m)(3 − m). */
+  #heedJitter(): void {
+    const weight = this.#sums[4]!;
+    if (weight < JITTER_WEIGHT_MIN) return;
+    const intervalS = this.#sums[8]!;
+    const mean = this.#sums[5]! / weight;
+    const variance = (mean * mean) / MEAN_ABSOLUTE_SQUARED - (VEHICLE_ACCELERATION_MPS2 * intervalS ** 2) ** 2;
+    if (variance <= 0) return;
+    this.varianceM2 = Math.min(SIGMA_M_MAX ** 2, Math.max(this.varianceM2, variance / 6));
+    const memory = Math.max(0, 2 - Math.sqrt(1 + variance / (2 * this.varianceM2)));
+    this.#memoryPerS = Math.min(this.#memoryPerS, memory ** (1 / intervalS));
+  }
+
+  /** Takes the displacement since the fix before (m east and north, s). */
+  heedDisplacement(eastM: number, northM: number, dtS: number): void {
+    const s = this.#sums;
+    for (let i = 0; i < 5; i++) this.#before[i] = s[4 + i]!;
+    if (dtS <= JITTER_INTERVAL_S_MAX && s[8]! > 0 && Math.abs(s[8]! - dtS) < 0.2 * dtS) {
+      const jitter = (Math.abs(eastM - s[6]!) + Math.abs(northM - s[7]!)) / 2;
+      s[4] = s[4]! * JITTER_KEEP + 1;
+      s[5] = s[5]! * JITTER_KEEP + Math.min(JITTER_M_MAX, jitter);
+    }
+    s[6] = eastM;
+    s[7] = northM;
+    s[8] = dtS <= JITTER_INTERVAL_S_MAX ? dtS : 0;
   }
 
   get sigmaM(): number {
@@ -48,6 +89,11 @@ export class Noise {
   /** Share of the error that is still there after `dtS` seconds. */
   memoryAfter(dtS: number): number {
     return dtS === 1 ? this.#memoryPerS : this.#memoryPerS ** dtS;
+  }
+
+  /** Takes back the last displacement: the fix was a gross error. */
+  forgetDisplacement(): void {
+    this.#sums.set(this.#before, 4);
   }
 
   /** Learns from two successive distances across the road (m), `dtS` apart. */

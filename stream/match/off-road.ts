@@ -7,9 +7,14 @@ const LEAVE_COST = 6;
 const LEAVE_COST_PER_MPS = 0.5;
 const JOIN_COST = 2.5;
 /** Yards are driven slowly: staying off the network costs by the second and, above walking pace, by the metre. */
-const COST_PER_S = 0.02;
+const COST_PER_S = 0.06;
 const COST_PER_M = 0.02;
 const FREE_SPEED_MPS = 4;
+/** How fast a vehicle off the network is thought to move when it does not say. */
+const UNKNOWN_SPEED_MPS = 2.5;
+/** What a measured speed and heading cost a hypothesis on the road on average, which one off it must pay as well. */
+const SPEED_COST = 0.8;
+const HEADING_COST = 0.7;
 
 /** Cost of leaving the road for a yard or car park at a speed (m/s). */
 export function leaveCost(speedMps: number): number {
@@ -27,8 +32,8 @@ export function joinCost(dtS: number): number {
  */
 export function offRoadStep(eastM: number, northM: number, dtS: number, fix: MatchFix, noise: Noise): number {
   const hasSpeed = fix.speedMps >= 0;
-  const speed = hasSpeed ? fix.speedMps : Math.min(15, Math.sqrt(eastM ** 2 + northM ** 2) / dtS);
-  let [expectedE, expectedN, spreadM] = [0, 0, (speed + 1) * dtS * 0.7];
+  const speed = hasSpeed ? fix.speedMps : Math.sqrt(eastM ** 2 + northM ** 2) / dtS;
+  let [expectedE, expectedN, spreadM] = [0, 0, (hasSpeed ? speed * 0.7 + 0.7 : UNKNOWN_SPEED_MPS) * dtS];
   if (hasSpeed && fix.headingDeg >= 0) {
     expectedE = speed * dtS * Math.sin((fix.headingDeg * Math.PI) / 180);
     expectedN = speed * dtS * Math.cos((fix.headingDeg * Math.PI) / 180);
@@ -36,6 +41,6 @@ export function offRoadStep(eastM: number, northM: number, dtS: number, fix: Mat
   }
   const variance = 2 * noise.varianceM2 * (1 - noise.memoryAfter(dtS)) + spreadM * spreadM + 1;
   const squared = ((eastM - expectedE) ** 2 + (northM - expectedN) ** 2) / variance;
-  const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0);
+  const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) + (hasSpeed ? SPEED_COST : 0) + (fix.headingDeg >= 0 ? HEADING_COST : 0);
   return -Math.log(variance) - 4.5 * Math.log1p(squared / 7) - prior;
 }

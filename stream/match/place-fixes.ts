@@ -1,5 +1,5 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { observePosition, observeSpeed, predict } from "./along-road.ts";
+import { motionOver, observePosition, observeSpeed, predict } from "./along-road.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import type { Leg, Stretch } from "./legs.ts";
 import type { Noise } from "./noise.ts";
@@ -16,15 +16,16 @@ export interface PlacedFix {
 
 /**
  * Where the vehicle was at each fix of a stretch, once the way it took is known: the filter along the path forwards, then
- * the Rauch–Tung–Striebel smoother backwards, so that every place rests on all fixes. `fixes[i]` is fix number i + 1.
+ * the Rauch–Tung–Striebel smoother backwards, so that every place rests on all fixes. `fixes[i]` is fix number i + 1; what
+ * `rejected` marks is a gross error and only predicted.
  */
-export function placeFixes(roads: RoadNetwork, stretch: Stretch, fixes: readonly MatchFix[], noise: Noise, placed: (PlacedFix | undefined)[]): void {
+export function placeFixes(roads: RoadNetwork, stretch: Stretch, fixes: readonly MatchFix[], rejected: Uint8Array, noise: Noise, placed: (PlacedFix | undefined)[]): void {
   const first = stretch.firstFix - 1;
   const count = Math.min(stretch.lastFix, fixes.length) - first;
   if (count <= 0) return;
   const filtered = new Float64Array(count * STRIDE);
   const predictions = new Float64Array(count * STRIDE);
-  filterAlong(roads, stretch, fixes, noise, first, count, filtered, predictions);
+  filterAlong(roads, stretch, fixes, rejected, noise, first, count, filtered, predictions);
   smoothBack(fixes, noise, first, count, filtered, predictions);
   const { legs } = stretch;
   let leg = 0;
@@ -41,6 +42,7 @@ function filterAlong(
   roads: RoadNetwork,
   stretch: Stretch,
   fixes: readonly MatchFix[],
+  rejected: Uint8Array,
   noise: Noise,
   first: number,
   count: number,
@@ -57,6 +59,10 @@ function filterAlong(
     if (i === 0) startOn(stretch.legs[0]!, noise, h);
     else predict(filtered, (i - 1) * STRIDE, Math.max(0.001, (fix.timeMs - fixes[first + i - 1]!.timeMs) / 1000), noise, h);
     predictions.set(h, i * STRIDE);
+    if (rejected[first + i] === 1) {
+      filtered.set(h, i * STRIDE);
+      continue;
+    }
     if (fix.speedMps >= 0) observeSpeed(h, fix.speedMps);
     while (leg + 1 < stretch.legs.length && stretch.legs[leg + 1]!.fix <= first + i + 1) leg++;
     observeOnPath(stretch.legs, leg, h, place, filtered, i * STRIDE);
@@ -117,8 +123,9 @@ function smoothBack(
     solveSymmetric(predictions, next + FIELD.covAA, difference, weight);
     const at = i * STRIDE;
     const f = filtered;
-    // P · Fᵀ · w, with F = [[1, dt, 0, 0], [0, 1, 0, 0], [0, 0, memory, 0], [0, 0, 0, memory]]
-    const [w0, w1, w2, w3] = [weight[0]!, weight[1]! + dtS * weight[0]!, memory * weight[2]!, memory * weight[3]!];
+    // P · Fᵀ · w, with F = [[1, lasting, 0, 0], [0, keep, 0, 0], [0, 0, memory, 0], [0, 0, 0, memory]]
+    const { lastingS, keep } = motionOver(dtS);
+    const [w0, w1, w2, w3] = [weight[0]!, keep * weight[1]! + lastingS * weight[0]!, memory * weight[2]!, memory * weight[3]!];
     f[at + ALONG]! += f[at + FIELD.covAA]! * w0 + f[at + FIELD.covAS]! * w1 + f[at + FIELD.covAE]! * w2 + f[at + FIELD.covAN]! * w3;
     f[at + SPEED]! += f[at + FIELD.covAS]! * w0 + f[at + FIELD.covSS]! * w1 + f[at + FIELD.covSE]! * w2 + f[at + FIELD.covSN]! * w3;
     f[at + FIELD.errorEastM]! += f[at + FIELD.covAE]! * w0 + f[at + FIELD.covSE]! * w1 + f[at + FIELD.covEE]! * w2 + f[at + FIELD.covEN]! * w3;

@@ -87,13 +87,22 @@ export class Viterbi {
     const dtS = (fix.timeMs - state.timeMs) / 1000;
     state.fixes++;
     if (state.count > 0 && dtS <= 0) return this.#report(state);
+    if (state.count > 0)
+      state.noise.heedDisplacement(
+        (lonE7 - state.lonE7) * lonMetresPerE7(fix.lat),
+        (latE7 - state.latE7) * METRES_PER_E7,
+        dtS,
+      );
     state.noise.load(fix.accuracyM);
     this.#slots.clear();
     if (state.count > 0 && dtS <= GAP_S_MAX) {
       this.#advance(state, fix, latE7, lonE7, dtS);
-      if (this.#isOutlier(state, fix) && state.outliers < OUTLIERS_MAX) {
-        state.outliers++;
-        return this.#report(state);
+      if (this.#isOutlier()) {
+        if (state.outliers++ < OUTLIERS_MAX) {
+          state.noise.forgetDisplacement();
+          return this.#report(state);
+        }
+        this.#slots.clear();
       }
     }
     if (this.#slots.count === 0) this.#restart(state, fix, latE7, lonE7);
@@ -113,7 +122,7 @@ export class Viterbi {
     for (const n of state.tree.lineage(node)) decided(state.tree.stepAt(n));
     const directed = state.hypotheses[EDGE]!;
     if (directed !== OFF_ROAD)
-      decided({ edge: GAP, enterM: 0, leaveM: state.hypotheses[ALONG]!, fix: state.fixes });
+      decided({ edge: GAP, enterM: 0, leaveM: state.hypotheses[ALONG]!, fix: state.fixes + 1 });
   }
 
   #advance(state: MatchState, fix: MatchFix, latE7: number, lonE7: number, dtS: number): void {
@@ -132,8 +141,8 @@ export class Viterbi {
     const leaving = h[EDGE] !== OFF_ROAD ? h[SCORE]! - leaveCost(h[FIELD.speedMps]!) : Number.NEGATIVE_INFINITY;
     if (leaving > offScore) this.#advanceOffRoad(state, 0, leaving, fix, latE7, lonE7, dtS);
     else if (offSource >= 0) {
-      this.#advanceOffRoad(state, offSource, offScore, fix, latE7, lonE7, dtS);
-      this.#join(state, fix, latE7, lonE7, offSource, offScore - joinCost(dtS));
+      const score = this.#advanceOffRoad(state, offSource, offScore, fix, latE7, lonE7, dtS);
+      this.#join(state, fix, latE7, lonE7, offSource, score - joinCost(dtS));
     }
   }
 
@@ -244,7 +253,7 @@ export class Viterbi {
     this.#slots.leaveM[slot] = turnedAtM;
   }
 
-  #advanceOffRoad(state: MatchState, source: number, score: number, fix: MatchFix, latE7: number, lonE7: number, dtS: number): void {
+  #advanceOffRoad(state: MatchState, source: number, score: number, fix: MatchFix, latE7: number, lonE7: number, dtS: number): number {
     const floats = this.#slots.floats;
     const at = this.#slots.workAt;
     const h = state.hypotheses;
@@ -252,17 +261,18 @@ export class Viterbi {
     const east = (lonE7 - state.lonE7) * lonMetresPerE7(latE7 / 1e7);
     const north = (latE7 - state.latE7) * METRES_PER_E7;
     floats.fill(0, at, at + STRIDE);
-    const likelihood = offRoadStep(east, north, dtS, fix, state.noise);
-    floats[at + SCORE] = score + likelihood;
+    const stepped = score + offRoadStep(east, north, dtS, fix, state.noise);
+    floats[at + SCORE] = stepped;
     floats[at + EDGE] = OFF_ROAD;
     floats[at + ALONG] = latE7;
     floats[at + FIELD.speedMps] = lonE7;
     const slot = this.#slots.take(0, source);
-    if (slot < 0 || wasOff) return;
+    if (slot < 0 || wasOff) return stepped;
     const to = this.#slots.reservePath(slot, 1);
-    if (to < 0) return;
+    if (to < 0) return stepped;
     this.#slots.pool[to] = GAP;
     this.#slots.leaveM[slot] = h[source * STRIDE + ALONG]!;
+    return stepped;
   }
 
   /** Candidates on the roads near the fix, for a vehicle that comes from off the network or from nowhere. */
@@ -328,15 +338,14 @@ export class Viterbi {
     if (to >= 0) this.#slots.pool[to] = GAP;
   }
 
-  #isOutlier(state: MatchState, fix: MatchFix): boolean {
+  #isOutlier(): boolean {
     const slots = this.#slots;
     if (slots.count === 0) return true;
     let best = 0;
     for (let i = 1; i < slots.count; i++)
       if (slots.floats[i * STRIDE + SCORE]! > slots.floats[best * STRIDE + SCORE]!) best = i;
     if (slots.floats[best * STRIDE + EDGE] === OFF_ROAD) return false;
-    void fix;
-    return slots.surprise[best]! > OUTLIER_SURPRISE + 0 * state.count;
+    return slots.surprise[best]! > OUTLIER_SURPRISE;
   }
 
   /** Keeps the candidates within the beam, best first, and adds their edges to the path tree. */
