@@ -31,7 +31,7 @@ export const order: Stage<OrderState, OrderInput, OrderOutput> = (state, { fixes
   const outputs: OrderOutput[] = [];
   for (const fix of sortedByTime(fixes)) {
     const key = `${fix.fixTimeMs}:${fix.fingerprint}`;
-    if (seen.has(key) || resent(unclocked, fix) || mayBeStored(watermarkMs, fix, isKnown)) {
+    if (seen.has(key) || resent(unclocked, fix) || isKnown(fix.fixTimeMs, fix.fingerprint)) {
       outputs.push({ kind: "duplicate", fix });
       continue;
     }
@@ -46,13 +46,9 @@ export const order: Stage<OrderState, OrderInput, OrderOutput> = (state, { fixes
   return { state: { watermarkMs, unclocked }, outputs };
 };
 
-/** A fix newer than the watermark can't be a duplicate, so that only the others need to be looked up in the store. */
+/** A fix newer than all before can't be stored already: only the others need to be looked up. */
 export function needsLookup(watermarkMs: number | null, fix: Fix): boolean {
   return !fix.dated || (watermarkMs !== null && fix.fixTimeMs <= watermarkMs);
-}
-
-function mayBeStored(watermarkMs: number | null, fix: Fix, isKnown: IsKnown): boolean {
-  return needsLookup(watermarkMs, fix) && isKnown(fix.fixTimeMs, fix.fingerprint);
 }
 
 /** Received again, a report with an unusable clock gets another time: its own wrong time and its bytes identify it. */

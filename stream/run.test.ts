@@ -1,0 +1,263 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { jsonDecoder } from "./json-device.ts";
+import type { StageItem } from "./stage.ts";
+import { at, openStreamFixture, START_MS, type StreamFixture } from "./stream-fixture.ts";
+
+let fixture: StreamFixture;
+let first: number;
+let second: number;
+
+beforeAll(async () => {
+  fixture = await openStreamFixture();
+  [first, second] = fixture.deviceIds as [number, number];
+});
+
+beforeEach(async () => {
+  await fixture.rows("truncate frame");
+  await fixture.forget();
+});
+
+afterAll(() => fixture.close());
+
+test("reports become rows with their journal position, and the device's state follows", async () => {
+  const note = await fixture.append(first, '{"sessions":1,"authLevel":"id"}', { kind: "connected" });
+  const seq = await fixture.append(first, [at(20, { attributes: { ignition: true } }), at(10)]);
+  await fixture.foldAll();
+  const { fix, device_state, event } = await fixture.outcome();
+  expect(fix).toMatchObject([
+    { row: { fix_id: seq * 1024, late: false, speed_mps: 13.9, satellites: 9, attributes: { ignition: true } } },
+    { row: { fix_id: seq * 1024 + 1, late: false, lat_deg: 41.001, lon_deg: -8.6, hdop: 0.9, kind: "fix" } },
+  ]);
+  expect(device_state).toMatchObject([
+    {
+      row: {
+        device_id: first,
+        fix_id: seq * 1024,
+        connected: true,
+        last_seq: seq,
+        attributes: { ignition: true },
+        counters: { frames: 1, fixes: 2, late: 0 },
+      },
+    },
+  ]);
+  expect(event).toMatchObject([{ row: { type: "device.connected", frame_seq: note, data: { authLevel: "id" } } }]);
+});
+
+test("fixes carry the id of the transaction that made them visible", async () => {
+  await fixture.append(first, [at(1), at(2)]);
+  await fixture.foldAll();
+  const found = await fixture.rows("select distinct commit_xid::text = xmin::text as same from fix");
+  expect(found).toEqual([{ same: true }]);
+});
+
+test("a frame sent again, whole or in other company, stores nothing again", async () => {
+  await fixture.append(first, [at(1), at(2), at(3)]);
+  await fixture.append(first, [at(1), at(2), at(3)]);
+  await fixture.foldAll();
+  await fixture.append(first, [at(3), at(4), at(2), at(2)]);
+  await fixture.foldAll();
+  const times = await fixture.rows<{ second: number }>(
+    "select extract(epoch from fix_time - $1)::float8 as second from fix order by 1",
+    [new Date(START_MS)],
+  );
+  expect(times.map((row) => row.second)).toEqual([1, 2, 3, 4]);
+  const { device_state } = await fixture.outcome();
+  expect(device_state).toMatchObject([{ row: { counters: { fixes: 4, duplicates: 6, frames: 3 } } }]);
+});
+
+test("a second connection that ends leaves the device connected, the last one does not", async () => {
+  await fixture.append(first, '{"sessions":1}', { kind: "connected" });
+  await fixture.append(first, "{}", { kind: "conflict" });
+  await fixture.append(first, '{"sessions":1}', { kind: "connected" });
+  await fixture.append(first, '{"sessions":1,"closeReason":"superseded"}', { kind: "disconnected" });
+  await fixture.foldAll();
+  expect(await fixture.rows("select connected from device_state")).toEqual([{ connected: true }]);
+  await fixture.append(first, '{"sessions":0,"closeReason":"idle"}', { kind: "disconnected" });
+  await fixture.foldAll();
+  expect(await fixture.rows("select connected, last_close_reason from device_state")).toEqual([
+    { connected: false, last_close_reason: "idle" },
+  ]);
+  const events = await fixture.rows<{ type: string }>("select type from event order by event_seq");
+  expect(events.map((event) => event.type)).toEqual([
+    "device.connected",
+    "device.identity_conflict",
+    "device.connected",
+    "device.disconnected",
+    "device.disconnected",
+  ]);
+});
+
+test("frames that can't be understood are set aside with their reason and the others go on", async () => {
+  const fault = await fixture.append(first, "throw");
+  const layout = await fixture.append(first, "garbage");
+  const many = await fixture.append(
+    second,
+    Array.from({ length: 1025 }, (_, index) => at(index)),
+  );
+  await fixture.append(first, [at(5)]);
+  await fixture.foldAll();
+  const { fix, quarantine, event } = await fixture.outcome();
+  expect(fix).toHaveLength(1);
+  expect(quarantine).toMatchObject([
+    { row: { frame_seq: fault, reason: "fault", source: "stream", resolved_at: null } },
+    { row: { frame_seq: layout, reason: "layout", detail: "no list of reports" } },
+    { row: { frame_seq: many, reason: "value" } },
+  ]);
+  expect(event).toMatchObject(
+    [fault, layout, many].map((seq) => ({ row: { type: "frame.quarantined", frame_seq: seq } })),
+  );
+});
+
+test("a stage that fails on one frame loses that frame only, and the state is as before it", async () => {
+  const counting = {
+    name: "counting",
+    version: 1,
+    initial: 0,
+    run: (state: unknown, item: StageItem) => {
+      if (item.kind === "fix" && item.fix.attributes.poison === true) throw new Error("a bug of the stage");
+      return { state: (state as number) + 1, outputs: [item] };
+    },
+  };
+  await fixture.append(first, [at(1)]);
+  await fixture.append(first, [at(2), at(3, { attributes: { poison: true } })]);
+  await fixture.append(first, [at(4)]);
+  await fixture.foldAll({ stages: [counting] });
+  const { quarantine, device_state } = await fixture.outcome();
+  expect(quarantine).toMatchObject([{ row: { reason: "fault", detail: "Error: a bug of the stage" } }]);
+  expect(device_state).toMatchObject([
+    {
+      row: { counters: { fixes: 2, undecodable: 1 }, stage_state: { stages: { counting: { version: 1, state: 2 } } } },
+    },
+  ]);
+});
+
+test("a frame whose rows the database refuses is found and set aside, the frames around it are stored", async () => {
+  await fixture.rows("alter table fix add constraint no_bad check (attributes ->> 'bad' is null)");
+  try {
+    await fixture.append(first, [at(1)]);
+    const bad = await fixture.append(second, [at(2, { attributes: { bad: "1" } })]);
+    await fixture.append(first, [at(3)]);
+    await fixture.foldAll();
+    const { fix, quarantine } = await fixture.outcome();
+    expect(fix).toHaveLength(2);
+    expect(quarantine).toMatchObject([{ row: { frame_seq: bad, reason: "fault" } }]);
+  } finally {
+    await fixture.rows("alter table fix drop constraint no_bad");
+  }
+});
+
+test("a fix that somebody else has stored is found out by the unique index and counts as a duplicate", async () => {
+  await fixture.append(first, [at(1), at(2)]);
+  await fixture.foldAll();
+  await fixture.rows("update stream_cursor set seq = 0");
+  await fixture.rows("truncate device_state");
+  await fixture.append(second, [at(3)]);
+  await fixture.foldAll();
+  const { fix, device_state } = await fixture.outcome();
+  expect(fix).toHaveLength(3);
+  expect(device_state).toMatchObject([{ row: { counters: { duplicates: 2 } } }, { row: { counters: { fixes: 1 } } }]);
+});
+
+test("text that jsonb can't hold is stored with its characters replaced", async () => {
+  await fixture.append(first, [at(1, { attributes: { "a\0b": "half \ud800 pair" } })]);
+  await fixture.foldAll();
+  expect(await fixture.rows("select attributes from fix")).toEqual([
+    { attributes: { "a\ufffdb": "half \ufffd pair" } },
+  ]);
+});
+
+test("a quarantined frame is tried again on request, late where the device has gone on", async () => {
+  const broken = await fixture.append(first, "throw");
+  const still = await fixture.append(first, "garbage");
+  await fixture.append(first, [at(100)]);
+  await fixture.foldAll();
+  const learnt = jsonDecoder();
+  const findDecoder = () => ({
+    ...learnt,
+    decode: (bytes: Uint8Array, context: Parameters<typeof learnt.decode>[1]) =>
+      Buffer.from(bytes).toString() === "throw"
+        ? learnt.decode(Buffer.from(`[${JSON.stringify(at(50))}]`), context)
+        : learnt.decode(bytes, context),
+  });
+  await fixture.rows("update quarantine set retry_requested_at = now()");
+  const stream = await fixture.start({ findDecoder });
+  await fixture.until(async () => {
+    return (await fixture.rows("select 1 from quarantine where retry_requested_at is not null")).length === 0;
+  });
+  await fixture.stop(stream);
+  const { fix, device_state, quarantine } = await fixture.outcome();
+  expect(fix).toMatchObject([{ row: { fix_id: broken * 1024, late: true } }, { row: { late: false } }]);
+  expect(device_state).toMatchObject([{ row: { lat_deg: 41.01, counters: { fixes: 2, late: 1, frames: 3 } } }]);
+  expect(quarantine).toMatchObject([
+    { row: { frame_seq: broken, resolved_at: expect.any(String) } },
+    { row: { frame_seq: still, resolved_at: null } },
+  ]);
+});
+
+test("the state survives a restart: one stream after each frame ends where one stream for all ends", async () => {
+  const contents = [[at(10)], [at(5), at(20)], [at(20)], "garbage", [{ ...at(1), timeMs: 5 }], [at(15), at(30)]];
+  for (const content of contents) {
+    await fixture.append(first, content);
+    await fixture.foldAll();
+  }
+  const piecewise = await fixture.outcome();
+  await fixture.forget();
+  await fixture.foldAll();
+  expect(await fixture.outcome()).toEqual(piecewise);
+});
+
+test("two streams share the journal without doubling, and one takes over what the other leaves", async () => {
+  const one = await fixture.start();
+  await fixture.until(() => one.partitions.length === 16);
+  const two = await fixture.start();
+  for (let round = 0; round < 5; round++) {
+    for (const deviceId of fixture.deviceIds) await fixture.append(deviceId, [at(round)]);
+  }
+  await fixture.settled();
+  expect(two.partitions).toEqual([]);
+  await fixture.stop(one);
+  await fixture.until(() => two.partitions.length === 16);
+  for (const deviceId of fixture.deviceIds) await fixture.append(deviceId, [at(4), at(9)]);
+  await fixture.settled();
+  await fixture.stop(two);
+  expect((await fixture.outcome()).fix).toHaveLength(3 * 6);
+});
+
+test("a notification wakes the stream, and a commit notifies the devices that it wrote", async () => {
+  const client = await fixture.database.pool.connect();
+  const heard: (string | undefined)[] = [];
+  client.on("notification", (message) => heard.push(message.payload));
+  await client.query("listen fixes");
+  await fixture.append(second, [at(1)]);
+  await fixture.foldAll();
+  await fixture.until(async () => {
+    await client.query("select 1");
+    return heard.length > 0;
+  });
+  await client.query("unlisten fixes");
+  client.release();
+  expect(heard).toEqual([JSON.stringify([second])]);
+});
+
+test("a silence is told once, and a new one again", async () => {
+  let nowMs = START_MS + 86_400_000;
+  const types = () => fixture.rows("select type, data from event");
+  await fixture.append(first, [at(1)], { receivedAtMs: nowMs });
+  const { writer, close } = await fixture.openWriter(() => nowMs);
+  await writer.claim();
+  await writer.step();
+  await writer.reportSilent(60_000);
+  expect(await types()).toEqual([]);
+  nowMs += 100_000;
+  await writer.reportSilent(60_000);
+  await writer.reportSilent(60_000);
+  expect(await types()).toEqual([{ type: "device.silent", data: { silentS: 100 } }]);
+  await fixture.append(first, [at(2)], { receivedAtMs: nowMs });
+  await writer.step();
+  await writer.reportSilent(60_000);
+  expect(await types()).toHaveLength(1);
+  nowMs += 60_001;
+  await writer.reportSilent(60_000);
+  expect(await types()).toHaveLength(2);
+  await close();
+});

@@ -1,0 +1,177 @@
+import pg from "pg";
+import pino from "pino";
+import { Registry } from "prom-client";
+import { connectionSettings, openDatabase } from "#store/database.ts";
+import type { FrameKind, JournalReader } from "#store/journal.ts";
+import { partitionOf } from "#store/journal.ts";
+import { openTestDatabase } from "#store/testing.ts";
+import { Caution } from "./caution.ts";
+import { FoldWriter } from "./fold-writer.ts";
+import { type JsonReport, jsonDecoder, jsonFrame } from "./json-device.ts";
+import { openStreamMetrics } from "./metrics.ts";
+import { openStream, type Stream, type StreamDeps } from "./run.ts";
+
+/** Test support: a database with devices, a journal to write by hand, and streams on it. */
+export type StreamFixture = Awaited<ReturnType<typeof openStreamFixture>>;
+
+/** 2026-11-01 00:00 UTC; reports are some seconds after it and received a day later. */
+export const START_MS = Date.UTC(2026, 10, 1);
+const RECEIVED_MS = START_MS + 86_400_000;
+const SETTLE_MS_MAX = 20_000;
+
+export async function openStreamFixture(devices = 3) {
+  const test = await openTestDatabase();
+  const database = await openDatabase({ url: test.url, applicationName: "stream-test" });
+  const streams = new Set<Stream>();
+  let seq = 0;
+
+  async function rows<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    return (await database.pool.query<Row>(sql, values)).rows;
+  }
+
+  const deviceIds = (
+    await rows<{ id: number }>(
+      "insert into device (fleet_id, uid) select 1, 'device-' || n from generate_series(1, $1) n returning device_id as id",
+      [devices],
+    )
+  ).map(({ id }) => id);
+
+  /** Appends to the journal; reports become a frame of the JSON device. Returns its `seq`. */
+  async function append(
+    deviceId: number,
+    content: readonly JsonReport[] | string,
+    { kind = "frame" as FrameKind, receivedAtMs = RECEIVED_MS + seq * 1000 } = {},
+  ): Promise<number> {
+    const bytes = typeof content === "string" ? Buffer.from(content) : jsonFrame(content);
+    seq++;
+    await rows(
+      `insert into frame (seq, partition, device_id, kind, protocol, transport, received_at, remote_address, bytes)
+       values ($1, $2, $3, $4, 'osmand', 'http', $5, null, $6)`,
+      [seq, partitionOf(deviceId), deviceId, kind, new Date(receivedAtMs), bytes],
+    );
+    return seq;
+  }
+
+  const journal: JournalReader = {
+    async read(cursors, limit) {
+      const found = await rows<{ receivedAt: Date } & Awaited<ReturnType<JournalReader["read"]>>[number]>(
+        `select f.seq, f.partition, f.device_id as "deviceId", f.kind, f.protocol, f.transport,
+           f.received_at as "receivedAt", f.remote_address as "remoteAddress", f.bytes
+         from frame f join unnest($1::integer[], $2::bigint[]) c (partition, seq)
+           on f.partition = c.partition and f.seq > c.seq order by f.seq limit $3`,
+        [[...cursors.keys()], [...cursors.values()], limit],
+      );
+      return found.map(({ receivedAt, ...row }) => ({ ...row, receivedAtMs: receivedAt.getTime() }));
+    },
+  };
+
+  /** Starts a stream; `settings` replace what it is given. */
+  async function start(settings: Partial<StreamDeps> = {}): Promise<Stream> {
+    const stream = await openStream({
+      database,
+      journal,
+      findDecoder: () => jsonDecoder(),
+      log: pino({ level: "silent" }),
+      registry: new Registry(),
+      listen: () => Promise.resolve({ close: () => Promise.resolve() }),
+      silentS: 1_800,
+      ...settings,
+    });
+    streams.add(stream);
+    return stream;
+  }
+
+  async function stop(stream: Stream): Promise<void> {
+    streams.delete(stream);
+    await stream.close();
+  }
+
+  /** Waits until `check` returns true. */
+  async function until(check: () => Promise<boolean> | boolean): Promise<void> {
+    const deadlineMs = Date.now() + SETTLE_MS_MAX;
+    while (!(await check())) {
+      if (Date.now() > deadlineMs) throw new Error("the stream did not get there");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Waits until every frame of the journal has been folded. */
+  async function settled(): Promise<void> {
+    await until(async () => {
+      const behind = await rows(
+        "select 1 from frame f join stream_cursor c using (partition) where f.seq > c.seq limit 1",
+      );
+      return behind.length === 0;
+    });
+  }
+
+  /** Folds all there is with a stream of its own. */
+  async function foldAll(settings: Partial<StreamDeps> = {}): Promise<void> {
+    const stream = await start(settings);
+    await settled();
+    await stop(stream);
+  }
+
+  /** A writer to be driven by hand. */
+  async function openWriter(now: () => number): Promise<{ writer: FoldWriter; close(): Promise<void> }> {
+    const client = new pg.Client(connectionSettings(test.url, "stream-test"));
+    await client.connect();
+    const writer = new FoldWriter({
+      ...{ client, journal, now, stages: [] },
+      pool: database.pool,
+      findDecoder: () => jsonDecoder(),
+      metrics: openStreamMetrics(new Registry()),
+      caution: new Caution(),
+      log: pino({ level: "silent" }),
+    });
+    return { writer, close: () => client.end() };
+  }
+
+  /** Everything the stream has made, but for what differs from run to run. */
+  async function outcome(): Promise<Record<string, unknown[]>> {
+    const tables = {
+      fix: "select to_jsonb(f) - 'commit_xid' - 'stored_at' as row from fix f order by fix_id",
+      device_state: "select to_jsonb(s) as row from device_state s order by device_id",
+      event: "select to_jsonb(e) - 'commit_xid' - 'event_seq' as row from event e order by frame_seq, event_id",
+      quarantine: "select to_jsonb(q) - 'quarantine_id' as row from quarantine q order by frame_seq",
+      cursor: "select to_jsonb(c) - 'updated_at' as row from stream_cursor c order by partition",
+    };
+    const outcomes = Object.entries(tables).map(async ([name, sql]) => [name, await rows(sql)] as const);
+    return Object.fromEntries(await Promise.all(outcomes));
+  }
+
+  /** Forgets what the stream has made; the journal stays. */
+  async function forget(): Promise<void> {
+    await rows("truncate fix, device_state, event, quarantine");
+    await rows("update stream_cursor set seq = 0, revision = 0");
+  }
+
+  async function close(): Promise<void> {
+    for (const stream of streams) await stream.close();
+    await database.close();
+    await test.close();
+  }
+
+  return {
+    url: test.url,
+    openWriter,
+    database,
+    deviceIds,
+    rows,
+    append,
+    journal,
+    start,
+    stop,
+    until,
+    settled,
+    foldAll,
+    outcome,
+    forget,
+    close,
+  };
+}
+
+/** A report some seconds after `START_MS`. */
+export function at(second: number, report: Partial<JsonReport> = {}): JsonReport {
+  return { timeMs: START_MS + second * 1000, latDeg: 41 + second / 10_000, lonDeg: -8.6, ...report };
+}
