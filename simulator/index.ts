@@ -149,6 +149,5 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   return { ledger, fleet, progress, drained, stop, check, summary, close };
 }
 
-export { openProgressBar, type ProgressBar } from "./progress-bar.ts";
 export { SCENARIOS, type ScenarioName } from "./scenario.ts";
 export type { Behaviour, CheckResult, FixSource, SimulationOptions };
