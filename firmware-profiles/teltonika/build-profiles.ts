@@ -16,19 +16,25 @@ type Row = { [column: string]: string };
 const SOURCE =
   'Vendor pages "Teltonika Data Sending Parameters ID" of 68 models, state of July 2024; named and scaled by build-profiles.ts';
 
-function buildProfiles(csvPath: string): void {
-  const rows = parseCsv(readFileSync(csvPath, "utf8"));
+/** The text of each profile file by its name, from the table's text. */
+export function buildProfiles(csv: string): Map<string, string> {
+  const rows = parseCsv(csv);
   const families = FAMILIES.map((family) => ({ family, elements: elementsOf(family, rows) }));
-  for (const { family, elements } of families) writeProfile(family.name, family.title, family.models, elements);
+  const files = families.map(({ family, elements }): [string, string] => [
+    `${family.name}.json`,
+    profileText(family.name, family.title, family.models, elements),
+  ]);
   const agreed = agreedElements(families.map(({ elements }) => elements));
-  writeProfile(GENERIC_FAMILY, "What no family contradicts", [], agreed);
+  const generic = profileText(GENERIC_FAMILY, "What no family contradicts", [], agreed);
+  return new Map([...files, [`${GENERIC_FAMILY}.json`, generic]]);
 }
 
-function writeProfile(family: string, title: string, models: readonly string[], elements: ProfileElement[]): void {
+/** One element a line, so that a change shows as the elements it changes. */
+function profileText(family: string, title: string, models: readonly string[], elements: ProfileElement[]): string {
   const file: ProfileFile = { protocol: "teltonika", family, title, models: [...models], source: SOURCE, elements: [] };
   const head = JSON.stringify(file).slice(0, -2);
   const lines = elements.map((element) => JSON.stringify(element)).join(",\n");
-  writeFileSync(join(import.meta.dirname, `${family}.json`), `${head}\n${lines}\n]}\n`);
+  return `${head}\n${lines}\n]}\n`;
 }
 
 function elementsOf(family: Family, rows: readonly Row[]): ProfileElement[] {
@@ -193,4 +199,8 @@ function parseCsv(text: string): Row[] {
   return cells.slice(1).map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index] ?? ""])));
 }
 
-if (import.meta.main) buildProfiles(process.argv[2] ?? "");
+if (import.meta.main) {
+  for (const [name, text] of buildProfiles(readFileSync(process.argv[2] ?? "", "utf8"))) {
+    writeFileSync(join(import.meta.dirname, name), text);
+  }
+}
