@@ -17,7 +17,10 @@ function publishedSchema(): object {
 }
 
 function composeErrors(document: unknown): unknown {
-  const ajv = new Ajv2019({ strict: false, formats: { duration: true, subnet_ip_address: true } });
+  const ajv = new Ajv2019({
+    strict: false,
+    formats: { duration: true, subnet_ip_address: true, ports: true, expose: true },
+  });
   const validate = ajv.compile(publishedSchema());
   return validate(document) ? null : validate.errors;
 }

@@ -1,0 +1,131 @@
+import { pino } from "pino";
+import { findDecoder } from "#decoders";
+import {
+  createKey,
+  type Database,
+  listDevices,
+  listKeys,
+  migrate,
+  openDatabase,
+  registerDevice,
+  revokeKey,
+} from "#store";
+import { replay } from "#stream";
+import type { Config } from "./config.ts";
+import { openDatabaseServer } from "./service.ts";
+
+/** Administration from the command line, on the same database as the service. */
+
+type Print = (line: string) => void;
+
+const PAGE_ROWS = 1_000;
+const DEFAULT_FLEET_ID = 1;
+
+export class CommandFailedError extends Error {}
+
+async function withDatabase(config: Config, work: (database: Database) => Promise<void>): Promise<void> {
+  const server = await openDatabaseServer(config);
+  try {
+    await migrate(server.url);
+    const database = await openDatabase({ url: server.url, applicationName: "telematics admin", connectionsMax: 2 });
+    try {
+      await work(database);
+    } finally {
+      await database.close();
+    }
+  } finally {
+    await server.close();
+  }
+}
+
+export async function migrateDatabase(config: Config, print: Print): Promise<void> {
+  const server = await openDatabaseServer(config);
+  try {
+    const { applied } = await migrate(server.url);
+    print(JSON.stringify({ applied }));
+  } finally {
+    await server.close();
+  }
+}
+
+export function listAllDevices(config: Config, print: Print): Promise<void> {
+  return withDatabase(config, async (database) => {
+    let after = 0;
+    for (;;) {
+      const devices = await listDevices(database, { fleetId: null, after, limit: PAGE_ROWS });
+      for (const device of devices) print(JSON.stringify(device));
+      const last = devices.at(-1);
+      if (last === undefined || devices.length < PAGE_ROWS) return;
+      after = last.deviceId;
+    }
+  });
+}
+
+export function addDevice(
+  config: Config,
+  device: { uid: string; model?: string; protocol?: string; name?: string },
+  print: Print,
+): Promise<void> {
+  return withDatabase(config, async (database) => {
+    const result = await registerDevice(database, { fleetId: DEFAULT_FLEET_ID, ...device });
+    if (result.kind === "exists") throw new CommandFailedError(`${device.uid} is registered already`);
+    print(JSON.stringify(result.device));
+  });
+}
+
+export function listAllKeys(config: Config, print: Print): Promise<void> {
+  return withDatabase(config, async (database) => {
+    let afterKeyId = 0;
+    for (;;) {
+      const keys = await listKeys(database, null, { afterKeyId, limit: PAGE_ROWS });
+      for (const key of keys) print(JSON.stringify(key));
+      const last = keys.at(-1);
+      if (last === undefined || keys.length < PAGE_ROWS) return;
+      afterKeyId = last.keyId;
+    }
+  });
+}
+
+export function createApiKey(
+  config: Config,
+  name: string,
+  options: { scopes: string; fleet?: number },
+  print: Print,
+): Promise<void> {
+  return withDatabase(config, async (database) => {
+    const scopes = options.scopes.split(",").map((scope) => scope.trim());
+    const { key, secret } = await createKey(database, {
+      name,
+      scopes,
+      fleetId: options.fleet ?? null,
+      expiresAt: null,
+    });
+    print(JSON.stringify({ ...key, secret }));
+  });
+}
+
+export function revokeApiKey(config: Config, keyId: number): Promise<void> {
+  return withDatabase(config, async (database) => {
+    if (!(await revokeKey(database, null, keyId))) throw new CommandFailedError(`there is no key ${keyId}`);
+  });
+}
+
+export function replayFrames(
+  config: Config,
+  options: { from: Date; to: Date; device?: string; apply?: boolean },
+  print: Print,
+): Promise<void> {
+  return withDatabase(config, async (database) => {
+    const { from, to, device, apply = false } = options;
+    await replay({
+      database,
+      fromMs: from.getTime(),
+      toMs: to.getTime(),
+      ...(device === undefined ? {} : { deviceUid: device }),
+      apply,
+      findDecoder,
+      log: pino({ level: config.LOG_LEVEL }, pino.destination(2)),
+      write: print,
+    });
+  });
+}

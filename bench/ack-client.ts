@@ -1,0 +1,92 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+
+/** The device side of the socket benchmarks: many connections, each with one packet in flight. */
+
+export type ServerFigures = { cpuS: number; rssBytes: number };
+
+/** `ack-server.ts` in a process of its own. */
+export class MeasuredServer {
+  readonly #child: ChildProcess;
+  port = 0;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  static async start(mode: "echo" | "gateway"): Promise<MeasuredServer> {
+    const server = new MeasuredServer(
+      fork(new URL("ack-server.ts", import.meta.url).pathname, [mode], { execArgv: ["--expose-gc"] }),
+    );
+    const [message] = await once(server.#child, "message");
+    server.port = message.port;
+    return server;
+  }
+
+  async figures(): Promise<ServerFigures> {
+    this.#child.send("figures");
+    const [message] = await once(this.#child, "message");
+    return { cpuS: (message.cpu.user + message.cpu.system) / 1e6, rssBytes: message.rssBytes };
+  }
+
+  async stop(): Promise<void> {
+    this.#child.disconnect();
+    await once(this.#child, "exit");
+  }
+}
+
+const CONNECTING_AT_ONCE = 200;
+
+/** Opens `count` connections; with `login`, each says who it is and waits for the answer. */
+export async function openConnections(
+  port: number,
+  count: number,
+  login: ((index: number) => Uint8Array) | null,
+): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  while (sockets.length < count) {
+    const some = Array.from({ length: Math.min(CONNECTING_AT_ONCE, count - sockets.length) }, async (_, offset) => {
+      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+      await once(socket, "connect");
+      if (login) {
+        socket.write(login(sockets.length + offset));
+        await once(socket, "data");
+      }
+      return socket;
+    });
+    sockets.push(...(await Promise.all(some)));
+  }
+  return sockets;
+}
+
+/** Each connection writes `packet`, waits for `answerBytes`, and again; returns the packets answered in `seconds`. */
+export async function pump(
+  sockets: readonly Socket[],
+  packet: Uint8Array,
+  answerBytes: number,
+  seconds: number,
+): Promise<number> {
+  let answered = 0;
+  let running = true;
+  const pumps = sockets.map(
+    (socket) =>
+      new Promise<void>((resolve) => {
+        let pending = answerBytes;
+        socket.on("data", (bytes) => {
+          pending -= bytes.length;
+          if (pending > 0) return;
+          pending = answerBytes;
+          answered++;
+          if (running) socket.write(packet);
+          else resolve();
+        });
+        socket.write(packet);
+      }),
+  );
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  running = false;
+  await Promise.all(pumps);
+  for (const socket of sockets) socket.removeAllListeners("data");
+  return answered;
+}

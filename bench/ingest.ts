@@ -1,0 +1,96 @@
+import { once } from "node:events";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import pg from "pg";
+import { from as copyFrom, to as copyTo } from "pg-copy-streams";
+import { encodeLogin } from "#decoders/teltonika/encode.ts";
+import { openConnections } from "./ack-client.ts";
+import { printGoal, printTable } from "./measure.ts";
+import { openMeasuredService } from "./measured-service.ts";
+import { fullRecord, recordPacket } from "./teltonika-load.ts";
+
+/**
+ * Durable fixes per second from device sockets to the table `fix`, beside a raw binary COPY of the very same rows into
+ * the very same table (its bytes made beforehand, so that nothing but PostgreSQL and the socket is measured).
+ */
+
+const DEVICES = 200;
+const PACKETS_PER_DEVICE = 24;
+const RECORDS_PER_PACKET = 25;
+const ROUNDS = 3;
+const FIXES = DEVICES * PACKETS_PER_DEVICE * RECORDS_PER_PACKET;
+const FIRST_MS = 1_700_000_000_000;
+
+const service = await openMeasuredService();
+const client = new pg.Client(service.databaseUrl);
+await client.connect();
+const login = (index: number) => encodeLogin(String(350_000_000_000_000 + index));
+
+/** Every device sends its packets, each after the ack of the one before; resolves when all are acknowledged. */
+async function sendAll(round: number): Promise<void> {
+  const sockets = await openConnections(service.teltonikaPort, DEVICES, login);
+  const packets = Array.from({ length: PACKETS_PER_DEVICE }, (_, index) =>
+    recordPacket(0x8e, RECORDS_PER_PACKET, fullRecord, FIRST_MS + (round * PACKETS_PER_DEVICE + index) * 25_000),
+  );
+  startMs = performance.now();
+  await Promise.all(
+    sockets.map(async (socket) => {
+      for (const packet of packets) {
+        socket.write(packet);
+        await once(socket, "data");
+      }
+    }),
+  );
+  for (const socket of sockets) socket.destroy();
+}
+
+async function storedFixes(): Promise<number> {
+  return Number((await client.query("select count(*) as n from fix")).rows[0].n);
+}
+
+async function cursorsCaughtUp(): Promise<boolean> {
+  const { rows } = await client.query(
+    `select not exists (select from stream_cursor c where exists
+       (select from frame f where f.partition = c.partition and f.seq > c.seq)) as done`,
+  );
+  return rows[0].done;
+}
+
+let startMs = 0;
+const rounds: { ackedPerS: number; storedPerS: number; copiedPerS: number }[] = [];
+for (let round = 0; round < ROUNDS; round++) {
+  await client.query("truncate fix");
+  await sendAll(round);
+  const ackedMs = performance.now() - startMs;
+  while (!(await cursorsCaughtUp())) await new Promise((resolve) => setTimeout(resolve, 10));
+  const storedMs = performance.now() - startMs;
+  if ((await storedFixes()) !== FIXES) throw new Error(`expected ${FIXES} fixes, found ${await storedFixes()}`);
+  const chunks: Buffer[] = [];
+  for await (const chunk of client.query(copyTo("copy fix to stdout (format binary)"))) chunks.push(chunk as Buffer);
+  await client.query("truncate fix");
+  const copyStartMs = performance.now();
+  await pipeline(Readable.from(chunks), client.query(copyFrom("copy fix from stdin (format binary)")));
+  const copiedMs = performance.now() - copyStartMs;
+  rounds.push({
+    ackedPerS: (FIXES / ackedMs) * 1000,
+    storedPerS: (FIXES / storedMs) * 1000,
+    copiedPerS: (FIXES / copiedMs) * 1000,
+  });
+}
+await client.end();
+await service.close();
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+const ratio = median(rounds.map(({ storedPerS, copiedPerS }) => storedPerS / copiedPerS));
+printTable(
+  `Ingest of ${FIXES} full records, ${RECORDS_PER_PACKET} a packet, ${DEVICES} devices (median of ${ROUNDS})`,
+  [
+    { path: "socket → journal, acknowledged", "records/s": median(rounds.map((round) => round.ackedPerS)) },
+    {
+      path: "socket → journal → decoded, folded, stored",
+      "records/s": median(rounds.map((round) => round.storedPerS)),
+    },
+    { path: "raw binary COPY of the same rows", "records/s": median(rounds.map((round) => round.copiedPerS)) },
+  ],
+);
+printGoal("durable fixes/s end to end at least 0.5 of raw COPY", ratio, ratio >= 0.5);

@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { openEmbeddedPostgres } from "#store";
+
+/** The whole service on a database of its own, as `serve` runs it, for the benchmarks that measure end to end. */
+
+export type MeasuredService = {
+  databaseUrl: string;
+  teltonikaPort: number;
+  httpPort: number;
+  apiKey: string;
+  close(): Promise<void>;
+};
+
+const ADMIN_KEY = `tg_live_${"bench".padEnd(43, "0")}`;
+
+export async function openMeasuredService(settings: Record<string, string> = {}): Promise<MeasuredService> {
+  const dataDir = await mkdtemp(join(tmpdir(), "telematics-bench-"));
+  const postgres = await openEmbeddedPostgres({ dataDir });
+  const service = spawn(process.execPath, [new URL("../main.ts", import.meta.url).pathname, "serve"], {
+    env: {
+      PATH: process.env.PATH,
+      DATABASE_URL: postgres.url,
+      HOST: "127.0.0.1",
+      HTTP_PORT: "0",
+      TELTONIKA_PORT: "0",
+      ADMIN_API_KEY: ADMIN_KEY,
+      LOG_LEVEL: "error",
+      AUTO_REGISTER: "true",
+      CONNECTIONS_PER_ADDRESS_MAX: "50000",
+      ...settings,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ports = await portsOf(service);
+  return {
+    databaseUrl: postgres.url,
+    teltonikaPort: ports.get("teltonika tcp")!,
+    httpPort: ports.get("http")!,
+    apiKey: ADMIN_KEY,
+    async close() {
+      const ended = new Promise((resolve) => service.once("exit", resolve));
+      service.kill("SIGTERM");
+      await ended;
+      await postgres.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Reads the lines `listening <name> <host>:<port>` until all listeners that a benchmark needs are there. */
+async function portsOf(service: ChildProcess): Promise<Map<string, number>> {
+  const ports = new Map<string, number>();
+  for await (const line of createInterface({ input: service.stdout! })) {
+    const found = /^listening (.+) \S+:(\d+)$/.exec(line);
+    if (found) ports.set(found[1]!, Number(found[2]));
+    if (ports.has("http") && ports.has("teltonika tcp") && ports.has("teltonika udp")) return ports;
+  }
+  throw new Error("the service ended before it listened");
+}

@@ -1,0 +1,18 @@
+import { spawnSync } from "node:child_process";
+
+/** `npm run bench [NAME …]`: all measurements, or the named ones, each in a process of its own. */
+
+const BENCHES = ["decode-teltonika", "ack-path", "idle-memory", "ingest", "ack-latency"];
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !BENCHES.includes(name));
+if (unknown.length > 0) {
+  console.error(`unknown: ${unknown.join(", ")}; known: ${BENCHES.join(", ")}`);
+  process.exit(2);
+}
+for (const name of asked.length > 0 ? asked : BENCHES) {
+  const { status } = spawnSync(process.execPath, [new URL(`${name}.ts`, import.meta.url).pathname], {
+    stdio: "inherit",
+  });
+  if (status !== 0) process.exitCode = 1;
+}

@@ -1,0 +1,203 @@
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
+import { openApi } from "#api";
+import { findDecoder } from "#decoders";
+import { openGateway } from "#gateway";
+import {
+  listen,
+  openDatabase,
+  openDeviceDirectory,
+  openJournalReader,
+  openMaintenance,
+  openPostgresJournal,
+  quarantineRejected,
+  recordKnocks,
+  registerDevice,
+} from "#store";
+import { openStream } from "#stream";
+import type { Config } from "./config.ts";
+
+/** Constructs and starts one role in this process. Roles never call each other: they meet in the store. */
+
+/** In the order in which they start; they stop in reverse. */
+export const ROLES = ["api", "stream", "gateway"] as const;
+export type RoleName = (typeof ROLES)[number];
+
+/** A bound listener; `setting` is the configuration name that would bind it to the same port again. */
+export type Listener = { setting: keyof Config; name: string; host: string; port: number };
+
+export type Metrics = MetricObject[];
+
+export type Role = {
+  listeners: Listener[];
+  metrics(): Promise<Metrics>;
+  stop(): Promise<void>;
+};
+
+export type RoleLinks = {
+  log: Logger;
+  databaseUrl: string;
+  /** Metrics of the roles that run beside this one under the same supervisor. */
+  otherMetrics(): Promise<Metrics[]>;
+  /** True where no supervisor collects this role's metrics: gateway and stream then serve their own. */
+  apart: boolean;
+};
+
+/** What a role is made of besides its own parts: opened in order, closed in reverse. */
+class Closers {
+  readonly #closers: (() => Promise<unknown>)[] = [];
+
+  add<T extends { close(): Promise<unknown> }>(opened: T): T {
+    this.#closers.push(() => opened.close());
+    return opened;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.reverse()) await close();
+  }
+}
+
+type Parts = { config: Config; links: RoleLinks; log: Logger; registry: Registry; closers: Closers };
+
+/** Starts a role; when something can't be opened, what was opened before is closed again. */
+export async function startRole(role: RoleName, config: Config, links: RoleLinks): Promise<Role> {
+  const registry = new Registry();
+  registry.setDefaultLabels({ role });
+  collectDefaultMetrics({ register: registry });
+  const closers = new Closers();
+  const parts: Parts = { config, links, log: links.log.child({ role }), registry, closers };
+  try {
+    const listeners = await START[role](parts);
+    return { listeners, metrics: () => registry.getMetricsAsJSON() as Promise<Metrics>, stop: () => closers.close() };
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+const START: Readonly<Record<RoleName, (parts: Parts) => Promise<Listener[]>>> = {
+  gateway: startGateway,
+  stream: startStream,
+  api: startApi,
+};
+
+async function startGateway({ config, links, log, registry, closers }: Parts): Promise<Listener[]> {
+  const url = links.databaseUrl;
+  const database = closers.add(await openDatabase({ url, applicationName: "telematics gateway", connectionsMax: 4 }));
+  const journal = closers.add(await openPostgresJournal({ url, pendingBytesMax: config.JOURNAL_PENDING_BYTES_MAX }));
+  const directory = closers.add(await openDeviceDirectory(database));
+  const teltonika = config.TELTONIKA_PORT;
+  const gateway = await openGateway({
+    limits: config,
+    listeners: [
+      { protocol: "teltonika", transport: "tcp", port: teltonika },
+      { protocol: "teltonika", transport: "udp", port: teltonika },
+      ...(config.TELTONIKA_TLS_PORT === undefined
+        ? []
+        : [{ protocol: "teltonika", transport: "tls", port: config.TELTONIKA_TLS_PORT } as const]),
+    ],
+    ...(config.TLS_CERT && config.TLS_KEY
+      ? { tls: { cert: await readFile(config.TLS_CERT, "utf8"), key: await readFile(config.TLS_KEY, "utf8") } }
+      : {}),
+    findDecoder,
+    journal,
+    findDevice: (uid) => directory.find(uid),
+    registerDevice: async ({ uid, protocol, fleetId }) => {
+      const result = await registerDevice(database, { uid, protocol, fleetId });
+      return result.kind === "registered" ? result.device : directory.find(uid);
+    },
+    recordKnocks: (knocks) => recordKnocks(database, knocks),
+    quarantineRejected: (rows) => quarantineRejected(database, rows),
+    now: Date.now,
+    monotonicMs: () => performance.now(),
+    log,
+    metrics: registry,
+  });
+  closers.add({ close: () => gateway.drain() });
+  const ready = () => Promise.resolve(gateway.ready());
+  const listeners = gateway.listeners.map(({ protocol, transport, address, port }): Listener => {
+    const setting = transport === "tls" ? "TELTONIKA_TLS_PORT" : "TELTONIKA_PORT";
+    return { setting, name: `${protocol} ${transport}`, host: address, port };
+  });
+  return [...listeners, ...(await openOwnMetrics({ config, links, log, registry, closers }, ready))];
+}
+
+async function startStream(parts: Parts): Promise<Listener[]> {
+  const { config, links, log, registry, closers } = parts;
+  const url = links.databaseUrl;
+  const database = closers.add(await openDatabase({ url, applicationName: "telematics stream", connectionsMax: 4 }));
+  closers.add(
+    openMaintenance(database, {
+      frameRetentionDays: config.FRAME_RETENTION_DAYS,
+      fixRetentionDays: config.FIX_RETENTION_DAYS,
+      now: Date.now,
+    }),
+  );
+  const stream = closers.add(
+    await openStream({
+      database,
+      journal: openJournalReader(database),
+      findDecoder,
+      log,
+      registry,
+      listen: (channels, heard) =>
+        listen(url, Object.fromEntries(channels.map((channel) => [channel, () => heard(channel)]))),
+      silentS: config.FRESH_OFFLINE_S,
+    }),
+  );
+  return openOwnMetrics(parts, () => Promise.resolve(stream.ready));
+}
+
+async function startApi({ config, links, log, registry, closers }: Parts): Promise<Listener[]> {
+  const url = links.databaseUrl;
+  const database = closers.add(await openDatabase({ url, applicationName: "telematics api", connectionsMax: 10 }));
+  const storedListeners = new Set<() => void>();
+  const announce = () => {
+    for (const listener of storedListeners) listener();
+  };
+  closers.add(await listen(url, { fixes: announce }));
+  const api = await openApi(
+    {
+      database,
+      onStored: (listener) => {
+        storedListeners.add(listener);
+        return () => storedListeners.delete(listener);
+      },
+      metrics: async () => {
+        const all = [(await registry.getMetricsAsJSON()) as Metrics, ...(await links.otherMetrics())];
+        return AggregatorRegistry.aggregate(all).metrics();
+      },
+      registry,
+      freshness: { delayedS: config.FRESH_DELAYED_S, staleS: config.FRESH_STALE_S, offlineS: config.FRESH_OFFLINE_S },
+      logger: log,
+      now: Date.now,
+    },
+    { host: config.HOST, port: config.HTTP_PORT },
+  );
+  closers.add(api);
+  return [{ setting: "HTTP_PORT", name: "http", host: config.HOST, port: api.port }];
+}
+
+/** Metrics and health of a role that runs without a supervisor and has no HTTP of its own. */
+async function openOwnMetrics(parts: Parts, ready: () => Promise<boolean>): Promise<Listener[]> {
+  const { config, links, registry, closers } = parts;
+  if (!links.apart) return [];
+  const server = createServer((request, response) => {
+    const answer = (status: number, text: string) =>
+      response.writeHead(status, { "content-type": "text/plain" }).end(text);
+    if (request.url === "/healthz") answer(200, "ok\n");
+    else if (request.url === "/readyz")
+      void ready().then((isReady) => answer(isReady ? 200 : 503, isReady ? "ready\n" : "not ready\n"));
+    else if (request.url === "/metrics") void registry.metrics().then((text) => answer(200, text));
+    else answer(404, "not found\n");
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen(config.METRICS_PORT, config.HOST, resolve);
+  });
+  closers.add({ close: () => new Promise<void>((resolve) => server.close(() => resolve())) });
+  const { port } = server.address() as AddressInfo;
+  return [{ setting: "METRICS_PORT", name: "metrics", host: config.HOST, port }];
+}

@@ -1,0 +1,136 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { Logger } from "pino";
+import type { Listener, Metrics, RoleName } from "./roles.ts";
+
+/**
+ * Runs each role in a process of its own, so that one role's work or crash never touches another.
+ *
+ *     starting ──listening──▶ running ──exit──▶ waiting ──RESTART_DELAY──▶ starting
+ *        └──────────── stop() from any state ───────────▶ stopping ──exit──▶ stopped
+ *
+ * A role that restarts gets the ports it had. A supervisor that dies takes its roles with it: they see their channel close.
+ */
+
+const RESTART_DELAY_MS = 500;
+const METRICS_WAIT_MS = 2_000;
+
+/** What a role's process and its supervisor say to each other. */
+export type RoleMessage =
+  | { kind: "listening"; listeners: Listener[] }
+  | { kind: "metricsWanted"; requestId: number }
+  | { kind: "metrics"; requestId: number; metrics: Metrics[] };
+
+export type Supervisor = { listeners: Listener[]; stop(): Promise<void> };
+
+class RoleProcess {
+  readonly role: RoleName;
+  readonly #environment: Record<string, string>;
+  readonly #log: Logger;
+  readonly #onMetricsWanted: (from: RoleProcess, requestId: number) => void;
+  readonly #metricsAnswers = new Map<number, (metrics: Metrics[]) => void>();
+  #child: ChildProcess | undefined;
+  #stopping = false;
+  #requestId = 0;
+
+  constructor(
+    role: RoleName,
+    environment: Record<string, string>,
+    log: Logger,
+    onMetricsWanted: (from: RoleProcess, requestId: number) => void,
+  ) {
+    this.role = role;
+    this.#environment = { ...environment };
+    this.#log = log;
+    this.#onMetricsWanted = onMetricsWanted;
+  }
+
+  /** Starts the process; resolves with its listeners, rejects when it exits before it listens. */
+  start(): Promise<Listener[]> {
+    return new Promise((resolve, reject) => {
+      const child = fork(new URL("main.ts", import.meta.url).pathname, ["serve", "--roles", this.role], {
+        env: this.#environment,
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+      });
+      this.#child = child;
+      child.on("message", (message: RoleMessage) => {
+        if (message.kind === "listening") {
+          for (const listener of message.listeners) this.#environment[listener.setting] = String(listener.port);
+          resolve(message.listeners);
+        } else if (message.kind === "metricsWanted") this.#onMetricsWanted(this, message.requestId);
+        else this.#metricsAnswers.get(message.requestId)?.(message.metrics);
+      });
+      child.once("exit", (code, signal) => {
+        this.#child = undefined;
+        reject(new Error(`role ${this.role} ended before it was ready (${signal ?? `exit code ${code}`})`));
+        if (!this.#stopping) this.#restartLater(code, signal);
+      });
+    });
+  }
+
+  #restartLater(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#log.error({ role: this.role, code, signal }, "role ended unexpectedly, restarting");
+    setTimeout(() => {
+      if (!this.#stopping)
+        this.start().catch((error) => this.#log.error({ role: this.role, err: error }, "role failed to start"));
+    }, RESTART_DELAY_MS);
+  }
+
+  send(message: RoleMessage): void {
+    if (this.#child?.connected) this.#child.send(message);
+  }
+
+  /** Metrics of this role; none when it does not answer in time. */
+  metrics(): Promise<Metrics[]> {
+    const requestId = ++this.#requestId;
+    return new Promise((resolve) => {
+      const finish = (metrics: Metrics[]) => {
+        clearTimeout(timer);
+        this.#metricsAnswers.delete(requestId);
+        resolve(metrics);
+      };
+      const timer = setTimeout(finish, METRICS_WAIT_MS, []);
+      this.#metricsAnswers.set(requestId, finish);
+      this.send({ kind: "metricsWanted", requestId });
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopping = true;
+    const child = this.#child;
+    if (!child) return Promise.resolve();
+    return new Promise((resolve) => {
+      child.once("exit", () => resolve());
+      child.kill("SIGTERM");
+    });
+  }
+}
+
+/** Starts the roles in the given order; `stop` ends them in reverse. */
+export async function openSupervisor(
+  roles: readonly RoleName[],
+  environment: Record<string, string>,
+  log: Logger,
+): Promise<Supervisor> {
+  const running: RoleProcess[] = [];
+  const answerMetrics = (from: RoleProcess, requestId: number) => {
+    const others = running.filter((other) => other !== from);
+    void Promise.all(others.map((other) => other.metrics())).then((metrics) =>
+      from.send({ kind: "metrics", requestId, metrics: metrics.flat() }),
+    );
+  };
+  const listeners: Listener[] = [];
+  const stop = async () => {
+    for (const role of running.reverse()) await role.stop();
+  };
+  try {
+    for (const role of roles) {
+      const started = new RoleProcess(role, environment, log, answerMetrics);
+      running.push(started);
+      listeners.push(...(await started.start()));
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { listeners, stop };
+}
