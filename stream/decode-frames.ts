@@ -28,8 +28,8 @@ export function readFrame(
   memory: Attributes,
   findDecoder: FindDecoder,
 ): FrameMeaning {
-  if (device === undefined) return unusable("device", "the device is not registered any more");
   if (frame.kind !== "frame") return { kind: "note" };
+  if (device === undefined) return unusable("device", "the device is not registered any more");
   const decoder = findDecoder(frame.protocol);
   if (decoder === undefined) return unusable("protocol", `no decoder is named ${frame.protocol}`);
   try {

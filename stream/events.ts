@@ -6,7 +6,7 @@ import type { EventType, Note, StreamEvent } from "./stage.ts";
  * The id of an event is a hash of what it is about, so that folding the same journal again gives the same ids. `subject`
  * is the journal position, or whatever else makes the event one of its kind for the device.
  */
-export function eventIdOf(type: EventType, deviceId: number, subject: string | number): string {
+function eventIdOf(type: EventType, deviceId: number, subject: string | number): string {
   return createHash("sha256").update(`${type}|${deviceId}|${subject}`).digest("base64url").slice(0, 22);
 }
 
@@ -47,6 +47,25 @@ export function quarantinedEvent(
     supersedes: null,
     frameSeq: frame.seq,
     data: { protocol: frame.protocol, reason },
+  };
+}
+
+/** A device has sent nothing since its last frame; the same silence has the same id whenever it is noticed. */
+export function silentEvent(
+  silent: { deviceId: number; fleetId: number; lastFrameAtMs: number; lastSeq: number },
+  detectedAtMs: number,
+): StreamEvent & { fleetId: number } {
+  return {
+    eventId: eventIdOf("device.silent", silent.deviceId, silent.lastSeq),
+    fleetId: silent.fleetId,
+    type: "device.silent",
+    deviceId: silent.deviceId,
+    occurredAtMs: silent.lastFrameAtMs,
+    detectedAtMs,
+    replayed: false,
+    supersedes: null,
+    frameSeq: silent.lastSeq,
+    data: { silentS: Math.round((detectedAtMs - silent.lastFrameAtMs) / 1000) },
   };
 }
 

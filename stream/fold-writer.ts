@@ -2,21 +2,15 @@ import type { Client, Pool } from "pg";
 import type { Logger } from "pino";
 import { type Cursor, type CursorMove, commitFold, type FoldBatch } from "#store/fold-commit.ts";
 import { FixCopy } from "#store/fold-copy.ts";
-import {
-  claimPartitions,
-  type FoldDevice,
-  findStoredFixes,
-  readDeviceStates,
-  readFoldDevices,
-} from "#store/fold-devices.ts";
+import { claimPartitions, findStoredFixes } from "#store/fold-devices.ts";
 import { type RetryFrame, readRetries } from "#store/fold-quarantine.ts";
-import type { EventRow } from "#store/fold-rows.ts";
 import { readSilentDevices } from "#store/fold-silence.ts";
 import type { JournalFrame, JournalReader } from "#store/journal.ts";
 import type { Caution } from "./caution.ts";
 import { type FindDecoder, faultOf, readFrame } from "./decode-frames.ts";
-import { foldOfRow, rowOfFold } from "./device-state.ts";
-import { eventIdOf } from "./events.ts";
+import { DeviceCache } from "./device-cache.ts";
+import { rowOfFold } from "./device-state.ts";
+import { silentEvent } from "./events.ts";
 import type { DeviceFold } from "./fold.ts";
 import { FixIdentities, type FoldedFrames, foldFrames, type ReadFrame } from "./fold-frames.ts";
 import type { StreamMetrics } from "./metrics.ts";
@@ -27,10 +21,6 @@ import type { DeviceStage, Fix } from "./stage.ts";
 export const BATCH_FRAMES_MAX = 4_000;
 /** Reports of one transaction; the frames beyond wait for the next. */
 export const BATCH_REPORTS_MAX = 20_000;
-/** Devices whose state is remembered between batches. More than two batches can touch. */
-const DEVICES_CACHED_MAX = 50_000;
-/** How long a change of a device's model or settings may go unnoticed. */
-const DEVICE_AGE_MS_MAX = 2_000;
 const RETRIES_PER_BATCH_MAX = 100;
 const SILENT_PER_SWEEP_MAX = 1_000;
 /** A silence older than this is history: a sweep does not report it any more. */
@@ -60,13 +50,12 @@ type Prepared = { folded: FoldedFrames; taken: readonly ReadFrame[] };
 export class FoldWriter {
   readonly #deps: FoldWriterDeps;
   readonly #cursors = new Map<number, Cursor>();
-  /** In the order of their last use. */
-  readonly #folds = new Map<number, DeviceFold>();
-  readonly #devices = new Map<number, { device: FoldDevice | undefined; readAtMs: number }>();
+  readonly #devices: DeviceCache;
   #inFlight: { commit: Promise<void>; accepted: FixIdentities } | undefined;
 
   constructor(deps: FoldWriterDeps) {
     this.#deps = deps;
+    this.#devices = new DeviceCache(deps.pool);
   }
 
   get partitions(): number[] {
@@ -136,32 +125,19 @@ export class FoldWriter {
     const silent = await readSilentDevices(this.#deps.pool, this.partitions, range);
     if (silent.length === 0) return;
     const detectedAtMs = this.#deps.now();
-    const events = silent.map(
-      ({ deviceId, fleetId, lastFrameAtMs, lastSeq }): EventRow => ({
-        eventId: eventIdOf("device.silent", deviceId, lastSeq),
-        fleetId,
-        deviceId,
-        type: "device.silent",
-        occurredAtMs: lastFrameAtMs,
-        detectedAtMs,
-        replayed: false,
-        supersedes: null,
-        frameSeq: lastSeq,
-        data: { silentS: Math.round((detectedAtMs - lastFrameAtMs) / 1000) },
-      }),
-    );
+    const events = silent.map((device) => silentEvent(device, detectedAtMs));
     const moves = [...this.#cursors.values()].map((cursor) => ({ ...cursor, expectedSeq: cursor.seq }));
     await commitFold(this.#deps.client, { ...emptyBatch(detectedAtMs), moves, events });
   }
 
   async #prepare(frames: readonly JournalFrame[], lookupAll = false): Promise<Prepared> {
-    await this.#load([...new Set(frames.map((frame) => frame.deviceId))]);
+    await this.#devices.load([...new Set(frames.map((frame) => frame.deviceId))], this.#deps.now());
     const taken = this.#read(frames);
     const stored = await this.#findStored(taken, lookupAll || this.#deps.caution.active);
     const known = this.#inFlight === undefined ? [stored] : [stored, this.#inFlight.accepted];
     const folded = foldFrames(taken, {
       stages: this.#deps.stages,
-      foldBefore: (deviceId) => this.#folds.get(deviceId) as DeviceFold,
+      foldBefore: (deviceId) => this.#devices.fold(deviceId),
       known,
       log: this.#deps.log,
     });
@@ -174,8 +150,8 @@ export class FoldWriter {
     const taken: ReadFrame[] = [];
     let reports = 0;
     for (const frame of frames) {
-      const device = this.#devices.get(frame.deviceId)?.device;
-      const memory = memories.get(frame.deviceId) ?? this.#folds.get(frame.deviceId)?.memory ?? {};
+      const device = this.#devices.device(frame.deviceId);
+      const memory = memories.get(frame.deviceId) ?? this.#devices.fold(frame.deviceId).memory;
       const meaning = this.#deps.caution.isPoison(frame.seq)
         ? faultOf(new Error("the database refused what was made of this frame"))
         : readFrame(frame, device, memory, this.#deps.findDecoder);
@@ -194,7 +170,7 @@ export class FoldWriter {
     const doubtful: Fix[] = [];
     for (const { frame, meaning } of taken) {
       if (meaning.kind !== "fixes") continue;
-      const watermarkMs = this.#folds.get(frame.deviceId)?.order.watermarkMs ?? null;
+      const watermarkMs = this.#devices.fold(frame.deviceId).order.watermarkMs;
       for (const fix of meaning.fixes) if (all || needsLookup(watermarkMs, fix)) doubtful.push(fix);
     }
     const stored = new FixIdentities();
@@ -204,22 +180,6 @@ export class FoldWriter {
       stored.add(fix.deviceId, fix.fixTimeMs, fix.fingerprint);
     }
     return stored;
-  }
-
-  /** Brings what is known of these devices and their states into memory. */
-  async #load(deviceIds: readonly number[]): Promise<void> {
-    const nowMs = this.#deps.now();
-    const isOld = (id: number): boolean => nowMs - (this.#devices.get(id)?.readAtMs ?? 0) > DEVICE_AGE_MS_MAX;
-    const unread = deviceIds.filter(isOld);
-    const unknown = deviceIds.filter((id) => !this.#folds.has(id));
-    const [devices, states] = await Promise.all([
-      unread.length > 0 ? readFoldDevices(this.#deps.pool, unread) : [],
-      unknown.length > 0 ? readDeviceStates(this.#deps.pool, unknown) : [],
-    ]);
-    const deviceById = new Map(devices.map((device) => [device.deviceId, device]));
-    for (const id of unread) this.#devices.set(id, { device: deviceById.get(id), readAtMs: nowMs });
-    const stateById = new Map(states.map((state) => [state.deviceId, state]));
-    for (const id of unknown) this.#folds.set(id, foldOfRow(stateById.get(id)));
   }
 
   #commit(folded: FoldedFrames, taken: readonly ReadFrame[]): void {
@@ -247,11 +207,7 @@ export class FoldWriter {
   }
 
   #batch(folded: FoldedFrames, moves: readonly CursorMove[]): FoldBatch {
-    for (const [deviceId, fold] of folded.folds) {
-      this.#folds.delete(deviceId);
-      this.#folds.set(deviceId, fold);
-    }
-    this.#forget();
+    this.#devices.keep(folded.folds);
     return {
       moves,
       fixes: folded.fixes,
@@ -261,14 +217,6 @@ export class FoldWriter {
       retried: [],
       storedAtMs: this.#deps.now(),
     };
-  }
-
-  #forget(): void {
-    for (const deviceId of this.#folds.keys()) {
-      if (this.#folds.size <= DEVICES_CACHED_MAX) return;
-      this.#folds.delete(deviceId);
-      this.#devices.delete(deviceId);
-    }
   }
 
   /** From where each partition of the batch stood to its last frame. */

@@ -2,7 +2,7 @@ import pg from "pg";
 import type { Logger } from "pino";
 import { connectionSettings, type Database } from "#store/database.ts";
 import { copyFixes } from "#store/fold-commit.ts";
-import { findDeviceId, readFoldDevices } from "#store/fold-devices.ts";
+import { findDeviceId, readDeviceStates, readFoldDevices } from "#store/fold-devices.ts";
 import {
   addUnusable,
   applyReplay,
@@ -16,6 +16,7 @@ import {
 } from "#store/fold-replay.ts";
 import type { JournalFrame } from "#store/journal.ts";
 import { type FindDecoder, readFrame } from "./decode-frames.ts";
+import { foldOfRow } from "./device-state.ts";
 import { type DeviceFold, foldInitial } from "./fold.ts";
 import { FixIdentities, foldFrames, type ReadFrame } from "./fold-frames.ts";
 import { reportReplay } from "./replay-report.ts";
@@ -100,10 +101,11 @@ async function foldAgain(client: pg.Client, window: ReplayWindow, options: Repla
   for (let afterSeq = 0; ; ) {
     const next = await readReplayFrames(client, window, afterSeq, REPLAY_FRAMES_MAX);
     if (next.length === 0) return { frames, faults, folds };
+    await beginFolds(client, next, folds);
     const read = await readAgain(client, next, folds, options.findDecoder);
     const folded = foldFrames(read, {
       stages: options.stages ?? allStages,
-      foldBefore: (deviceId) => folds.get(deviceId) ?? foldInitial,
+      foldBefore: (deviceId) => folds.get(deviceId) as DeviceFold,
       known: [await knownBefore(client, window, read)],
       log: options.log,
     });
@@ -113,6 +115,23 @@ async function foldAgain(client: pg.Client, window: ReplayWindow, options: Repla
     frames += next.length;
     faults += folded.tally.unusable.get("fault") ?? 0;
     afterSeq = (next.at(-1) as JournalFrame).seq;
+  }
+}
+
+/**
+ * A device's fold begins afresh, but for what its decoder remembers: the frame that said so (a login with the time zone)
+ * may lie before the window, and without it every time would differ.
+ */
+async function beginFolds(
+  client: pg.Client,
+  frames: readonly JournalFrame[],
+  folds: Map<number, DeviceFold>,
+): Promise<void> {
+  const fresh = [...new Set(frames.map((frame) => frame.deviceId))].filter((deviceId) => !folds.has(deviceId));
+  if (fresh.length === 0) return;
+  const stateById = new Map((await readDeviceStates(client, fresh)).map((state) => [state.deviceId, state]));
+  for (const deviceId of fresh) {
+    folds.set(deviceId, { ...foldInitial, memory: foldOfRow(stateById.get(deviceId)).memory });
   }
 }
 
@@ -127,7 +146,7 @@ async function readAgain(
   const memories = new Map<number, DeviceFold["memory"]>();
   return frames.map((frame) => {
     const device = deviceById.get(frame.deviceId);
-    const memory = memories.get(frame.deviceId) ?? folds.get(frame.deviceId)?.memory ?? {};
+    const memory = memories.get(frame.deviceId) ?? (folds.get(frame.deviceId) as DeviceFold).memory;
     const meaning = readFrame(frame, device, memory, findDecoder);
     if (meaning.kind === "fixes" && meaning.memory !== undefined) {
       memories.set(frame.deviceId, { ...memory, ...meaning.memory });

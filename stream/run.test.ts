@@ -223,7 +223,7 @@ test("two streams share the journal without doubling, and one takes over what th
   expect((await fixture.outcome()).fix).toHaveLength(3 * 6);
 });
 
-test("a notification wakes the stream, and a commit notifies the devices that it wrote", async () => {
+test("a commit notifies of the devices that it wrote", async () => {
   const client = await fixture.database.pool.connect();
   const heard: (string | undefined)[] = [];
   client.on("notification", (message) => heard.push(message.payload));

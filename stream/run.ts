@@ -39,7 +39,7 @@ export type StreamDeps = {
 export type Stream = {
   /** Partitions that this process writes at the moment. */
   readonly partitions: readonly number[];
-  /** True while the stream holds a connection and its last commit went through. */
+  /** True while the stream holds a connection and has claimed what was free, if only nothing. */
   readonly ready: boolean;
   /** Finishes the batch in flight and lets the partitions go. */
   close(): Promise<void>;
@@ -78,13 +78,15 @@ export async function openStream(deps: StreamDeps): Promise<Stream> {
     // A lost connection fails the query in progress, or else the next one: nothing is left to do here.
     client.on("error", () => alarm.ring());
     try {
-      writer = new FoldWriter({
+      const next = new FoldWriter({
         ...deps,
         ...{ client, metrics, caution, now },
         pool: deps.database.pool,
         stages: deps.stages ?? allStages,
       });
-      await drive(writer, { alarm, now, silentMs: deps.silentS * 1000, takeRetryAsked, isClosing: () => closing });
+      await next.claim();
+      writer = next;
+      await drive(next, { alarm, now, silentMs: deps.silentS * 1000, takeRetryAsked, isClosing: () => closing });
     } finally {
       writer = undefined;
       metrics.partitions.set(0);
@@ -113,7 +115,7 @@ export async function openStream(deps: StreamDeps): Promise<Stream> {
       return writer?.partitions ?? [];
     },
     get ready() {
-      return writer !== undefined && writer.partitions.length > 0;
+      return writer !== undefined;
     },
     async close() {
       closing = true;

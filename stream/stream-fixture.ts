@@ -2,8 +2,8 @@ import pg from "pg";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { connectionSettings, openDatabase } from "#store/database.ts";
-import type { FrameKind, JournalReader } from "#store/journal.ts";
-import { partitionOf } from "#store/journal.ts";
+import { type FrameKind, partitionOf } from "#store/journal.ts";
+import { openJournalReader } from "#store/journal-reader.ts";
 import { openTestDatabase } from "#store/testing.ts";
 import { Caution } from "./caution.ts";
 import { FoldWriter } from "./fold-writer.ts";
@@ -52,18 +52,7 @@ export async function openStreamFixture(devices = 3) {
     return seq;
   }
 
-  const journal: JournalReader = {
-    async read(cursors, limit) {
-      const found = await rows<{ receivedAt: Date } & Awaited<ReturnType<JournalReader["read"]>>[number]>(
-        `select f.seq, f.partition, f.device_id as "deviceId", f.kind, f.protocol, f.transport,
-           f.received_at as "receivedAt", f.remote_address as "remoteAddress", f.bytes
-         from frame f join unnest($1::integer[], $2::bigint[]) c (partition, seq)
-           on f.partition = c.partition and f.seq > c.seq order by f.seq limit $3`,
-        [[...cursors.keys()], [...cursors.values()], limit],
-      );
-      return found.map(({ receivedAt, ...row }) => ({ ...row, receivedAtMs: receivedAt.getTime() }));
-    },
-  };
+  const journal = openJournalReader(database);
 
   /** Starts a stream; `settings` replace what it is given. */
   async function start(settings: Partial<StreamDeps> = {}): Promise<Stream> {
