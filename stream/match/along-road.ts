@@ -109,6 +109,9 @@ function conditionOn(h: Float64Array, at: number, c: number, step: number, gain:
   h[at + covNN]! -= cn * cn * gain;
 }
 
+/** How far the last observed fix was from where it was expected: squared in sigmas, and in metres. */
+export const INNOVATION = { squared: 0, distanceM: 0 };
+
 /**
  * Conditions a predicted state on the fix, given the straight road through (`eastM`, `northM`) at offset `atM` with
  * direction (`tangentE`, `tangentN`), all relative to the fix, and writes the result to `to[at…]`. `shiftM` is taken off
@@ -146,6 +149,8 @@ export function observePosition(
   const wE = iEE * yE + iEN * yN;
   const wN = iEN * yE + iNN * yN;
   const squared = yE * wE + yN * wN;
+  INNOVATION.squared = squared;
+  INNOVATION.distanceM = Math.sqrt(yE * yE + yN * yN);
   to[at + A] = along + aE * wE + aN * wN;
   to[at + S] = h[S]! + sE * wE + sN * wN;
   to[at + E] = h[E]! + eE * wE + eN * wN;

@@ -1,3 +1,4 @@
+import { INNOVATION } from "./along-road.ts";
 import type { Noise } from "./noise.ts";
 import type { MatchFix } from "./viterbi.ts";
 
@@ -40,7 +41,9 @@ export function offRoadStep(eastM: number, northM: number, dtS: number, fix: Mat
     spreadM = (0.25 * speed + 0.5) * dtS;
   }
   const variance = 2 * noise.varianceM2 * (1 - noise.memoryAfter(dtS)) + spreadM * spreadM + 1;
-  const squared = ((eastM - expectedE) ** 2 + (northM - expectedN) ** 2) / variance;
+  INNOVATION.distanceM = Math.sqrt((eastM - expectedE) ** 2 + (northM - expectedN) ** 2);
+  const squared = INNOVATION.distanceM ** 2 / variance;
+  INNOVATION.squared = squared;
   const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) + (hasSpeed ? SPEED_COST : 0) + (fix.headingDeg >= 0 ? HEADING_COST : 0);
   return -Math.log(variance) - 4.5 * Math.log1p(squared / 7) - prior;
 }

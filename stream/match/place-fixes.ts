@@ -1,5 +1,6 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { motionOver, observePosition, observeSpeed, predict } from "./along-road.ts";
+import { confine, motionOver, observeSpeed, predict } from "./along-road.ts";
+import { observeOnEdge } from "./emission.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import type { Leg, Stretch } from "./legs.ts";
 import type { Noise } from "./noise.ts";
@@ -65,7 +66,7 @@ function filterAlong(
     }
     if (fix.speedMps >= 0) observeSpeed(h, fix.speedMps);
     while (leg + 1 < stretch.legs.length && stretch.legs[leg + 1]!.fix <= first + i + 1) leg++;
-    observeOnPath(stretch.legs, leg, h, place, filtered, i * STRIDE);
+    observeOnLeg(roads, stretch.legs[leg]!, h, place, filtered, i * STRIDE);
   }
 }
 
@@ -78,28 +79,13 @@ function startOn(leg: Leg, noise: Noise, h: Float64Array): void {
   h[FIELD.covNN] = noise.varianceM2;
 }
 
-/** Conditions on the fix with the road's direction at the likeliest place, looked for from the leg of that fix on. */
-function observeOnPath(legs: readonly Leg[], at: number, h: Float64Array, place: EdgePlace, to: Float64Array, toAt: number): void {
-  let current = at;
-  let target = h[ALONG]!;
-  if (h[FIELD.covAA]! > 100) {
-    const leg = legs[at]!;
-    const expectedM = target - leg.startM + leg.fromM;
-    place.placeNearest(leg.directed, expectedM, h[FIELD.covAA]!, h[FIELD.errorEastM]!, h[FIELD.errorNorthM]!, h[FIELD.covEE]! + 1);
-    target = place.atM - leg.fromM + leg.startM;
-  }
-  for (let round = 0; round < 3; round++) {
-    while (current + 1 < legs.length && target >= legs[current + 1]!.startM) current++;
-    while (current > 0 && target < legs[current]!.startM) current--;
-    const leg = legs[current]!;
-    const shiftM = leg.startM - leg.fromM;
-    place.placeAt(leg.directed, target - shiftM);
-    observePosition(h, shiftM, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN, to, toAt);
-    to[toAt + ALONG] = to[toAt + ALONG]! + shiftM;
-    const result = to[toAt + ALONG]!;
-    if (result - shiftM >= place.fromM - 0.5 && result - shiftM <= place.toM + 0.5) break;
-    target = result;
-  }
+/** Conditions on the fix on the leg where the path was at that moment; offsets in `h` and `to` are along the path. */
+function observeOnLeg(roads: RoadNetwork, leg: Leg, h: Float64Array, place: EdgePlace, to: Float64Array, at: number): void {
+  const shiftM = leg.startM - leg.fromM;
+  const edgeM = roads.edgeLengthM[leg.directed >> 1]!;
+  observeOnEdge(h, shiftM, place, leg.directed, edgeM, to, at);
+  confine(to, at, edgeM);
+  to[at + ALONG] = to[at + ALONG]! + shiftM;
 }
 
 /** Means only: each step's estimate moves by what the next one learned. */

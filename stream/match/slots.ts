@@ -17,8 +17,9 @@ export class Slots {
   /** Where the first new edge was entered and the edge before it left (NaN: at its end). */
   readonly enterM = new Float64Array(SLOTS_MAX);
   readonly leaveM = new Float64Array(SLOTS_MAX);
-  /** Squared normalised innovation, for telling gross errors. */
+  /** How far the fix was from where this candidate expected it, in sigmas squared and in metres. */
   readonly surprise = new Float64Array(SLOTS_MAX);
+  readonly missM = new Float64Array(SLOTS_MAX);
   readonly pool = new Int32Array(PATH_POOL);
   count = 0;
   best = Number.NEGATIVE_INFINITY;
@@ -39,7 +40,7 @@ export class Slots {
    * Takes the candidate that stands at `workAt` unless its edge has a better one. Returns its slot, or −1; the caller
    * then fills in the path.
    */
-  take(surprise: number, source: number): number {
+  take(surprise: number, missM: number, source: number): number {
     const work = this.workAt;
     const score = this.floats[work + FIELD.score]!;
     const edge = this.floats[work + FIELD.edge]!;
@@ -48,10 +49,10 @@ export class Slots {
       if (this.floats[at + FIELD.edge] !== edge) continue;
       if (this.floats[at + FIELD.score]! >= score) return -1;
       this.floats.copyWithin(at, work, work + STRIDE);
-      return this.#describe(i, surprise, source, score);
+      return this.#describe(i, surprise, missM, source, score);
     }
     if (this.count === SLOTS_MAX) return -1;
-    return this.#describe(this.count++, surprise, source, score);
+    return this.#describe(this.count++, surprise, missM, source, score);
   }
 
   /** Appends an edge to a candidate's path; the caller appends all of one candidate before the next is taken. */
@@ -64,8 +65,9 @@ export class Slots {
     return start;
   }
 
-  #describe(slot: number, surprise: number, source: number, score: number): number {
+  #describe(slot: number, surprise: number, missM: number, source: number, score: number): number {
     this.surprise[slot] = surprise;
+    this.missM[slot] = missM;
     this.source[slot] = source;
     this.pathLength[slot] = 0;
     this.enterM[slot] = 0;

@@ -1,8 +1,8 @@
 import { findEdgesNear } from "../roads/grid-index.ts";
 import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { confine, observePosition, observeSpeed, predict } from "./along-road.ts";
-import { headingLikelihood } from "./emission.ts";
+import { confine, INNOVATION, observePosition, observeSpeed, predict } from "./along-road.ts";
+import { headingLikelihood, observeOnEdge } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import { HYPOTHESES_MAX, type MatchState } from "./match-state.ts";
 import { joinCost, leaveCost, offRoadStep, START_OFF_ROAD_COST } from "./off-road.ts";
@@ -41,7 +41,9 @@ export interface ViterbiOptions {
 /** Beyond a gap of this length the drive before says nothing about the one after. */
 const GAP_S_MAX = 1200;
 /** A fix is a gross error when its surprise and its distance are beyond these, unless it happens this often in a row. */
-const OUTLIER_SURPRISE = 30;
+const OUTLIER_SURPRISE = 40;
+const OUTLIER_SIGMAS = 4;
+const OUTLIER_M = 12;
 const OUTLIERS_MAX = 3;
 const START_RADIUS_M = 40;
 const BEAM = 12;
@@ -97,7 +99,7 @@ export class Viterbi {
     this.#slots.clear();
     if (state.count > 0 && dtS <= GAP_S_MAX) {
       this.#advance(state, fix, latE7, lonE7, dtS);
-      if (this.#isOutlier()) {
+      if (this.#isOutlier(state.noise.sigmaM)) {
         if (state.outliers++ < OUTLIERS_MAX) {
           state.noise.forgetDisplacement();
           return this.#report(state);
@@ -189,19 +191,8 @@ export class Viterbi {
     const floats = slots.floats;
     const at = slots.workAt;
     const edgeM = this.#roads.edgeLengthM[directed >> 1]!;
-    const expectedM = h[ALONG]! - shiftM;
-    const varianceM2 = h[FIELD.covAA]!;
-    if (varianceM2 < 100) place.placeAt(directed, expectedM);
-    else place.placeNearest(directed, expectedM, varianceM2, h[FIELD.errorEastM]!, h[FIELD.errorNorthM]!, h[FIELD.covEE]! + 1);
-    let likelihood = 0;
-    for (let round = 0; round < 3; round++) {
-      likelihood = observePosition(h, shiftM, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN, floats, at);
-      const along = floats[at + ALONG]!;
-      if ((along >= place.fromM - 1 || place.fromM <= 0) && (along <= place.toM + 1 || place.toM >= edgeM)) break;
-      const before = place.fromM;
-      place.placeAt(directed, along);
-      if (place.fromM === before) break;
-    }
+    const likelihood = observeOnEdge(h, shiftM, place, directed, edgeM, floats, at);
+    const { squared, distanceM } = INNOVATION;
     let score = prior + likelihood;
     if (score < slots.best - this.#beam) return;
     score += confine(floats, at, edgeM);
@@ -212,7 +203,7 @@ export class Viterbi {
     if (score < slots.best - this.#beam) return;
     floats[at + SCORE] = score;
     floats[at + EDGE] = directed;
-    const slot = slots.take(-2 * likelihood, source);
+    const slot = slots.take(squared, distanceM, source);
     if (slot >= 0 && label > 0) this.#recordPath(slot, label);
   }
 
@@ -266,7 +257,7 @@ export class Viterbi {
     floats[at + EDGE] = OFF_ROAD;
     floats[at + ALONG] = latE7;
     floats[at + FIELD.speedMps] = lonE7;
-    const slot = this.#slots.take(0, source);
+    const slot = this.#slots.take(INNOVATION.squared, INNOVATION.distanceM, source);
     if (slot < 0 || wasOff) return stepped;
     const to = this.#slots.reservePath(slot, 1);
     if (to < 0) return stepped;
@@ -311,7 +302,7 @@ export class Viterbi {
     floats[workAt + SCORE] = score + confine(floats, workAt, this.#roads.edgeLengthM[directed >> 1]!);
     floats[workAt + EDGE] = directed;
     const atM = floats[workAt + ALONG]!;
-    const slot = this.#slots.take(0, source);
+    const slot = this.#slots.take(0, 0, source);
     if (slot < 0) return;
     const to = this.#slots.reservePath(slot, 1);
     if (to < 0) return;
@@ -332,20 +323,19 @@ export class Viterbi {
     floats.fill(0, workAt, workAt + STRIDE);
     floats[workAt + SCORE] = -START_OFF_ROAD_COST;
     floats[workAt + EDGE] = OFF_ROAD;
-    const slot = this.#slots.take(0, source);
+    const slot = this.#slots.take(0, 0, source);
     if (slot < 0 || source >= 0) return;
     const to = this.#slots.reservePath(slot, 1);
     if (to >= 0) this.#slots.pool[to] = GAP;
   }
 
-  #isOutlier(): boolean {
+  #isOutlier(sigmaM: number): boolean {
     const slots = this.#slots;
     if (slots.count === 0) return true;
     let best = 0;
     for (let i = 1; i < slots.count; i++)
       if (slots.floats[i * STRIDE + SCORE]! > slots.floats[best * STRIDE + SCORE]!) best = i;
-    if (slots.floats[best * STRIDE + EDGE] === OFF_ROAD) return false;
-    return slots.surprise[best]! > OUTLIER_SURPRISE;
+    return slots.surprise[best]! > OUTLIER_SURPRISE && slots.missM[best]! > OUTLIER_SIGMAS * sigmaM + OUTLIER_M;
   }
 
   /** Keeps the candidates within the beam, best first, and adds their edges to the path tree. */
