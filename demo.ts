@@ -70,7 +70,7 @@ async function driveDemo(
   }
 }
 
-type Position = { fix: { time: string } | null; state: string };
+type Position = { freshness: { state: string; fixAgeS: number } };
 
 /** Prints now and then what the API says about the fleet. */
 function openWatch(apiUrl: string, apiKey: string, print: Print): (progress: Progress) => void {
@@ -80,9 +80,10 @@ function openWatch(apiUrl: string, apiKey: string, print: Print): (progress: Pro
       headers: { authorization: `Bearer ${apiKey}` },
     });
     const { data } = (await response.json()) as { data: Position[] };
-    const live = data.filter(({ state }) => state === "live").length;
+    const live = data.filter(({ freshness }) => freshness.state === "live").length;
+    const newestS = Math.min(...data.map(({ freshness }) => freshness.fixAgeS));
     print(
-      `${progress.elapsedS.toFixed(0).padStart(4)} s · ${data.length} vehicles visible, ${live} live · ` +
+      `${progress.elapsedS.toFixed(0).padStart(4)} s · ${data.length} vehicles visible, ${live} live, newest fix ${newestS.toFixed(1)} s old · ` +
         `${progress.made} records made, ${progress.acknowledged} acknowledged`,
     );
   };
