@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ANSWERING_FILES, breakOrder } from "./break-order.ts";
 import { runKillScenario } from "./kill.ts";
 
 /**
@@ -9,21 +10,6 @@ import { runKillScenario } from "./kill.ts";
  * folder, lets the acknowledgement leave before the commit there, and expects lost records. Exit code 1 when none is.
  */
 
-type Breakage = { file: string; find: RegExp; replace: string };
-
-/** Each puts the answer in front of the `append` that it must wait for. */
-const BREAKAGES: readonly Breakage[] = [
-  {
-    file: "gateway/stream-session.ts",
-    find: /(await this\.#context\.journal\.append\(kept\);[\s\S]*?\n {4})(this\.#answer\(answer, startedAtMs\);)/,
-    replace: "$2\n$1",
-  },
-  {
-    file: "gateway/datagram-listener.ts",
-    find: /(await journal\.append\([^;]*;\s*)(this\.#answer\(ack, from\);)/,
-    replace: "$2\n$1",
-  },
-];
 const NOT_COPIED = new Set(["node_modules", ".git", "data"]);
 const source = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -32,7 +18,7 @@ try {
   const checkout = join(folder, "checkout");
   await cp(source, checkout, { recursive: true, filter: (path) => !NOT_COPIED.has(basename(path)) });
   await symlink(join(source, "node_modules"), join(checkout, "node_modules"));
-  for (const breakage of BREAKAGES) await breakFile(checkout, breakage);
+  for (const file of ANSWERING_FILES) await breakFile(join(checkout, file));
   const { summary } = await runKillScenario({
     kills: 10,
     seed: 3,
@@ -50,10 +36,8 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-async function breakFile(checkout: string, { file, find, replace }: Breakage): Promise<void> {
-  const path = join(checkout, file);
-  const text = await readFile(path, "utf8");
-  const broken = text.replace(find, replace);
-  if (broken === text) throw new Error(`${file} has changed: tell this script where the answer waits for its commit`);
+async function breakFile(path: string): Promise<void> {
+  const broken = breakOrder(await readFile(path, "utf8"));
+  if (broken === undefined) throw new Error(`${path}: found no answer that waits for a commit`);
   await writeFile(path, broken);
 }
