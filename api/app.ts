@@ -1,7 +1,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance, LogController } from "fastify";
 import { requireKeys } from "./auth.ts";
 import { createMeasures, type RouteContext } from "./context.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -13,7 +13,7 @@ import { Fix, Position } from "./fix-json.ts";
 import { CreatedKey, Key } from "./key-json.ts";
 import { KeyUsage } from "./key-usage.ts";
 import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
-import { openApiDocument, ProblemSchema } from "./openapi.ts";
+import { DOCS_POLICY, openApiDocument, ProblemSchema } from "./openapi.ts";
 import { Quarantined } from "./quarantine-json.ts";
 import { limitAddresses, limitKeys, registerRateLimit } from "./rate-limits.ts";
 import { deviceRoutes } from "./routes/devices.ts";
@@ -47,7 +47,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: deps.logger,
     // URLs carry device ids and cursors: they stay out of the log.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytesMax,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
@@ -73,7 +73,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   limitAddresses(app, limits);
   for (const schema of COMPONENTS) app.addSchema(schema);
   await app.register(swagger, openApiDocument);
-  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: true });
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: DOCS_POLICY });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   await app.register(healthRoutes(context));
   await app.register(

@@ -1,7 +1,7 @@
 import { get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { openTestApi, storeEvents, storeFixes, TEST_NOW_MS, type TestApi } from "./testing.ts";
+import { openTestApi, settleFeeds, storeEvents, storeFixes, TEST_NOW_MS, type TestApi } from "./testing.ts";
 
 const STREAMS_MAX = 3;
 
@@ -11,15 +11,16 @@ let secret: string;
 const readers: Reader[] = [];
 
 beforeAll(async () => {
-  const limits = { streamHeartbeatMs: 50, streamPollMs: 5_000, streamStalledMsMax: 300, streamsPerKeyMax: STREAMS_MAX };
+  const limits = { streamHeartbeatMs: 50, streamPollMs: 5_000, streamStalledMsMax: 500, streamsPerKeyMax: STREAMS_MAX };
   api = await openTestApi({ limits });
   await api.app.listen({ host: "127.0.0.1", port: 0 });
-  port = (api.app.server.address() as AddressInfo).port;
+  port = portOf(api);
   secret = await api.key({ fleetId: 1 });
 });
 
-afterEach(() => {
+afterEach(async () => {
   for (const reader of readers.splice(0)) reader.close();
+  await settleFeeds(api.database);
 });
 
 afterAll(() => api?.close());
@@ -36,9 +37,9 @@ type Reader = {
 };
 
 /** A client on a real socket. */
-function follow(path: string, headers: Record<string, string> = {}, key = secret): Promise<Reader> {
+function follow(path: string, headers: Record<string, string> = {}, key = secret, at = port): Promise<Reader> {
   return new Promise((resolve, reject) => {
-    const options = { port, path, agent: false as const, headers: { authorization: `Bearer ${key}`, ...headers } };
+    const options = { port: at, path, agent: false as const, headers: { authorization: `Bearer ${key}`, ...headers } };
     const request = get(options, (response) => {
       const messages: Message[] = [];
       let text = "";
@@ -66,6 +67,8 @@ function follow(path: string, headers: Record<string, string> = {}, key = secret
   });
 }
 
+const portOf = ({ app }: TestApi) => (app.server.address() as AddressInfo).port;
+const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 15_000, interval: 20 });
 const eventIds = (reader: Reader) => reader.messages.map((message) => JSON.parse(message.data!).id);
 
 async function announce(ids: string[], fleetId = 1): Promise<void> {
@@ -77,40 +80,54 @@ async function announce(ids: string[], fleetId = 1): Promise<void> {
   api.stored();
 }
 
-test("a stream begins now, is woken by what is stored, and names each message by its type", async () => {
+test("a stream begins now and names each message by its type", async () => {
   await announce(["before"]);
+  await settleFeeds(api.database);
   const reader = await follow("/v1/events/stream");
   expect(reader.response.headers["content-type"]).toContain("text/event-stream");
-  await expect.poll(reader.lastId).toBeDefined();
+  await eventually(reader.lastId).toBeDefined();
   await announce(["after"]);
-  await expect.poll(() => eventIds(reader)).toEqual(["after"]);
+  await eventually(() => eventIds(reader)).toEqual(["after"]);
   expect(reader.messages[0]!.event).toBe("device.connected");
+});
+
+test("a stream that would not look by itself for an hour is woken by what is stored", async () => {
+  const patient = await openTestApi({ limits: { streamHeartbeatMs: 3_600_000, streamPollMs: 3_600_000 } });
+  await patient.app.listen({ host: "127.0.0.1", port: 0 });
+  const reader = await follow("/v1/events/stream", {}, await patient.key(), portOf(patient));
+  await eventually(reader.lastId).toBeDefined();
+  for (const id of ["first", "second"]) {
+    await storeEvents(patient.database, 1, [{ id }]);
+    patient.stored();
+    await eventually(() => eventIds(reader).at(-1)).toBe(id);
+  }
+  await patient.close();
 });
 
 test("a reader that went away resumes with Last-Event-ID: nothing is lost and nothing comes twice", async () => {
   const first = await follow("/v1/events/stream");
-  await expect.poll(first.lastId).toBeDefined();
+  await eventually(first.lastId).toBeDefined();
   const ids = Array.from({ length: 30 }, (_, n) => `resumed ${n}`);
   await announce(ids.slice(0, 10));
-  await expect.poll(() => first.messages.length).toBe(10);
+  await eventually(() => first.messages.length).toBe(10);
   first.close();
   // Resume in the middle of what was received: at the fourth message.
   await announce(ids.slice(10, 20));
   const second = await follow("/v1/events/stream", { "last-event-id": first.messages[3]!.id });
-  await expect.poll(() => second.messages.length).toBe(16);
+  await eventually(() => second.messages.length).toBe(16);
   await announce(ids.slice(20));
-  await expect.poll(() => second.messages.length).toBe(26);
+  await eventually(() => second.messages.length).toBe(26);
   expect([...eventIds(first).slice(0, 4), ...eventIds(second)]).toEqual(ids);
 });
 
 test("a heartbeat moves the place of a quiet reader on and the feed takes the same cursor", async () => {
   const reader = await follow("/v1/events/stream");
-  await expect.poll(reader.lastId).toBeDefined();
+  await eventually(reader.lastId).toBeDefined();
   const start = reader.lastId();
   await announce(["of another fleet"], await api.fleet());
-  await expect.poll(reader.lastId).not.toBe(start);
+  await eventually(reader.lastId).not.toBe(start);
   await announce(["of the feed"]);
-  await expect.poll(() => eventIds(reader)).toEqual(["of the feed"]);
+  await eventually(() => eventIds(reader)).toEqual(["of the feed"]);
   const feed = (await api.call(secret, "GET", `/v1/feeds/events?after=${start}`)).json();
   expect(feed.data.map((event: { id: string }) => event.id)).toEqual(["of the feed"]);
   const rest = (await api.call(secret, "GET", `/v1/feeds/events?after=${reader.messages[0]!.id}`)).json();
@@ -121,19 +138,19 @@ test("the fixes of the fleet can be followed too", async () => {
   const mine = await api.device(1, "followed");
   const theirs = await api.device(await api.fleet(), "not followed");
   const reader = await follow("/v1/events/stream?feed=fixes");
-  await expect.poll(reader.lastId).toBeDefined();
+  await eventually(reader.lastId).toBeDefined();
   await storeFixes(api.database, [
     { deviceId: theirs, fixId: 5001, timeMs: TEST_NOW_MS },
     { deviceId: mine, fixId: 5002, timeMs: TEST_NOW_MS },
   ]);
   api.stored();
-  await expect.poll(() => reader.messages.map((message) => message.event)).toEqual(["fix"]);
+  await eventually(() => reader.messages.map((message) => message.event)).toEqual(["fix"]);
   expect(JSON.parse(reader.messages[0]!.data!)).toMatchObject({ id: "5002", deviceUid: "followed" });
 });
 
 test("a commit that older open transactions hide is delivered when those are over", async () => {
   const reader = await follow("/v1/events/stream");
-  await expect.poll(reader.lastId).toBeDefined();
+  await eventually(reader.lastId).toBeDefined();
   const older = await api.database.pool.connect();
   await older.query("begin");
   await older.query("select pg_current_xact_id()");
@@ -141,12 +158,12 @@ test("a commit that older open transactions hide is delivered when those are ove
   expect(eventIds(reader)).toEqual([]);
   await older.query("commit");
   older.release();
-  await expect.poll(() => eventIds(reader)).toEqual(["hidden at first"]);
+  await eventually(() => eventIds(reader)).toEqual(["hidden at first"]);
 });
 
 test("a reader that takes nothing is closed, and resumes where it was", async () => {
   const reader = await follow("/v1/events/stream");
-  await expect.poll(reader.lastId).toBeDefined();
+  await eventually(reader.lastId).toBeDefined();
   const start = reader.lastId()!;
   reader.response.pause();
   const events = Array.from({ length: 100 }, (_, n) => ({ id: `slow ${n}`, data: { filler: "x".repeat(200_000) } }));
@@ -156,21 +173,21 @@ test("a reader that takes nothing is closed, and resumes where it was", async ()
     const metric = await api.registry.getSingleMetric("api_event_streams_ended_total")!.get();
     return metric.values.find((value) => value.labels.reason === "stalled")?.value;
   };
-  await expect.poll(ends, { timeout: 10_000 }).toBe(1);
+  await eventually(ends).toBe(1);
   reader.response.resume();
   await reader.closed;
   const received = eventIds(reader);
   expect(received.length).toBeLessThan(events.length);
 
   const resumed = await follow("/v1/events/stream", { "last-event-id": reader.messages.at(-1)?.id ?? start });
-  await expect.poll(() => received.length + resumed.messages.length, { timeout: 10_000 }).toBe(events.length);
+  await eventually(() => received.length + resumed.messages.length).toBe(events.length);
   expect([...received, ...eventIds(resumed)]).toEqual(events.map((event) => event.id));
 });
 
 test("a stream ends when its key is revoked", async () => {
   const key = await api.key({ fleetId: 1 });
   const reader = await follow("/v1/events/stream", {}, key);
-  await expect.poll(reader.lastId).toBeDefined();
+  await eventually(reader.lastId).toBeDefined();
   await api.database.pool.query("update api_key set revoked_at = now() where prefix = $1", [key.slice(0, 12)]);
   await reader.closed;
 });
@@ -180,16 +197,13 @@ test("a key may hold only so many streams open", async () => {
   for (let n = 0; n < STREAMS_MAX; n++) expect((await follow("/v1/events/stream", {}, key)).status).toBe(200);
   expect((await follow("/v1/events/stream", {}, key)).status).toBe(429);
   readers[readers.length - 2]!.close();
-  await expect.poll(async () => (await follow("/v1/events/stream", {}, key)).status).toBe(200);
+  await eventually(async () => (await follow("/v1/events/stream", {}, key)).status).toBe(200);
 });
 
 test("closing the server ends every stream", async () => {
   const closing = await openTestApi();
   await closing.app.listen({ host: "127.0.0.1", port: 0 });
-  const before = port;
-  port = (closing.app.server.address() as AddressInfo).port;
-  const reader = await follow("/v1/events/stream", {}, await closing.key());
-  port = before;
+  const reader = await follow("/v1/events/stream", {}, await closing.key(), portOf(closing));
   await closing.close();
   await reader.closed;
 });

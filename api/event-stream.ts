@@ -28,33 +28,31 @@ export type StreamEnd = "gone" | "stalled" | "refused";
 
 /**
  * Server-sent events (WHATWG HTML, section 9.2) over a response whose head is written. One page is read, written and
- * taken by the client before the next is read: memory is bounded by a page however slow the reader. A heartbeat is an
+ * taken by the client before the next is read: memory is bounded by a page, however slow the reader. A heartbeat is an
  * `id` without data, so that a quiet client's place moves on too, and a comment for intermediaries.
  */
 export async function streamEvents(response: ServerResponse, options: EventStreamOptions): Promise<StreamEnd> {
   const { signal, sleeper, heartbeatMs } = options;
   let place = options.start;
-  let quietSince = performance.now();
+  let beatAtMs = performance.now();
   response.write(heartbeat(options.cursor(place)));
   while (!signal.aborted) {
     const page = await options.read(place);
     place = page.next;
-    if (page.messages.length > 0) {
-      quietSince = performance.now();
-      if (!(await taken(response, page.messages.map(messageText).join(""), options))) return endOf(signal);
+    for (const message of page.messages) {
+      if (!(await taken(response, messageText(message), options))) return endOf(signal);
     }
-    if (page.hasMore) continue;
-    if (performance.now() - quietSince >= heartbeatMs) {
-      quietSince = performance.now();
+    if (performance.now() - beatAtMs >= heartbeatMs) {
+      beatAtMs = performance.now();
       if (!(await options.allowed())) return "refused";
       if (!(await taken(response, heartbeat(options.cursor(place)), options))) return endOf(signal);
     }
-    await sleeper.wait(Math.min(options.pollMs, heartbeatMs));
+    if (!page.hasMore) await sleeper.wait(Math.min(options.pollMs, heartbeatMs));
   }
   return "gone";
 }
 
-/** Writes and waits until the client's side has taken what waits; false when it does not within the limit. */
+/** Writes one message and waits until the client's side has taken what waits; false when it does not within the limit. */
 async function taken(
   response: ServerResponse,
   text: string,

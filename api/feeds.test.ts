@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FEED_CURSOR_DAYS_MAX } from "./limits.ts";
-import { openTestApi, storeEvents, storeFixes, TEST_NOW_MS, type TestApi } from "./testing.ts";
+import { openTestApi, settleFeeds, storeEvents, storeFixes, TEST_NOW_MS, type TestApi } from "./testing.ts";
 
 let api: TestApi;
 let secret: string;
@@ -15,6 +15,7 @@ beforeAll(async () => {
     { id: "e1", deviceId, type: "device.connected" },
     { id: "e2", deviceId, type: "device.disconnected", data: { reason: "idle" } },
   ]);
+  await settleFeeds(api.database);
 });
 
 afterAll(() => api?.close());

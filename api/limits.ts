@@ -12,7 +12,7 @@ export type ApiLimits = {
   streamPageRows: number;
   /** A stream whose reader takes nothing for this long is closed; it can resume. */
   streamStalledMsMax: number;
-  /** Silence after which a stream sends its place; also how often its key is looked at again. */
+  /** How often a stream sends its place and looks at its key again. */
   streamHeartbeatMs: number;
   /** How often a stream looks for news when nothing woke it. */
   streamPollMs: number;

@@ -51,9 +51,9 @@ test("the page of documentation is served whole by the API itself", async () => 
     expect(host).toBe("api.test");
     expect([asset, (await api.app.inject({ url: pathname })).statusCode]).toEqual([asset, 200]);
   }
-  expect(page.headers["content-security-policy"]).toContain("default-src 'self'");
-  const initializer = await api.app.inject({ url: "/docs/static/swagger-initializer.js" });
-  expect(initializer.body).not.toMatch(/https?:\/\/(?!www\.w3\.org)/);
+  const policy = String(page.headers["content-security-policy"]);
+  expect(policy).toContain("default-src 'self'");
+  expect(policy).not.toMatch(/https?:|\*/);
 });
 
 test("health, readiness, metrics and the catalogue of problems need no key", async () => {

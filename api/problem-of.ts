@@ -1,5 +1,4 @@
 import type { FastifyError } from "fastify";
-import { FleetMissingError } from "#store/keys.ts";
 import { Problem } from "./problems.ts";
 
 const DATABASE_RETRY_S = 2;
@@ -22,7 +21,7 @@ export function isDatabaseAway(error: unknown): boolean {
 /** What to answer for anything thrown while a request was served. Nothing of an unexpected error is told. */
 export function problemOf(error: FastifyError | Error): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof FleetMissingError) return new Problem("not_found", { detail: "There is no such fleet." });
+  if (isFleetMissing(error)) return new Problem("not_found", { detail: "There is no such fleet." });
   if (isDatabaseAway(error)) {
     return new Problem("database_away", { headers: { "retry-after": String(DATABASE_RETRY_S) } });
   }
@@ -34,6 +33,11 @@ export function problemOf(error: FastifyError | Error): Problem {
   if (status !== undefined && status >= 400 && status < 500)
     return new Problem("bad_request", { detail: error.message });
   return new Problem("internal");
+}
+
+/** A foreign key says that the fleet, which only a key for all fleets can choose, does not exist. */
+function isFleetMissing(error: object): boolean {
+  return "code" in error && error.code === "23503" && "constraint" in error && /fleet/.test(String(error.constraint));
 }
 
 function validationProblem(error: FastifyError): Problem {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   openTestApi,
+  settleFeeds,
   storeEvents,
   storeFixes,
   storePosition,
@@ -41,6 +42,7 @@ beforeAll(async () => {
   await storeFixes(api.database, [{ deviceId, fixId: 2048, timeMs: TEST_NOW_MS }]);
   await storePosition(api.database, { deviceId, fixId: 2048, timeMs: TEST_NOW_MS });
   await storeEvents(api.database, theirFleet, [{ id: "their-event", deviceId }]);
+  await settleFeeds(api.database);
   theirIds.set("devices", encodeURIComponent("their/device"));
   theirIds.set("quarantine", await storeQuarantined(api.database, { deviceId, fleetId: theirFleet }));
   const keys = (await api.call(theirs, "GET", "/v1/keys")).json();

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance, LightMyRequestResponse } from "fastify";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { type Database, openDatabase } from "#store/database.ts";
+import { readFeedHorizon } from "#store/feeds.ts";
 import { createKey } from "#store/keys.ts";
 import { openTestDatabase } from "#store/testing.ts";
 import { buildApp } from "./app.ts";
@@ -116,6 +118,15 @@ export async function storeFixes(database: Database, fixes: readonly TestFix[]):
       fixes.map((fix) => fix.late ?? false),
     ],
   );
+}
+
+/**
+ * Resolves when everything committed so far is readable in the feeds: transactions of other tests on the same server hold
+ * the horizon back too.
+ */
+export async function settleFeeds(database: Database): Promise<void> {
+  const { next } = await readFeedHorizon(database);
+  while ((await readFeedHorizon(database)).horizon < next) await sleep(5);
 }
 
 /** The last known state of a device, as the stream keeps it. */

@@ -31,6 +31,17 @@ const INSERT_FIX = `insert into fix (fix_id, device_id, fix_time, fingerprint, r
   select id, $2, now(), id, now(), now(), pg_current_xact_id()::text::bigint, 'fix', 'teltonika', false, false, false, '{}'
   from unnest($1::bigint[]) as id`;
 
+/** Resolves when everything committed so far is readable: transactions in other databases hold the horizon back too. */
+async function settle(): Promise<void> {
+  const { next } = await readFeedHorizon(database);
+  while ((await readFeedHorizon(database)).horizon < next) await sleep(5);
+}
+
+async function settledEnd(): Promise<FeedPlace> {
+  await settle();
+  return readFeedEnd(database);
+}
+
 /** What one writer does: it stores some fixes, dawdles, and then commits or gives up. */
 type Writing = { fixes: number; delayMs: number; commits: boolean };
 
@@ -80,10 +91,11 @@ test("readers that follow the feed while writers commit in any order see each co
   const plans = fc.array(fc.array(writing, { minLength: 1, maxLength: 6 }), { minLength: 2, maxLength: 5 });
   await fc.assert(
     fc.asyncProperty(plans, fc.integer({ min: 1, max: 4 }), async (writers, limit) => {
-      const start = await readFeedEnd(database);
+      const start = await settledEnd();
       let written = false;
       const reading = [follow(start, limit, () => written), follow(start, 1000, () => written)];
       const committed = (await Promise.all(writers.map(write))).flat().toSorted();
+      await settle();
       written = true;
       for (const seen of await Promise.all(reading)) {
         expect(seen.map((row) => row.id).toSorted()).toEqual(committed);
@@ -91,12 +103,12 @@ test("readers that follow the feed while writers commit in any order see each co
         expect(seen.map((row) => row.id)).toEqual(again.rows.map((row) => row.fixId));
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 25, endOnFailure: true },
   );
 });
 
 test("a fix stored by a transaction that began early and commits late appears after the cursor, not before it", async () => {
-  const start = await readFeedEnd(database);
+  const start = await settledEnd();
   const early = await database.pool.connect();
   await early.query("begin");
   await early.query(INSERT_FIX, [[nextFixId++], deviceId]);
@@ -105,12 +117,14 @@ test("a fix stored by a transaction that began early and commits late appears af
   expect(meanwhile.rows).toEqual([]);
   await early.query("commit");
   early.release();
+  await settle();
   expect((await readFixFeed(database, 1, meanwhile.next, 10)).rows).toHaveLength(2);
 });
 
 test("a page is full before more is announced, and the cursor of each row goes on right after it", async () => {
-  const start = await readFeedEnd(database);
+  const start = await settledEnd();
   const ids = await write([{ fixes: 5, delayMs: 0, commits: true }]);
+  await settle();
   const first = await readFixFeed(database, 1, start, 3);
   expect([first.rows.length, first.hasMore]).toEqual([3, true]);
   const second = await readFixFeed(database, 1, first.next, 2);
@@ -120,8 +134,9 @@ test("a page is full before more is announced, and the cursor of each row goes o
 });
 
 test("a fleet sees its own fixes only, and its place moves past the others'", async () => {
-  const start = await readFeedEnd(database);
+  const start = await settledEnd();
   await database.pool.query(INSERT_FIX, [[nextFixId++, nextFixId++], strangerId]);
+  await settle();
   const mine = await readFixFeed(database, 1, start, 10);
   expect(mine.rows).toEqual([]);
   expect(BigInt(mine.next.xid)).toBeGreaterThan(BigInt(start.xid));
@@ -130,10 +145,11 @@ test("a fleet sees its own fixes only, and its place moves past the others'", as
 });
 
 test("many rows of another fleet are passed over a bounded number at a time", async () => {
-  const start = await readFeedEnd(database);
+  const start = await settledEnd();
   const theirs = Array.from({ length: 20_001 }, () => nextFixId++);
   await database.pool.query(INSERT_FIX, [theirs, strangerId]);
   const [own] = await write([{ fixes: 1, delayMs: 0, commits: true }]);
+  await settle();
   const first = await readFixFeed(database, 1, start, 10);
   expect([first.rows, first.hasMore]).toEqual([[], true]);
   const second = await readFixFeed(database, 1, first.next, 10);

@@ -32,21 +32,13 @@ const KEY_COLUMNS = `key_id as "keyId", fleet_id as "fleetId", name, prefix, sco
   expires_at as "expiresAt", last_used_at as "lastUsedAt", revoked_at as "revokedAt"`;
 
 const INSERT_KEY = `insert into api_key (fleet_id, name, prefix, hash, scopes, expires_at)
-  select $1::integer, $2, $3, $4, $5, $6
-  where $1::integer is null or exists (select from fleet where fleet_id = $1)
-  on conflict (hash) do nothing returning ${KEY_COLUMNS}`;
+  values ($1, $2, $3, $4, $5, $6) on conflict (hash) do nothing returning ${KEY_COLUMNS}`;
 
-export class FleetMissingError extends Error {
-  override readonly name = "FleetMissingError";
-  readonly code = "FLEET_MISSING";
-}
-
-/** Makes a key; `secret` exists nowhere else afterwards. Rejects with `FleetMissingError` when there is no such fleet. */
+/** Makes a key; `secret` exists nowhere else afterwards. Rejects when there is no such fleet. */
 export async function createKey(database: Database, key: NewKey): Promise<{ key: ApiKey; secret: string }> {
   const secret = newSecret();
   const { rows } = await database.pool.query<ApiKey>(INSERT_KEY, insertValues(key, secret));
-  if (rows[0] === undefined) throw new FleetMissingError(`there is no fleet ${key.fleetId}`);
-  return { key: rows[0], secret };
+  return { key: rows[0]!, secret };
 }
 
 /** The key of this secret, expired and revoked ones included: the caller decides what to say about them. */
