@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import type { Envelope, ProtocolDecoder, ProtocolName, RejectReason } from "#decoders/decoder.ts";
+import type { AckLatency } from "./ack-latency.ts";
 import { addressKey, plainAddress } from "./connection-limits.ts";
 import type { KnownDevice, ListenerSpec } from "./gateway-deps.ts";
 import {
@@ -19,7 +20,7 @@ export type DatagramContext = SharedContext & {
   protocol: ProtocolName;
   decoder: ProtocolDecoder;
   tally: Tally;
-  ackSeconds: { observe(seconds: number): void };
+  ackLatency: AckLatency;
 };
 
 export type DatagramListening = Listening & {
@@ -159,11 +160,11 @@ class Receiver {
     ack: Uint8Array | undefined,
     from: { datagram: Uint8Array; peer: RemoteInfo; receivedAtMs: number },
   ): Promise<void> {
-    const { tally, ackSeconds, monotonicMs } = this.#context;
+    const { tally, ackLatency, monotonicMs } = this.#context;
     if (ack === undefined || ack.length > from.datagram.length) return Promise.resolve();
     tally.acks += 1;
     tally.bytesSent += ack.length;
-    ackSeconds.observe((monotonicMs() - from.receivedAtMs) / 1_000);
+    ackLatency.observe((monotonicMs() - from.receivedAtMs) / 1_000);
     // An answer that can't be sent is an answer that was lost on the way: the device asks again.
     return new Promise((resolve) => this.#socket.send(ack, from.peer.port, from.peer.address, () => resolve()));
   }

@@ -120,5 +120,6 @@ describe("metrics", () => {
       expect(text).toContain(line);
     }
     expect(text).toContain('gateway_ack_seconds_count{protocol="teltonika"} 1');
+    expect(text).toContain('gateway_ack_seconds_bucket{le="+Inf",protocol="teltonika"} 1');
   });
 });

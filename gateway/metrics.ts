@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 import type { ProtocolName } from "#decoders/decoder.ts";
+import { AckLatency, registerAckLatencies } from "./ack-latency.ts";
 import type { ListenerTransport } from "./gateway-deps.ts";
 
 /** What became of a delimited frame. The rejections bear the decoder's own reasons. */
@@ -86,11 +87,8 @@ export type GatewayMetrics = {
   knocks: SideTally;
   notes: Record<NoteKind, SideTally>;
   openTally(protocol: ProtocolName, transport: ListenerTransport): Tally;
-  /** Observes seconds from the receipt of a frame's last byte to its ack being written. */
-  ackSeconds(protocol: ProtocolName): { observe(seconds: number): void };
+  ackLatency(protocol: ProtocolName): AckLatency;
 };
-
-const ACK_SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Registers the gateway's metrics. Every reason of a closed union is a label, from the start at 0. */
 export function openMetrics(
@@ -157,13 +155,8 @@ export function openMetrics(
   counter("gateway_notes_total", "Journalled notes about sessions", ["kind", "outcome"], (add) => {
     for (const kind of NOTE_KINDS) for (const outcome of SIDE_OUTCOMES) add([kind, outcome], notes[kind][outcome]);
   });
-  const ackSeconds = new Histogram({
-    name: "gateway_ack_seconds",
-    help: "From the receipt of a frame to its ack being written",
-    labelNames: ["protocol"],
-    buckets: ACK_SECONDS_BUCKETS,
-    registers: [registry],
-  });
+  const latencies = new Map<ProtocolName, AckLatency>();
+  registerAckLatencies(registry, latencies);
 
   return {
     quarantine,
@@ -174,7 +167,11 @@ export function openMetrics(
       tallies.push(tally);
       return tally;
     },
-    ackSeconds: (protocol) => ackSeconds.labels(protocol),
+    ackLatency: (protocol) => {
+      const latency = latencies.get(protocol) ?? new AckLatency(protocol);
+      latencies.set(protocol, latency);
+      return latency;
+    },
   };
 }
 

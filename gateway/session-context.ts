@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { ProtocolDecoder, ProtocolName } from "#decoders/decoder.ts";
 import type { JournalWriter } from "#store/journal.ts";
+import type { AckLatency } from "./ack-latency.ts";
 import { type Admit, openAdmission } from "./admission.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import type { GatewayDeps, GatewayLimits, ListenerSpec } from "./gateway-deps.ts";
@@ -41,7 +42,7 @@ export type SessionContext = SharedContext & {
   transport: "tcp" | "tls";
   decoder: ProtocolDecoder;
   tally: Tally;
-  ackSeconds: { observe(seconds: number): void };
+  ackLatency: AckLatency;
   authLevelOf: (socket: Socket, remoteAddress: string, uid: string) => AuthLevel;
 };
 
@@ -98,7 +99,7 @@ export function openListenerContext(
     transport: spec.transport === "tls" ? "tls" : "tcp",
     decoder,
     tally: metrics.openTally(spec.protocol, spec.transport),
-    ackSeconds: metrics.ackSeconds(spec.protocol),
+    ackLatency: metrics.ackLatency(spec.protocol),
     authLevelOf: (socket, remoteAddress, uid) => authLevelOf(deps, socket, remoteAddress, uid),
     sessionGone: (session) => {
       shared.sessionGone(session);

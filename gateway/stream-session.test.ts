@@ -322,7 +322,7 @@ describe("a device that calls twice", () => {
   });
 
   it("does not get the ack of a frame that was committed after it had left", async () => {
-    const { journal, connect } = await openTestGateway();
+    const { journal, connect, metric } = await openTestGateway();
     const first = await connect();
     await first.login("dev1");
     journal.hold();
@@ -334,6 +334,7 @@ describe("a device that calls twice", () => {
     await first.closed();
     expect(first.receivedHex).toBe("");
     expect(journal.frames()).toHaveLength(1);
+    expect(await metric("gateway_acks_total", {})).toBe(0);
   });
 });
 

@@ -155,21 +155,22 @@ export class StreamSession {
   async #work(): Promise<void> {
     this.#isBusy = true;
     try {
-      for (let frames = 1; this.#received !== undefined; frames += 1) {
-        const bytes = this.#received.view();
-        const step = this.#framer.next(bytes);
-        if (step.kind === "incomplete") {
-          this.#awaitRest(this.#received, step.needed);
-          break;
-        }
-        if (step.kind === "fatal") {
-          this.#loseFraming(bytes, step.reason);
-          break;
-        }
-        this.#consume(this.#received, step.consumed);
-        if (step.kind === "rejected") this.#reject(bytes.subarray(0, step.consumed), step.reason);
-        else await this.#take(step.frame);
-        if (frames % FRAMES_PER_TURN_MAX === 0) await nextTurn();
+      let count = 0;
+      for (let taken = this.#next(); taken !== undefined; taken = this.#next()) {
+        const { frame, envelope } = taken;
+        const startedAtMs = this.#heardAtMs;
+        if (this.#isNaming(envelope) && !(await this.#identify(frame, envelope))) break;
+        if (envelope.keep && this.#device !== undefined) {
+          const kept = this.#frameToKeep(frame, this.#device);
+          try {
+            await this.#context.journal.append(kept);
+          } catch (error) {
+            await this.#appendWhenThereIsRoom(kept, error);
+          }
+          this.#answer(envelope, startedAtMs);
+        } else this.#answerUnkept(envelope);
+        count += 1;
+        if (count % FRAMES_PER_TURN_MAX === 0) await nextTurn();
       }
     } catch (error) {
       if (!this.#isClosed()) this.#context.onSessionError(error);
@@ -203,34 +204,29 @@ export class StreamSession {
     received.shrink();
   }
 
-  async #take(frame: Uint8Array): Promise<void> {
-    const startedAtMs = this.#heardAtMs;
-    const envelope = this.#context.decoder.envelope(frame, "tcp");
-    if (envelope.kind === "rejected") {
-      this.#reject(frame, envelope.reason);
-      return;
+  /** The next whole and sound frame in hand; undefined when more bytes are needed or the connection is closed. */
+  #next(): { frame: Uint8Array; envelope: Envelope } | undefined {
+    while (this.#received !== undefined) {
+      const bytes = this.#received.view();
+      const step = this.#framer.next(bytes);
+      if (step.kind === "incomplete") {
+        this.#awaitRest(this.#received, step.needed);
+        return undefined;
+      }
+      if (step.kind === "fatal") {
+        this.#loseFraming(bytes, step.reason);
+        return undefined;
+      }
+      this.#consume(this.#received, step.consumed);
+      if (step.kind === "rejected") {
+        this.#reject(bytes.subarray(0, step.consumed), step.reason);
+        continue;
+      }
+      const envelope = this.#context.decoder.envelope(step.frame, "tcp");
+      if (envelope.kind !== "rejected") return { frame: step.frame, envelope };
+      this.#reject(step.frame, envelope.reason);
     }
-    if (envelope.kind === "login" || envelope.deviceUid !== undefined) {
-      if (!(await this.#identify(envelope))) return;
-    } else if (this.#device === undefined && envelope.kind !== "heartbeat") {
-      this.#context.tally.frames.beforeLogin += 1;
-      this.close("loginExpected");
-      return;
-    }
-    const answer = envelope.kind === "login" ? envelope.accept : envelope.ack;
-    if (!envelope.keep || this.#device === undefined) {
-      this.#context.tally.frames.unkept += 1;
-      if (answer !== undefined) this.#send(answer);
-      return;
-    }
-    const kept = this.#frameToKeep(frame, this.#device);
-    try {
-      await this.#context.journal.append(kept);
-    } catch (error) {
-      await this.#appendWhenThereIsRoom(kept, error);
-    }
-    this.#answer(answer, startedAtMs);
-    if (envelope.kind === "data") this.#context.tally.records += envelope.recordCount;
+    return undefined;
   }
 
   #frameToKeep(bytes: Uint8Array, device: KnownDevice): NewFrame {
@@ -260,13 +256,22 @@ export class StreamSession {
   }
 
   /** The frame is committed: only now may the device forget it. */
-  #answer(ack: Uint8Array | undefined, startedAtMs: number): void {
+  #answer(envelope: Envelope, startedAtMs: number): void {
+    const { tally, ackLatency, monotonicMs } = this.#context;
     this.#frameCount += 1;
-    this.#context.tally.frames.committed += 1;
+    tally.frames.committed += 1;
+    if (envelope.kind === "data") tally.records += envelope.recordCount;
+    const ack = answerOf(envelope);
     if (ack === undefined || this.#isClosed()) return;
     this.#send(ack);
-    this.#context.tally.acks += 1;
-    this.#context.ackSeconds.observe((this.#context.monotonicMs() - startedAtMs) / 1_000);
+    tally.acks += 1;
+    ackLatency.observe((monotonicMs() - startedAtMs) / 1_000);
+  }
+
+  #answerUnkept(envelope: Envelope): void {
+    this.#context.tally.frames.unkept += 1;
+    const answer = answerOf(envelope);
+    if (answer !== undefined) this.#send(answer);
   }
 
   #send(bytes: Uint8Array): void {
@@ -275,12 +280,25 @@ export class StreamSession {
     if (this.#socket.writableLength > UNREAD_ACK_BYTES_MAX) this.close("slowReader");
   }
 
-  /** True when the frame comes from this session's device; asks the directory for the first one. */
-  async #identify(envelope: Envelope): Promise<boolean> {
-    const uid = envelope.deviceUid ?? "";
+  /** True for a frame that says who calls, or must and doesn't. A command's reply is that of the device it was sent to. */
+  #isNaming(envelope: Envelope): boolean {
+    if (this.#device === undefined) return envelope.kind !== "heartbeat" || envelope.deviceUid !== undefined;
+    if (envelope.deviceUid === undefined || envelope.kind === "commandReply") return false;
+    return envelope.deviceUid !== this.#device.uid;
+  }
+
+  /** Asks the directory who calls. False when the connection was closed over it. */
+  async #identify(frame: Uint8Array, envelope: Envelope): Promise<boolean> {
+    const uid = envelope.deviceUid;
     if (this.#device !== undefined) {
-      if (this.#device.uid === uid) return true;
+      this.#quarantine(frame, "login", "frame names another device than its session");
+      this.#context.tally.frames.login += 1;
       this.close("identityChanged");
+      return false;
+    }
+    if (uid === undefined) {
+      this.#context.tally.frames.beforeLogin += 1;
+      this.close("loginExpected");
       return false;
     }
     this.#state = "admitting";
@@ -348,6 +366,10 @@ export class StreamSession {
   #isClosed(): boolean {
     return this.#state === "closed";
   }
+}
+
+function answerOf(envelope: Envelope): Uint8Array | undefined {
+  return envelope.kind === "login" ? envelope.accept : envelope.ack;
 }
 
 const SESSION = Symbol("session");
