@@ -57,11 +57,12 @@ export function float8Array(values: Values<number>): Buffer {
   return fixedArray(TYPE_OID.float8, 8, values, (buffer, value, at) => buffer.writeDoubleBE(value, at));
 }
 
-/** Unix milliseconds; fractions are kept to the microsecond. */
+/** Unix milliseconds; fractions are kept to the microsecond (before the year 2285). */
 export function timestamptzArray(valuesMs: Values<number>): Buffer {
   return fixedArray(TYPE_OID.timestamptz, 8, valuesMs, (buffer, timeMs, at) => {
-    const timeUs = Math.round((timeMs - POSTGRES_EPOCH_MS) * 1000);
-    writeInt64(buffer, Number.isSafeInteger(timeUs) ? timeUs : BigInt(timeUs), at);
+    const sinceEpochMs = timeMs - POSTGRES_EPOCH_MS;
+    const timeUs = Math.round(sinceEpochMs * 1000);
+    writeInt64(buffer, Number.isSafeInteger(timeUs) ? timeUs : BigInt(Math.round(sinceEpochMs)) * 1000n, at);
   });
 }
 

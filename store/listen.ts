@@ -83,6 +83,6 @@ async function connect(
     throw error;
   }
   if (over) throw new Error("the connection was lost as it began");
-  probe = setInterval(() => client.query("select 1").catch(fail), PROBE_INTERVAL_MS);
+  probe = setInterval(() => void client.query("select 1").catch(fail), PROBE_INTERVAL_MS);
   return { end };
 }

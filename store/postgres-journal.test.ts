@@ -1,0 +1,226 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type Database, openDatabase } from "./database.ts";
+import { openEmbeddedPostgres } from "./embedded.ts";
+import type { JournalFrame, NewFrame } from "./journal.ts";
+import { openJournalReader } from "./journal-reader.ts";
+import { migrate } from "./migrate.ts";
+import { openPostgresJournal, type PostgresJournal } from "./postgres-journal.ts";
+import { openTestDatabase, type TestDatabase } from "./testing.ts";
+
+const PENDING_BYTES_MAX = 50_000_000;
+const RECEIVED_AT_MS = 1_790_000_000_123;
+const PATIENCE = { timeout: 15_000, interval: 10 };
+
+let database: TestDatabase;
+const closers: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  database = await openTestDatabase();
+  closers.push(() => database.close());
+});
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function frame(deviceId: number, text = `frame of ${deviceId}`): NewFrame {
+  return {
+    deviceId,
+    kind: "frame",
+    protocol: "teltonika",
+    transport: "tcp",
+    receivedAtMs: RECEIVED_AT_MS,
+    remoteAddress: deviceId % 2 === 0 ? null : "10.1.2.3",
+    bytes: Buffer.from(text),
+  };
+}
+
+async function openJournal(url: string, pendingBytesMax = PENDING_BYTES_MAX): Promise<PostgresJournal> {
+  const journal = await openPostgresJournal({ url, pendingBytesMax, closePatienceMs: 1_000 });
+  closers.push(() => journal.close());
+  return journal;
+}
+
+async function openStore(url: string): Promise<Database> {
+  const store = await openDatabase({ url, applicationName: "test", connectionsMax: 2 });
+  closers.push(() => store.close());
+  return store;
+}
+
+async function readAll(url: string, limit = 1_000): Promise<JournalFrame[]> {
+  const reader = openJournalReader(await openStore(url));
+  const cursors = new Map(Array.from({ length: 16 }, (_, partition) => [partition, 0]));
+  const all: JournalFrame[] = [];
+  for (;;) {
+    const read = await reader.read(cursors, limit);
+    if (read.length === 0) return all;
+    for (const one of read) cursors.set(one.partition, one.seq);
+    all.push(...read);
+  }
+}
+
+test("frames of many sessions come back in the order of their seq, byte for byte", async () => {
+  const journal = await openJournal(database.url);
+  const frames = Array.from({ length: 500 }, (_, index) => frame(index % 40, `${index}`));
+  const seqs = await Promise.all(frames.map((one) => journal.append(one)));
+  expect(new Set(seqs).size).toBe(frames.length);
+  const stored = await readAll(database.url, 70);
+  expect(stored.map((one) => one.seq)).toEqual([...seqs].sort((a, b) => a - b));
+  for (const [index, seq] of seqs.entries()) {
+    const found = stored.find((one) => one.seq === seq)!;
+    expect({ ...found, bytes: Buffer.from(found.bytes) }).toEqual({
+      ...frames[index]!,
+      seq,
+      partition: frames[index]!.deviceId % 16,
+    });
+  }
+  expect(journal.stats()).toMatchObject({ committedFrames: 500, pendingFrames: 0, pendingBytes: 0 });
+  expect(journal.stats().commits).toBeLessThan(20);
+});
+
+test("a reader stays in order with a silent partition, a late starter and a limit of one", async () => {
+  const journal = await openJournal(database.url);
+  const reader = openJournalReader(await openStore(database.url));
+  const cursors = new Map([...Array(16).keys()].map((partition) => [partition, 0]));
+  const read = async (limit: number) => {
+    const found = await reader.read(cursors, limit);
+    for (const one of found) cursors.set(one.partition, one.seq);
+    return found.map((one) => one.deviceId);
+  };
+  for (const deviceId of [1, 2, 1]) await journal.append(frame(deviceId));
+  expect([await read(1), await read(1), await read(5), await read(5)]).toEqual([[1], [2], [1], []]);
+  for (const deviceId of [9, 1, 9]) await journal.append(frame(deviceId));
+  expect(await read(2)).toEqual([9, 1]);
+  // What was read and not committed is read again.
+  cursors.set(1, 0);
+  expect(await read(10)).toEqual([1, 1, 1, 9]);
+});
+
+test("seq goes on after every frame was dropped", async () => {
+  const first = await openJournal(database.url);
+  const last = Math.max(...(await Promise.all([1, 2, 3].map((deviceId) => first.append(frame(deviceId))))));
+  await first.close();
+  const store = await openStore(database.url);
+  await store.pool.query("delete from frame");
+  const second = await openJournal(database.url);
+  expect(await second.append(frame(1))).toBe(last + 1);
+});
+
+test("every commit notifies the readers", async () => {
+  const client = new pg.Client(database.url);
+  await client.connect();
+  closers.push(() => client.end());
+  let heard = 0;
+  client.on("notification", () => {
+    heard += 1;
+  });
+  await client.query("listen frames");
+  const journal = await openJournal(database.url);
+  await journal.append(frame(1));
+  await vi.waitFor(() => expect(heard).toBe(1), PATIENCE);
+});
+
+test("a second journal waits until the first lets go, and takes over where it stood", async () => {
+  const first = await openJournal(database.url);
+  const seq = await first.append(frame(1));
+  const second = await openJournal(database.url);
+  const pending = second.append(frame(2));
+  await first.append(frame(3));
+  expect([first.ready, second.ready, second.pendingFrames]).toEqual([true, false, 1]);
+  await first.close();
+  expect(await pending).toBe(seq + 2);
+  expect(second.ready).toBe(true);
+});
+
+test("a journal whose connection is cut gives the lock up and gets it again", async () => {
+  const journal = await openJournal(database.url);
+  const first = await journal.append(frame(1));
+  const store = await openStore(database.url);
+  const cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'journal'";
+  const appended: Promise<number>[] = [];
+  for (let round = 0; round < 5; round++) {
+    for (let deviceId = 0; deviceId < 50; deviceId++) appended.push(journal.append(frame(deviceId, `${round}`)));
+    await store.pool.query(`${cut} and datname = current_database()`);
+  }
+  const seqs = await Promise.all(appended);
+  expect(Math.min(...seqs)).toBeGreaterThan(first);
+  expect((await readAll(database.url)).map((one) => one.seq)).toEqual([first, ...seqs].sort((a, b) => a - b));
+});
+
+test("a full journal refuses, and accepts again when frames have been committed", async () => {
+  const away = await openJournal("postgres://nobody@127.0.0.1:1/none", 1_000);
+  const first = away.append(frame(1));
+  first.catch(() => undefined);
+  const second = away.append(frame(2));
+  second.catch(() => undefined);
+  const third = away.append(frame(3));
+  third.catch(() => undefined);
+  await expect(away.append(frame(4))).rejects.toMatchObject({ code: "JOURNAL_FULL" });
+  expect([away.ready, away.pendingFrames]).toEqual([false, 3]);
+
+  const journal = await openJournal(database.url, 1_000);
+  await Promise.all([1, 2, 3].map((deviceId) => journal.append(frame(deviceId))));
+  expect(await journal.append(frame(4))).toBeGreaterThan(0);
+});
+
+test("closing commits what waits, and refuses what comes after", async () => {
+  const journal = await openJournal(database.url);
+  const pending = [1, 2, 3].map((deviceId) => journal.append(frame(deviceId)));
+  await journal.close();
+  expect(await Promise.all(pending)).toHaveLength(3);
+  await expect(journal.append(frame(4))).rejects.toMatchObject({ code: "JOURNAL_CLOSED" });
+  expect(await readAll(database.url)).toHaveLength(3);
+});
+
+test("closing while the database is away rejects what waits", async () => {
+  const journal = await openJournal("postgres://nobody@127.0.0.1:1/none");
+  const pending = journal.append(frame(1));
+  const rejected = expect(pending).rejects.toMatchObject({ code: "JOURNAL_CLOSED" });
+  await journal.close();
+  await rejected;
+});
+
+test("a frame that the database can't hold is refused alone", async () => {
+  const journal = await openJournal(database.url);
+  const bad: NewFrame = { ...frame(7), remoteAddress: "10.0.0.1\0" };
+  const outcomes = await Promise.allSettled(
+    [frame(1), frame(2), bad, frame(3), { ...frame(4), deviceId: 2 ** 40 }].map((one) => journal.append(one)),
+  );
+  expect(outcomes.map((one) => one.status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled", "rejected"]);
+  expect(outcomes[2]).toMatchObject({ reason: { code: "JOURNAL_FRAME" } });
+  expect((await readAll(database.url)).map((one) => one.deviceId).sort()).toEqual([1, 2, 3]);
+  expect([journal.ready, journal.pendingFrames]).toEqual([true, 0]);
+});
+
+test("every append that resolved is stored once when PostgreSQL is killed in the middle of appends", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "telematics-journal-"));
+  closers.push(() => rm(folder, { recursive: true, force: true }));
+  const server = await openEmbeddedPostgres({ dataDir: folder });
+  closers.push(() => server.close());
+  await migrate(server.url);
+  const journal = await openJournal(server.url);
+  const resolved = new Map<string, number>();
+  let appending = true;
+  const session = async (deviceId: number) => {
+    for (let count = 0; appending; count++) {
+      const text = `${deviceId}/${count}`;
+      resolved.set(text, await journal.append(frame(deviceId, text)));
+    }
+  };
+  const sessions = Array.from({ length: 30 }, (_, deviceId) => session(deviceId));
+  for (let kill = 0; kill < 2; kill++) {
+    const before = resolved.size;
+    await vi.waitFor(() => expect(resolved.size).toBeGreaterThan(before + 300), PATIENCE);
+    process.kill(server.processId, "SIGKILL");
+    await vi.waitFor(() => expect(journal.ready).toBe(false), PATIENCE);
+    await vi.waitFor(() => expect(journal.ready).toBe(true), PATIENCE);
+  }
+  appending = false;
+  await Promise.all(sessions);
+  const stored = await readAll(server.url);
+  expect(stored).toHaveLength(resolved.size);
+  expect(new Map(stored.map((one) => [Buffer.from(one.bytes).toString(), one.seq]))).toEqual(resolved);
+});
