@@ -77,10 +77,6 @@ test("the silence of a device is explained by what the store has seen of it", as
   const why = async () => (await api.call(admin, "GET", "/v1/devices/silent%20one/silence")).json();
   expect(await why()).toMatchObject({ silent: true, cause: "never_connected", framesTotal: 0 });
   await api.database.pool.query(
-    `insert into unknown_device (uid, protocol, first_seen_at, last_seen_at, knocks) values ('silent one', 'gt06', now(), now(), 3)`,
-  );
-  expect(await why()).toMatchObject({ cause: "refused", knocks: 3 });
-  await api.database.pool.query(
     `insert into device_state (device_id, partition, last_seq, connected, last_frame_at, last_connected_at, last_close_reason,
        counters) values ($1, 0, 1, false, now() + interval '1 second', now(), 'idle', '{"frames": 5, "noFixStreak": 4}')`,
     [deviceId],
@@ -92,4 +88,16 @@ test("the silence of a device is explained by what the store has seen of it", as
     [deviceId],
   );
   expect(await why()).toMatchObject({ cause: "bad_checksum", rejected: [{ reason: "checksum", frames: 1 }] });
+});
+
+test("a uid that was refused because it is not registered is explained to a key for all fleets only", async () => {
+  await api.database.pool.query(
+    `insert into unknown_device (uid, protocol, first_seen_at, last_seen_at, knocks)
+     values ('stranger', 'gt06', now(), now(), 3), ('stranger', 'teltonika', now(), now(), 2)`,
+  );
+  const answer = await api.call(admin, "GET", "/v1/devices/stranger/silence");
+  expect(answer.json()).toMatchObject({ deviceUid: "stranger", silent: true, cause: "refused", knocks: 5 });
+  const fleetKey = await api.key({ fleetId: 1 });
+  expect((await api.call(fleetKey, "GET", "/v1/devices/stranger/silence")).statusCode).toBe(404);
+  expect((await api.call(admin, "GET", "/v1/devices/nobody/silence")).statusCode).toBe(404);
 });

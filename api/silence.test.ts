@@ -1,30 +1,10 @@
 import { expect, test } from "vitest";
-import type { SilenceFacts } from "#store/silence.ts";
+import { NOTHING_SEEN, type SilenceFacts } from "#store/silence.ts";
 import { findSilenceCauses, isSilent } from "./silence.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12);
 const SILENT_AFTER_MS = 300_000;
 const ago = (seconds: number) => new Date(NOW_MS - seconds * 1000);
-
-const nothing: SilenceFacts = {
-  connected: false,
-  lastConnectedAt: null,
-  lastDisconnectedAt: null,
-  lastCloseReason: null,
-  lastFrameAt: null,
-  lastPositionAt: null,
-  framesTotal: 0,
-  noFixStreak: 0,
-  knocks: 0,
-  lastKnockAt: null,
-  rejected: [],
-  undecodable: 0,
-  lastUndecodableAt: null,
-  undecodableReason: null,
-  recentFixes: 0,
-  recentClockFaults: 0,
-  clockFault: null,
-};
 
 const talking: Partial<SilenceFacts> = {
   connected: true,
@@ -75,17 +55,17 @@ test.each<[string, Partial<SilenceFacts>, string[]]>([
   ["is connected and sends nothing", { ...talking, lastFrameAt: ago(900) }, ["connected_but_quiet"]],
   ["is fine", talking, []],
 ])("a device that %s is told apart", (_title, facts, causes) => {
-  const findings = findSilenceCauses({ ...nothing, ...facts }, NOW_MS, SILENT_AFTER_MS);
+  const findings = findSilenceCauses({ ...NOTHING_SEEN, ...facts }, NOW_MS, SILENT_AFTER_MS);
   expect(findings.map((finding) => finding.cause)).toEqual(causes);
 });
 
 test("the last close reason is told", () => {
-  const facts = { ...nothing, lastFrameAt: ago(900), lastDisconnectedAt: ago(890), lastCloseReason: "idle" };
+  const facts = { ...NOTHING_SEEN, lastFrameAt: ago(900), lastDisconnectedAt: ago(890), lastCloseReason: "idle" };
   expect(findSilenceCauses(facts, NOW_MS, SILENT_AFTER_MS)[0]!.detail).toContain("idle");
 });
 
 test("silent means no position for as long as makes one stale", () => {
-  expect(isSilent({ ...nothing, lastPositionAt: ago(299) }, NOW_MS, SILENT_AFTER_MS)).toBe(false);
-  expect(isSilent({ ...nothing, lastPositionAt: ago(300) }, NOW_MS, SILENT_AFTER_MS)).toBe(true);
-  expect(isSilent(nothing, NOW_MS, SILENT_AFTER_MS)).toBe(true);
+  expect(isSilent({ ...NOTHING_SEEN, lastPositionAt: ago(299) }, NOW_MS, SILENT_AFTER_MS)).toBe(false);
+  expect(isSilent({ ...NOTHING_SEEN, lastPositionAt: ago(300) }, NOW_MS, SILENT_AFTER_MS)).toBe(true);
+  expect(isSilent(NOTHING_SEEN, NOW_MS, SILENT_AFTER_MS)).toBe(true);
 });

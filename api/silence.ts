@@ -31,7 +31,7 @@ export function findSilenceCauses(facts: SilenceFacts, nowMs: number, silentAfte
   const find = (cause: SilenceCause, since: Date | null, detail: string) => findings.push({ cause, detail, since });
 
   if (facts.lastKnockAt !== null && facts.lastKnockAt.getTime() > heard) {
-    find("refused", facts.lastKnockAt, `refused at login ${facts.knocks} times, because it was not registered then`);
+    find("refused", facts.lastKnockAt, `refused at login ${facts.knocks} times: it was not registered`);
   }
   for (const { reason, frames, lastAt } of facts.rejected) {
     if (lastAt.getTime() <= heard) continue;

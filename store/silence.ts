@@ -29,6 +29,26 @@ export type SilenceFacts = {
   clockFault: string | null;
 };
 
+export const NOTHING_SEEN: SilenceFacts = {
+  connected: false,
+  lastConnectedAt: null,
+  lastDisconnectedAt: null,
+  lastCloseReason: null,
+  lastFrameAt: null,
+  lastPositionAt: null,
+  framesTotal: 0,
+  noFixStreak: 0,
+  knocks: 0,
+  lastKnockAt: null,
+  rejected: [],
+  undecodable: 0,
+  lastUndecodableAt: null,
+  undecodableReason: null,
+  recentFixes: 0,
+  recentClockFaults: 0,
+  clockFault: null,
+};
+
 const SELECT_STATE = `select coalesce(s.connected, false) as connected, s.last_connected_at as "lastConnectedAt",
     s.last_disconnected_at as "lastDisconnectedAt", s.last_close_reason as "lastCloseReason",
     s.last_frame_at as "lastFrameAt", s.received_at as "lastPositionAt",
@@ -72,4 +92,15 @@ export async function readSilenceFacts(
     new Date(sinceMs),
   ]);
   return { ...rows[0], rejected: rejected.rows };
+}
+
+/** What is known of a uid that is not registered but knocked; undefined when it never did. It belongs to no fleet. */
+export async function readKnockFacts(database: Database, uid: string): Promise<SilenceFacts | undefined> {
+  const { rows } = await database.pool.query<{ knocks: number; lastKnockAt: Date | null }>(
+    `select coalesce(sum(knocks), 0)::float8 as knocks, max(last_seen_at) as "lastKnockAt"
+     from unknown_device where uid = $1`,
+    [uid],
+  );
+  const { knocks, lastKnockAt } = rows[0]!;
+  return lastKnockAt === null ? undefined : { ...NOTHING_SEEN, knocks, lastKnockAt };
 }

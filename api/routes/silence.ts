@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { readSilenceFacts } from "#store/silence.ts";
+import type { Database } from "#store/database.ts";
+import { findDevice } from "#store/devices.ts";
+import { readKnockFacts, readSilenceFacts, type SilenceFacts } from "#store/silence.ts";
 import type { RouteContext } from "../context.ts";
 import { Problem } from "../problems.ts";
 import { Nullable, named, Ref, Time, timeTextOrNull, UidParams } from "../schemas.ts";
 import { findSilenceCauses, isSilent, SILENCE_CAUSES } from "../silence.ts";
-import { visibleDevice } from "../visible-device.ts";
 
 /** How far back refused frames are counted. */
 const REJECTED_MS_MAX = 86_400_000;
@@ -45,20 +47,18 @@ export const silenceRoutes =
         schema: {
           tags: ["devices"],
           summary: "Why is this device silent?",
+          description: "With a key for all fleets also for a uid that is not registered and was refused.",
           params: UidParams,
           response: { 200: Ref(Silence) },
         },
       },
       async (request) => {
-        const { fleetId } = request.principal;
-        const device = await visibleDevice(database, request, request.params.id);
         const nowMs = now();
-        const facts = await readSilenceFacts(database, fleetId, device.deviceId, nowMs - REJECTED_MS_MAX);
-        if (facts === undefined) throw new Problem("not_found");
+        const { uid, facts } = await factsOf(database, request, request.params.id, nowMs - REJECTED_MS_MAX);
         const silentAfterMs = freshness.staleS * 1000;
         const findings = findSilenceCauses(facts, nowMs, silentAfterMs);
         return {
-          deviceUid: device.uid,
+          deviceUid: uid,
           silent: isSilent(facts, nowMs, silentAfterMs),
           cause: findings[0]?.cause ?? null,
           findings: findings.map((finding) => ({ ...finding, since: timeTextOrNull(finding.since) })),
@@ -76,3 +76,15 @@ export const silenceRoutes =
       },
     );
   };
+
+type Known = { uid: string; facts: SilenceFacts };
+
+/** Throws `not_found` for a device that the request's key may not see. */
+async function factsOf(database: Database, request: FastifyRequest, uid: string, sinceMs: number): Promise<Known> {
+  const { fleetId } = request.principal;
+  const device = await findDevice(database, fleetId, uid);
+  const facts = device && (await readSilenceFacts(database, fleetId, device.deviceId, sinceMs));
+  const known = facts ?? (fleetId === null ? await readKnockFacts(database, uid) : undefined);
+  if (known === undefined) throw new Problem("not_found");
+  return { uid, facts: known };
+}
