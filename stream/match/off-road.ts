@@ -4,17 +4,17 @@ import type { MatchFix } from "./viterbi.ts";
 
 /** A trace that starts this unlikely close to every road (half its squared distance in sigmas) starts off the network. */
 export const START_OFF_ROAD_COST = 4.5;
-const LEAVE_COST = 6;
+const LEAVE_COST = 7.5;
 const LEAVE_COST_PER_MPS = 0.5;
-const JOIN_COST = 2.5;
+const JOIN_COST = 1.5;
 /** Yards are driven slowly: staying off the network costs by the second and, above walking pace, by the metre. */
-const COST_PER_S = 0.06;
+const COST_PER_S = 0.04;
 const COST_PER_M = 0.02;
 const FREE_SPEED_MPS = 4;
 /** How fast a vehicle off the network is thought to move when it does not say. */
 const UNKNOWN_SPEED_MPS = 2.5;
 /** What a measured speed and heading cost a hypothesis on the road on average, which one off it must pay as well. */
-const SPEED_COST = 0.8;
+const SPEED_COST = 0.5;
 const HEADING_COST = 0.7;
 
 /** Cost of leaving the road for a yard or car park at a speed (m/s). */
@@ -34,7 +34,8 @@ export function joinCost(dtS: number): number {
 export function offRoadStep(eastM: number, northM: number, dtS: number, fix: MatchFix, noise: Noise): number {
   const hasSpeed = fix.speedMps >= 0;
   const speed = hasSpeed ? fix.speedMps : Math.sqrt(eastM ** 2 + northM ** 2) / dtS;
-  let [expectedE, expectedN, spreadM] = [0, 0, (hasSpeed ? speed * 0.7 + 0.7 : UNKNOWN_SPEED_MPS) * dtS];
+  let [expectedE, expectedN] = [0, 0];
+  let spreadM = (hasSpeed ? Math.sqrt(0.5 * speed * speed + 0.2) : UNKNOWN_SPEED_MPS) * dtS;
   if (hasSpeed && fix.headingDeg >= 0) {
     expectedE = speed * dtS * Math.sin((fix.headingDeg * Math.PI) / 180);
     expectedN = speed * dtS * Math.cos((fix.headingDeg * Math.PI) / 180);
@@ -44,6 +45,6 @@ export function offRoadStep(eastM: number, northM: number, dtS: number, fix: Mat
   INNOVATION.distanceM = Math.sqrt((eastM - expectedE) ** 2 + (northM - expectedN) ** 2);
   const squared = INNOVATION.distanceM ** 2 / variance;
   INNOVATION.squared = squared;
-  const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) + (hasSpeed ? SPEED_COST : 0) + (fix.headingDeg >= 0 ? HEADING_COST : 0);
+  const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) + (hasSpeed ? SPEED_COST + Math.min(1.5, 0.35 * Math.max(0, speed - 3.5)) : 0) + (fix.headingDeg >= 0 ? HEADING_COST : 0);
   return -Math.log(variance) - 4.5 * Math.log1p(squared / 7) - prior;
 }
