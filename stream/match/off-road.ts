@@ -3,12 +3,12 @@ import type { Noise } from "./noise.ts";
 import type { MatchFix } from "./viterbi.ts";
 
 /** A trace that starts this unlikely close to every road (half its squared distance in sigmas) starts off the network. */
-export const START_OFF_ROAD_COST = 4.5;
+export const START_OFF_ROAD_COST = 3.2;
 const LEAVE_COST = 7.5;
 const LEAVE_COST_PER_MPS = 0.5;
 const JOIN_COST = 1.5;
 /** Yards are driven slowly: staying off the network costs by the second and, above walking pace, by the metre. */
-const COST_PER_S = 0.04;
+const COST_PER_S = 0.02;
 const COST_PER_M = 0.02;
 const FREE_SPEED_MPS = 4;
 /** How fast a vehicle off the network is thought to move when it does not say. */
