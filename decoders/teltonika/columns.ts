@@ -23,14 +23,12 @@ export type RecordColumns = {
   /** Row of the record's first element; row `recordCount` holds `elementCount`. */
   firstElement: Int32Array;
   elementId: Uint16Array;
-  /** Bytes of the value on the wire. */
-  elementBytes: Uint16Array;
+  /** Bytes of the value where its group says so: 1, 2, 4, 8 or 16; 0 for an element that brings its own length. */
+  elementWidth: Uint8Array;
   /** Offset of the value's first byte in the frame. */
   elementAt: Int32Array;
-  /** The value read as an unsigned integer, exact up to 2^53; 0 for values longer than 8 bytes and of variable length. */
+  /** The value as an unsigned integer, exact up to 2^53; 0 for 16 bytes. Width 0: the number of its bytes. */
   elementValue: Float64Array;
-  /** 1 where the element came from the group of variable lengths. */
-  elementVariable: Uint8Array;
 };
 
 /** The record count is one byte on the wire. */
@@ -56,9 +54,13 @@ export function openColumns(frameBytes: number): RecordColumns {
     generation: new Uint8Array(RECORDS_MAX),
     firstElement: new Int32Array(RECORDS_MAX + 1),
     elementId: new Uint16Array(elements),
-    elementBytes: new Uint16Array(elements),
+    elementWidth: new Uint8Array(elements),
     elementAt: new Int32Array(elements),
     elementValue: new Float64Array(elements),
-    elementVariable: new Uint8Array(elements),
   };
+}
+
+/** Bytes of an element's value on the wire. */
+export function valueBytes(columns: RecordColumns, row: number): number {
+  return columns.elementWidth[row] || columns.elementValue[row]!;
 }

@@ -50,9 +50,8 @@ function putNetwork({ attributes }: Report, record: PersonalWireRecord): void {
 
 function putPersonalElement({ attributes }: Report, { id, value }: PersonalWireElement): void {
   row.elementId[0] = id;
-  row.elementBytes[0] = value.length;
+  row.elementWidth[0] = value.length;
   row.elementAt[0] = 0;
-  row.elementVariable[0] = 0;
   row.elementValue[0] = value.reduce((sum, byte) => sum * 256 + byte, 0);
   putElement(attributes, profileFor("teltonika", "GH3000"), row, 0, value);
 }

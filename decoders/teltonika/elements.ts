@@ -1,6 +1,6 @@
 import type { Profile, ProfileElement } from "#firmware-profiles";
 import type { Attributes, AttributeValue } from "../decoder.ts";
-import type { RecordColumns } from "./columns.ts";
+import { type RecordColumns, valueBytes } from "./columns.ts";
 import { LAYOUT_READERS } from "./sensor-lists.ts";
 import { hexOf, printableText, uint64Digits } from "./values.ts";
 
@@ -24,7 +24,7 @@ export function putElement(
   }
   if (!hasWidth(element, columns, row)) {
     attributes[`io.${id}`] = rawValue(columns, row, frame);
-    attributes[`io.${id}.width`] = columns.elementBytes[row]!;
+    attributes[`io.${id}.width`] = valueBytes(columns, row);
     return undefined;
   }
   putKnown(attributes, element, columns, row, frame);
@@ -32,9 +32,9 @@ export function putElement(
 }
 
 function hasWidth(element: ProfileElement, columns: RecordColumns, row: number): boolean {
-  const variable = columns.elementVariable[row] === 1;
-  if (element.bytes === undefined) return !variable && columns.elementBytes[row]! <= 8;
-  return element.bytes === "variable" ? variable : !variable && element.bytes === columns.elementBytes[row];
+  const width = columns.elementWidth[row]!;
+  if (element.bytes === undefined) return width > 0 && width <= 8;
+  return element.bytes === "variable" ? width === 0 : element.bytes === width;
 }
 
 function putKnown(
@@ -48,7 +48,7 @@ function putKnown(
   const unsigned = columns.elementValue[row]!;
   switch (element.kind) {
     case "number":
-      putNumber(attributes, element, signedValue(element, unsigned, columns.elementBytes[row]!));
+      putNumber(attributes, element, signedValue(element, unsigned, columns.elementWidth[row]!));
       return;
     case "flag":
       attributes[name] = unsigned !== 0;
@@ -106,7 +106,7 @@ function putBytes(
   frame: Uint8Array,
 ): void {
   const start = columns.elementAt[row]!;
-  const end = start + columns.elementBytes[row]!;
+  const end = start + valueBytes(columns, row);
   if (element.kind === "hex") {
     const none = end - start === 8 && columns.elementValue[row] === 0;
     const hex = hexOf(frame, start, end);
@@ -130,9 +130,9 @@ function reversedHex(hex: string): string {
 
 /** Unsigned number; decimal digits where a number would not be exact; hex where the element is longer or variable. */
 function rawValue(columns: RecordColumns, row: number, frame: Uint8Array): number | string {
-  const bytes = columns.elementBytes[row]!;
+  const width = columns.elementWidth[row]!;
   const at = columns.elementAt[row]!;
-  if (columns.elementVariable[row] === 1 || bytes > 8) return hexOf(frame, at, at + bytes);
+  if (width === 0 || width > 8) return hexOf(frame, at, at + valueBytes(columns, row));
   const value = columns.elementValue[row]!;
   return value > Number.MAX_SAFE_INTEGER ? uint64Digits(frame, at) : value;
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anyRecords } from "./arbitraries.ts";
-import { openColumns, type RecordColumns } from "./columns.ts";
+import { openColumns, type RecordColumns, valueBytes } from "./columns.ts";
 import { crc16 } from "./crc16.ts";
 import { encodePacket } from "./encode.ts";
 import { CODEC, FRAME_BYTES_MAX } from "./layout.ts";
@@ -23,7 +23,7 @@ function recordOf(field: Uint8Array, from: RecordColumns, record: number) {
   const elements: [number, string][] = [];
   for (let row = from.firstElement[record]!; row < from.firstElement[record + 1]!; row++) {
     const at = from.elementAt[row]!;
-    elements.push([from.elementId[row]!, hex(field.subarray(at, at + from.elementBytes[row]!))]);
+    elements.push([from.elementId[row]!, hex(field.subarray(at, at + valueBytes(from, row)))]);
   }
   return {
     start: from.start[record]!,
@@ -97,8 +97,8 @@ test("element values of 1 to 8 bytes are read as unsigned integers", () => {
     fc.property(anyField, (field) => {
       expect(readRecords(field, 0, field.length, columns)).toBe(true);
       for (let row = 0; row < columns.elementCount; row++) {
-        const size = columns.elementBytes[row]!;
-        if (columns.elementVariable[row] === 1) continue;
+        const size = columns.elementWidth[row]!;
+        if (size === 0) continue;
         const at = columns.elementAt[row]!;
         expect(columns.elementValue[row]).toBe(Number(BigInt(`0x${hex(field.subarray(at, at + size))}`)));
       }

@@ -1,4 +1,5 @@
 import type { RecordColumns } from "./columns.ts";
+import { int32, readNarrowGroups, readSixteenGroup, readWideGroups, uint16, uint64 } from "./groups.ts";
 import { CODEC } from "./layout.ts";
 
 /**
@@ -97,10 +98,10 @@ function walkRecords(
 
 function readHeader(bytes: Uint8Array, at: number, record: number, columns: RecordColumns): void {
   columns.start[record] = at;
-  columns.timeMs[record] = uint32(bytes, at) * 0x1_0000_0000 + uint32(bytes, at + 4);
+  columns.timeMs[record] = uint64(bytes, at);
   columns.priority[record] = bytes[at + 8]!;
-  columns.longitudeE7[record] = uint32(bytes, at + 9);
-  columns.latitudeE7[record] = uint32(bytes, at + 13);
+  columns.longitudeE7[record] = int32(bytes, at + 9);
+  columns.latitudeE7[record] = int32(bytes, at + 13);
   columns.altitudeM[record] = uint16(bytes, at + 17);
   columns.headingDeg[record] = uint16(bytes, at + 19);
   columns.satellites[record] = bytes[at + 21]!;
@@ -124,41 +125,10 @@ function readTail(
   columns.generation[record] = layout.generation ? bytes[at++]! : 0;
   const total = uint(bytes, at, countBytes);
   at += countBytes;
-  for (let valueBytes = 1; valueBytes <= 8 && at >= 0; valueBytes *= 2) {
-    at = readGroup(bytes, at, end, valueBytes, idBytes, countBytes, columns);
-  }
-  if (layout.sixteen && at >= 0) at = readGroup(bytes, at, end, 16, idBytes, countBytes, columns);
+  at = idBytes === 1 ? readNarrowGroups(bytes, at, end, columns) : readWideGroups(bytes, at, end, countBytes, columns);
+  if (layout.sixteen && at >= 0) at = readSixteenGroup(bytes, at, end, columns);
   if (layout.variable && at >= 0) at = readVariableGroup(bytes, at, end, columns);
   return columns.elementCount - first === total ? at : -1;
-}
-
-function readGroup(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  valueBytes: number,
-  idBytes: 1 | 2,
-  countBytes: 1 | 2,
-  columns: RecordColumns,
-): number {
-  if (start + countBytes > end) return -1;
-  const count = uint(bytes, start, countBytes);
-  let at = start + countBytes;
-  if (count === 0) return at;
-  if (at + count * (idBytes + valueBytes) > end) return -1;
-  const { elementId, elementBytes, elementAt, elementValue, elementVariable } = columns;
-  let row = columns.elementCount;
-  for (const last = row + count; row < last; row++) {
-    elementId[row] = idBytes === 1 ? bytes[at]! : uint16(bytes, at);
-    at += idBytes;
-    elementBytes[row] = valueBytes;
-    elementAt[row] = at;
-    elementVariable[row] = 0;
-    elementValue[row] = uintOf(bytes, at, valueBytes);
-    at += valueBytes;
-  }
-  columns.elementCount = row;
-  return at;
 }
 
 function readVariableGroup(bytes: Uint8Array, start: number, end: number, columns: RecordColumns): number {
@@ -171,38 +141,14 @@ function readVariableGroup(bytes: Uint8Array, start: number, end: number, column
     if (at + 4 + valueBytes > end) return -1;
     const row = columns.elementCount++;
     columns.elementId[row] = uint16(bytes, at);
-    columns.elementBytes[row] = valueBytes;
+    columns.elementWidth[row] = 0;
     columns.elementAt[row] = at + 4;
-    columns.elementVariable[row] = 1;
-    columns.elementValue[row] = 0;
+    columns.elementValue[row] = valueBytes;
     at += 4 + valueBytes;
   }
   return at;
 }
 
-function uintOf(bytes: Uint8Array, at: number, valueBytes: number): number {
-  switch (valueBytes) {
-    case 1:
-      return bytes[at]!;
-    case 2:
-      return uint16(bytes, at);
-    case 4:
-      return uint32(bytes, at);
-    case 8:
-      return uint32(bytes, at) * 0x1_0000_0000 + uint32(bytes, at + 4);
-    default:
-      return 0;
-  }
-}
-
 function uint(bytes: Uint8Array, at: number, size: 1 | 2): number {
   return size === 1 ? bytes[at]! : uint16(bytes, at);
-}
-
-function uint16(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!;
-}
-
-function uint32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }

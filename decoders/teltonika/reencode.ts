@@ -1,4 +1,4 @@
-import { openColumns } from "./columns.ts";
+import { openColumns, valueBytes } from "./columns.ts";
 import {
   type DeviceData,
   type DeviceElement,
@@ -53,8 +53,8 @@ function recordsOf(frame: Uint8Array, start: number, end: number): DeviceRecord[
     elements: rowsOf(columns.firstElement[record]!, columns.firstElement[record + 1]!).map(
       (row): DeviceElement => ({
         id: columns.elementId[row]!,
-        bytes: frame.slice(columns.elementAt[row]!, columns.elementAt[row]! + columns.elementBytes[row]!),
-        ...(columns.elementVariable[row] === 1 ? { variable: true } : {}),
+        bytes: frame.slice(columns.elementAt[row]!, columns.elementAt[row]! + valueBytes(columns, row)),
+        ...(columns.elementWidth[row] === 0 ? { variable: true } : {}),
       }),
     ),
   }));
