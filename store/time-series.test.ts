@@ -1,0 +1,204 @@
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectionSettings, type Database } from "./database.ts";
+import { INSERT_FRAMES } from "./frame-rows.ts";
+import { openJournalReader } from "./journal-reader.ts";
+import { type MigrationTarget, migrateWith } from "./migrate.ts";
+import { openTestDatabase, openTimescaleTestDatabase } from "./testing.ts";
+
+/** The store's SQL on both engines: native PostgreSQL with plain tables, and TimescaleDB with hypertables. */
+
+type Row = Record<string, unknown>;
+type Engine = MigrationTarget & { close(): Promise<void> };
+
+const BASE_MS = Date.UTC(2026, 0, 5);
+const MINUTE_MS = 60_000;
+const FRAMES = 1_000;
+const ENGINES = ["plain", "timescale"] as const;
+
+async function openEngine(kind: (typeof ENGINES)[number]): Promise<Engine> {
+  if (kind === "timescale") return openTimescaleTestDatabase();
+  const database = await openTestDatabase();
+  const client = new pg.Client(connectionSettings(database.url, "test"));
+  await client.connect();
+  return {
+    query: (sql, parameters) => client.query(sql, parameters),
+    run: (script) => client.query(script),
+    close: async () => {
+      await client.end();
+      await database.close();
+    },
+  };
+}
+
+const insertFix = (
+  select: string,
+) => `insert into fix (fix_id, device_id, fix_time, fingerprint, received_at, stored_at,
+  commit_xid, kind, protocol, valid, late, buffered, speed_mps, attributes)
+  select i, i % 3 + 1, to_timestamp(${BASE_MS / 1000} + i * 60), i, now(), now(), 1, 'fix', 'teltonika', i % 10 > 0, i % 7 = 0,
+    false, i % 30, '{}' ${select}`;
+
+describe.each(ENGINES)("on %s", (kind) => {
+  let engine: Engine;
+  const rows = async (sql: string, parameters?: unknown[]): Promise<Row[]> =>
+    (await engine.query(sql, parameters)).rows;
+  const one = async (sql: string, parameters?: unknown[]): Promise<number> =>
+    Number(Object.values((await rows(sql, parameters))[0]!)[0]);
+
+  beforeAll(async () => {
+    engine = await openEngine(kind);
+    if (kind === "timescale") await engine.run("select set_chunk_time_interval('frame', 100)");
+  });
+  afterAll(() => engine.close());
+
+  test("migrating again applies nothing", async () => {
+    expect(await migrateWith(engine)).toEqual({ applied: [], engine: kind });
+  });
+
+  test("frames are appended by the journal's statement, and the sequence moves with them", async () => {
+    const seqs = Array.from({ length: FRAMES }, (_, index) => index + 1);
+    await engine.query(INSERT_FRAMES, [
+      seqs,
+      seqs.map((seq) => seq % 16),
+      seqs.map((seq) => (seq % 16) + 1),
+      seqs.map(() => "frame"),
+      seqs.map(() => "teltonika"),
+      seqs.map(() => "tcp"),
+      seqs.map((seq) => new Date(BASE_MS + seq * MINUTE_MS).toISOString()),
+      seqs.map(() => null),
+      seqs.map((seq) => Buffer.from([seq >> 8, seq & 0xff])),
+      FRAMES,
+    ]);
+    expect(await one("select count(*) from frame")).toBe(FRAMES);
+    expect(await one("select last_value from frame_seq")).toBe(FRAMES);
+    await expect(engine.query("insert into frame select * from frame where seq = 5")).rejects.toMatchObject({
+      code: "23505",
+    });
+  });
+
+  test("the journal is read in order across chunks, compressed ones too", async () => {
+    if (kind === "timescale") {
+      expect(await one("select count(*) from show_chunks('frame')")).toBe(11);
+      expect(await one("select count(compress_chunk(c)) from show_chunks('frame', older_than => 300) c")).toBe(3);
+    }
+    const pool = {
+      query: async ({ text, values }: { text: string; values: unknown[] }) => ({
+        rows: (await engine.query(text, values)).rows.map((row) => Object.values(row)),
+      }),
+    };
+    const reader = openJournalReader({ pool } as unknown as Database);
+    const cursors = new Map([...Array(16).keys()].map((partition) => [partition, partition === 3 ? 900 : 0]));
+    const read: number[] = [];
+    for (;;) {
+      const frames = await reader.read(cursors, 64);
+      if (frames.length === 0) break;
+      for (const frame of frames) {
+        cursors.set(frame.partition, frame.seq);
+        expect(frame.receivedAtMs).toBe(BASE_MS + frame.seq * MINUTE_MS);
+        expect(Buffer.from(frame.bytes).readUInt16BE()).toBe(frame.seq);
+        read.push(frame.seq);
+      }
+    }
+    const expected = Array.from({ length: FRAMES }, (_, index) => index + 1).filter(
+      (seq) => seq % 16 !== 3 || seq > 900,
+    );
+    expect(read).toEqual(expected);
+  });
+
+  test("the journal's place at a time is found", async () => {
+    const at = (minutes: number) => new Date(BASE_MS + minutes * MINUTE_MS).toISOString();
+    for (const [minutes, seq] of [
+      [-5, 1],
+      [1, 1],
+      [1.5, 2],
+      [437, 437],
+      [999.01, 1_000],
+      [1_000, 1_000],
+      [5_000, 1_001],
+    ] as const) {
+      expect(await one("select frame_seq_at($1::timestamptz)", [at(minutes)])).toBe(seq);
+    }
+  });
+
+  test("old frames are dropped, but never one that the stream has not folded", async () => {
+    const keepSince = new Date(BASE_MS + 650 * MINUTE_MS).toISOString();
+    const drop = async () => {
+      while ((await one("select drop_old_frames($1::timestamptz, 200)", [keepSince])) > 0);
+      return one("select min(seq) from frame");
+    };
+    expect(await drop()).toBe(1);
+    await engine.query("update stream_cursor set seq = case partition when 3 then 420 else 1000 end");
+    // 435 is the first frame of partition 3 above its cursor; a chunk goes when all of it may go.
+    expect(await drop()).toBe(kind === "plain" ? 435 : 400);
+    expect(await one("select count(*) from frame where seq >= 435")).toBe(566);
+    await engine.query("update stream_cursor set seq = 1000");
+    expect(await drop()).toBe(kind === "plain" ? 650 : 600);
+    expect(await one("select count(*) from frame where seq >= 650")).toBe(351);
+  });
+
+  test("a fix is stored once, in a compressed chunk too, and its hours add up", async () => {
+    await engine.query(insertFix("from generate_series(1, 5000) i"));
+    if (kind === "timescale") {
+      const before = await one("select hypertable_size('fix')");
+      expect(await one("select count(compress_chunk(c)) from show_chunks('fix') c")).toBe(4);
+      expect(await one("select hypertable_size('fix')")).toBeLessThan(before);
+    }
+    await engine.query(insertFix("from generate_series(4900, 5100) i on conflict do nothing"));
+    expect(await one("select count(*) from fix")).toBe(5_100);
+    if (kind === "timescale") {
+      await engine.run("call refresh_continuous_aggregate('fix_hour', null, null)");
+      const materialised = "select count(*) from _timescaledb_internal._materialized_hypertable_";
+      const [view] = await rows(
+        "select materialization_hypertable_name as name from timescaledb_information.continuous_aggregates where view_name = 'fix_hour'",
+      );
+      expect(String(view?.name)).toMatch(/^_materialized_hypertable_\d+$/);
+      expect(await one(`${materialised}${String(view?.name).split("_").at(-1)}`)).toBeGreaterThan(250);
+    }
+    const hours = await rows(
+      `select device_id, extract(epoch from hour)::integer as hour_s, fixes::integer, valid_fixes::integer, late_fixes::integer,
+        speed_mps_max from fix_hour where device_id = 2 order by hour limit 2`,
+    );
+    const hour = { device_id: 2, hour_s: BASE_MS / 1000, fixes: 20, valid_fixes: 18, late_fixes: 3, speed_mps_max: 28 };
+    expect(hours[0]).toEqual(hour);
+    expect(await one("select sum(fixes) from fix_hour")).toBe(5_100);
+  });
+
+  test("time_bucket is the same function on both engines", async () => {
+    const buckets = await rows(
+      `select extract(epoch from time_bucket(w::interval, t::timestamptz))::integer as bucket_s from (values
+        ('1 hour', '2026-03-29T01:59:59.999Z'), ('15 minutes', '1999-12-31T23:59:00Z'), ('1 day', '2026-01-05T00:00:00Z'),
+        ('7 days', '2026-01-07T12:00:00Z'), ('5 minutes', '2026-01-07T12:04:59Z')) v (w, t)`,
+    );
+    const expected = [
+      "2026-03-29T01:00Z",
+      "1999-12-31T23:45Z",
+      "2026-01-05T00:00Z",
+      "2026-01-05T00:00Z",
+      "2026-01-07T12:00Z",
+    ];
+    expect(buckets.map((row) => row.bucket_s)).toEqual(expected.map((text) => Date.parse(text) / 1000));
+  });
+
+  test("old fixes are dropped, on TimescaleDB by whole days", async () => {
+    const keepSince = new Date(BASE_MS + 2.5 * 1440 * MINUTE_MS).toISOString();
+    while ((await one("select drop_old_fixes($1::timestamptz, 2000)", [keepSince])) > 0);
+    const oldestDay = kind === "plain" ? 2.5 : 2;
+    expect(await one("select extract(epoch from min(fix_time)) from fix")).toBe(BASE_MS / 1000 + oldestDay * 86_400);
+  });
+
+  test.runIf(kind === "timescale")("the policies compress and refresh when their jobs run", async () => {
+    const jobs = await rows(
+      "select job_id, proc_name from timescaledb_information.jobs where hypertable_name is not null",
+    );
+    expect(jobs.map((job) => job.proc_name).sort()).toEqual([
+      "policy_compression",
+      "policy_refresh_continuous_aggregate",
+    ]);
+    await engine.query(insertFix("from generate_series(20000, 20100) i"));
+    const open =
+      "select count(*) from timescaledb_information.chunks where hypertable_name = 'fix' and not is_compressed";
+    expect(await one(open)).toBe(1);
+    for (const job of jobs) await engine.run(`call run_job(${job.job_id})`);
+    expect(await one(open)).toBe(0);
+  });
+});
