@@ -80,7 +80,7 @@ export function observeSpeed(h: Float64Array, speedMps: number): number {
   // A speed that cannot be true moves the state less.
   const gain = (1 / variance) * Math.min(1, (TAIL + 1) / (TAIL + squared));
   conditionOn(h, 0, S, innovation * gain, gain);
-  return -0.5 * Math.log(variance) - ((TAIL + 1) / 2) * Math.log1p(squared / TAIL);
+  return -0.5 * Math.log(variance) - ((TAIL + 1) / 2) * Math.log(1 + squared / TAIL);
 }
 
 /**
@@ -109,8 +109,9 @@ function conditionOn(h: Float64Array, at: number, c: number, step: number, gain:
   h[at + covNN]! -= cn * cn * gain;
 }
 
-/** How far the last observed fix was from where it was expected: squared in sigmas, and in metres. */
-export const INNOVATION = { squared: 0, distanceM: 0 };
+/** How far the last observed fix was from where it was expected: squared in sigmas, and in metres; and the
+ * log-likelihood that a fix exactly there would have had. */
+export const INNOVATION = { squared: 0, distanceM: 0, peak: 0 };
 
 /**
  * Conditions a predicted state on the fix, given the straight road through (`eastM`, `northM`) at offset `atM` with
@@ -173,7 +174,8 @@ export function observePosition(
   to[at + covEE] = h[covEE]! - (kEE * eE + kEN * eN);
   to[at + covEN] = h[covEN]! - (kEE * nE + kEN * nN);
   to[at + covNN] = h[covNN]! - (kNE * nE + kNN * nN);
-  return -0.5 * Math.log(determinant) - ((TAIL + 2) / 2) * Math.log1p(squared / TAIL);
+  INNOVATION.peak = -0.5 * Math.log(determinant);
+  return INNOVATION.peak - ((TAIL + 2) / 2) * Math.log(1 + squared / TAIL);
 }
 
 /**

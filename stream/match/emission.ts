@@ -2,24 +2,38 @@ import { observePosition } from "./along-road.ts";
 import { FIELD } from "./hypothesis.ts";
 import type { EdgePlace } from "./project.ts";
 
-const DEG_TO_RAD = Math.PI / 180;
 /** Heading from velocity: a sideways error of this speed, plus what a polyline's corners and mapping leave open. */
 const SIDEWAYS_SIGMA_MPS = 0.7;
 const SHAPE_SIGMA_RAD = 0.12;
 const ASSUMED_SPEED_MPS = 4;
 const TAIL = 4;
 
+/** A reported heading as a direction (unit vector east, north) with its variance (rad²); `known` is false without one. */
+export interface Heading {
+  known: boolean;
+  east: number;
+  north: number;
+  variance: number;
+}
+
+/** Reads a heading (degrees clockwise from north, NaN for none). Slow vehicles report poor ones. */
+export function readHeading(headingDeg: number, speedMps: number, to: Heading): void {
+  to.known = headingDeg >= 0;
+  if (!to.known) return;
+  const angle = (headingDeg * Math.PI) / 180;
+  to.east = Math.sin(angle);
+  to.north = Math.cos(angle);
+  const sigma = SHAPE_SIGMA_RAD + SIDEWAYS_SIGMA_MPS / (speedMps >= 0 ? Math.max(0.5, speedMps) : ASSUMED_SPEED_MPS);
+  to.variance = sigma * sigma;
+}
+
 /**
- * Log-likelihood of a reported heading (degrees clockwise from north) on a road with this direction (unit vector), up to
- * a constant. Slow vehicles report poor headings.
+ * Log-likelihood of a heading on a road with this direction (unit vector), up to a constant. The squared chord stands for
+ * the squared angle: equal when small, and no arc cosine.
  */
-export function headingLikelihood(headingDeg: number, speedMps: number, tangentE: number, tangentN: number): number {
-  const heading = headingDeg * DEG_TO_RAD;
-  const cosine = Math.sin(heading) * tangentE + Math.cos(heading) * tangentN;
-  const angle = cosine >= 1 ? 0 : cosine <= -1 ? Math.PI : Math.acos(cosine);
-  const speed = speedMps >= 0 ? Math.max(0.5, speedMps) : ASSUMED_SPEED_MPS;
-  const sigma = SHAPE_SIGMA_RAD + SIDEWAYS_SIGMA_MPS / speed;
-  return (-(TAIL + 1) / 2) * Math.log1p((angle * angle) / (sigma * sigma * TAIL));
+export function headingLikelihood(heading: Heading, tangentE: number, tangentN: number): number {
+  const chord = 2 - 2 * (heading.east * tangentE + heading.north * tangentN);
+  return (-(TAIL + 1) / 2) * Math.log(1 + chord / (heading.variance * TAIL));
 }
 
 /** Below this variance of the offset the road near the expected place is the one to compare with, m². */

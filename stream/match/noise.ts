@@ -35,6 +35,9 @@ export class Noise {
   varianceM2 = PRIOR_SIGMA_M ** 2;
   #memoryPerS = PRIOR_MEMORY_PER_S;
   #scale = 1;
+  #afterS = -1;
+  #afterPerS = -1;
+  #after = 0;
   readonly #before = new Float64Array(5);
 
   constructor(sums: Float64Array) {
@@ -88,7 +91,13 @@ export class Noise {
 
   /** Share of the error that is still there after `dtS` seconds. */
   memoryAfter(dtS: number): number {
-    return dtS === 1 ? this.#memoryPerS : this.#memoryPerS ** dtS;
+    if (dtS === 1) return this.#memoryPerS;
+    if (dtS !== this.#afterS || this.#memoryPerS !== this.#afterPerS) {
+      this.#afterS = dtS;
+      this.#afterPerS = this.#memoryPerS;
+      this.#after = this.#memoryPerS ** dtS;
+    }
+    return this.#after;
   }
 
   /** Takes back the last displacement: the fix was a gross error. */

@@ -48,7 +48,7 @@ export class Slots {
       const at = i * STRIDE;
       if (this.floats[at + FIELD.edge] !== edge) continue;
       if (this.floats[at + FIELD.score]! >= score) return -1;
-      this.floats.copyWithin(at, work, work + STRIDE);
+      for (let k = 0; k < STRIDE; k++) this.floats[at + k] = this.floats[work + k]!;
       return this.#describe(i, surprise, missM, source, score);
     }
     if (this.count === SLOTS_MAX) return -1;

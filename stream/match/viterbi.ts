@@ -2,7 +2,7 @@ import { findEdgesNear } from "../roads/grid-index.ts";
 import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { confine, INNOVATION, observePosition, observeSpeed, predict } from "./along-road.ts";
-import { headingLikelihood, observeOnEdge } from "./emission.ts";
+import { type Heading, headingLikelihood, observeOnEdge, readHeading } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import { HYPOTHESES_MAX, type MatchState } from "./match-state.ts";
 import { joinCost, leaveCost, offRoadStep, START_OFF_ROAD_COST } from "./off-road.ts";
@@ -46,6 +46,12 @@ const OUTLIER_SIGMAS = 4;
 const OUTLIER_M = 12;
 const OUTLIERS_MAX = 3;
 const START_RADIUS_M = 40;
+/** Nobody turns round faster than this, unless there was time to slow down in between. */
+const TURNING_SPEED_MPS = 4;
+const TURNING_S = 8;
+/** Bounds on a log-likelihood for giving up a search early. */
+const PEAK_MAX = 2;
+const PEAK_MARGIN = 1;
 const BEAM = 12;
 const EDGES_NEAR_MAX = 256;
 const UNKNOWN_SPEED_VARIANCE = 14 ** 2;
@@ -69,6 +75,7 @@ export class Viterbi {
   readonly #seen: Uint32Array;
   readonly #order = new Int32Array(256);
   readonly #tips = new Int32Array(HYPOTHESES_MAX);
+  readonly #heading: Heading = { known: false, east: 0, north: 0, variance: 1 };
   #stamp = 0;
   readonly answer: MatchAnswer = { directed: OFF_ROAD, offsetM: 0, latE7: 0, lonE7: 0, confidence: 0, offRoad: false };
 
@@ -96,6 +103,7 @@ export class Viterbi {
         dtS,
       );
     state.noise.load(fix.accuracyM);
+    readHeading(fix.headingDeg, fix.speedMps, this.#heading);
     this.#slots.clear();
     if (state.count > 0 && dtS <= GAP_S_MAX) {
       this.#advance(state, fix, latE7, lonE7, dtS);
@@ -162,21 +170,26 @@ export class Viterbi {
     const maxM = Math.min(h[ALONG]! + 4 * sigmaAlongM + 2, startM + 2 * distanceM + 150 + gateM);
     const minM = h[ALONG]! - 4 * sigmaAlongM - 2;
     const reach = this.#reach;
+    let peak = PEAK_MAX;
     reach.begin(start);
     for (let label = reach.next(); label >= 0; label = reach.next()) {
       const lengthM = reach.lengthM[label]!;
       const directed = reach.edge[label]!;
       const edgeM = this.#roads.edgeLengthM[directed >> 1]!;
       const prior = score - reach.cost[label]!;
-      if (prior + 2 < this.#slots.best - this.#beam) break;
-      if (lengthM + edgeM >= minM) this.#consider(source, h, directed, lengthM, prior, fix, label);
+      if (prior + peak < this.#slots.best - this.#beam) break;
+      if (lengthM + edgeM >= minM) {
+        this.#consider(source, h, directed, lengthM, prior, label);
+        // What the best of the further edges could still reach: the same spread without the misfit.
+        peak = INNOVATION.peak + PEAK_MARGIN;
+      }
       const endM = lengthM + edgeM;
       if (endM > maxM) continue;
       const vertex = directed & 1 ? this.#roads.edgeFrom[directed >> 1]! : this.#roads.edgeTo[directed >> 1]!;
       if (endM + this.#place.vertexDistanceM(vertex) - gateM > maxM) continue;
       reach.expand(label);
     }
-    if (h[FIELD.speedMps]! < 4 || dtS > 4) this.#turnRound(source, start, score, fix);
+    if (h[FIELD.speedMps]! < TURNING_SPEED_MPS || dtS > TURNING_S) this.#turnRound(source, start, score, fix);
   }
 
   #distanceToOrigin(directed: number, offsetM: number): number {
@@ -185,7 +198,7 @@ export class Viterbi {
   }
 
   /** Works out one candidate edge for a predicted hypothesis. */
-  #consider(source: number, h: Float64Array, directed: number, shiftM: number, prior: number, fix: MatchFix, label: number): void {
+  #consider(source: number, h: Float64Array, directed: number, shiftM: number, prior: number, label: number): void {
     const slots = this.#slots;
     const place = this.#place;
     const floats = slots.floats;
@@ -196,9 +209,10 @@ export class Viterbi {
     let score = prior + likelihood;
     if (score < slots.best - this.#beam) return;
     score += confine(floats, at, edgeM);
-    if (fix.headingDeg >= 0) {
-      if (edgeM > 0) place.placeAt(directed, floats[at + ALONG]!);
-      score += headingLikelihood(fix.headingDeg, fix.speedMps, place.tangentE, place.tangentN);
+    if (this.#heading.known) {
+      const along = floats[at + ALONG]!;
+      if (along < place.fromM || along > place.toM) place.placeAt(directed, along);
+      score += headingLikelihood(this.#heading, place.tangentE, place.tangentN);
     }
     if (score < slots.best - this.#beam) return;
     floats[at + SCORE] = score;
@@ -234,7 +248,7 @@ export class Viterbi {
     h[FIELD.covAN] = -h[FIELD.covAN]!;
     h[FIELD.covSS] = 9;
     const before = this.#slots.count;
-    this.#consider(source, h, back, 0, prior, fix, 0);
+    this.#consider(source, h, back, 0, prior, 0);
     if (this.#slots.count === before) return;
     const slot = before;
     const to = this.#slots.reservePath(slot, 1);
@@ -287,7 +301,7 @@ export class Viterbi {
     const distanceM2 = place.eastM ** 2 + place.northM ** 2;
     if (distanceM2 > radiusM * radiusM) return;
     let score = prior - (0.5 * distanceM2) / variance;
-    if (fix.headingDeg >= 0) score += headingLikelihood(fix.headingDeg, fix.speedMps, place.tangentE, place.tangentN);
+    if (this.#heading.known) score += headingLikelihood(this.#heading, place.tangentE, place.tangentN);
     if (score < this.#slots.best - this.#beam) return;
     const h = this.#predicted;
     h.fill(0);
@@ -342,6 +356,7 @@ export class Viterbi {
   #survive(state: MatchState, decided: (step: PathStep) => void): void {
     const { floats, count, best } = this.#slots;
     const order = this.#order;
+    const { hypotheses } = state;
     let kept = 0;
     for (let i = 0; i < count; i++) {
       const score = floats[i * STRIDE + SCORE]!;
@@ -360,8 +375,9 @@ export class Viterbi {
     for (let k = 0; k < kept; k++) floats[order[k]! * STRIDE + NODE] = this.#addNodes(state, order[k]!, firstNew);
     for (let k = 0; k < kept; k++) {
       const from = order[k]! * STRIDE;
-      state.hypotheses.set(floats.subarray(from, from + STRIDE), k * STRIDE);
-      state.hypotheses[k * STRIDE + SCORE]! -= best;
+      const to = k * STRIDE;
+      for (let i = 0; i < STRIDE; i++) hypotheses[to + i] = floats[from + i]!;
+      hypotheses[to + SCORE]! -= best;
     }
     state.count = kept;
   }
