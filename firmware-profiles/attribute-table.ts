@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openProfiles } from "./index.ts";
-import { namesOf } from "./load.ts";
-import type { Profile, ProfileElement } from "./profile.ts";
+import type { Element, Profile } from "./profile.ts";
 
 /**
  * `node firmware-profiles/attribute-table.ts` writes ATTRIBUTES.md: every attribute name of every protocol, from the
@@ -40,11 +39,11 @@ function rowOf({ name, type, unit, meaning, by }: Attribute): string {
 
 function attributesOf(profile: Profile): Attribute[] {
   return [...profile.elements.values()].flatMap((element) =>
-    namesOf(element).map(
+    (element.bits?.map(([, name]) => name) ?? [element.name]).map(
       (name): Attribute => ({
         name: name.replace(/\.\d+(?=\.|$)/g, ".<n>"),
         type: TYPES[element.kind],
-        ...(element.unit === undefined ? {} : { unit: element.unit }),
+        ...(element.unit === null ? {} : { unit: element.unit }),
         meaning: meaningOf(element),
         by: [profile.protocol],
       }),
@@ -52,7 +51,7 @@ function attributesOf(profile: Profile): Attribute[] {
   );
 }
 
-const TYPES: { readonly [kind in ProfileElement["kind"]]: string } = {
+const TYPES: { readonly [kind in Element["kind"]]: string } = {
   number: "number",
   flag: "flag",
   enum: "word",
@@ -63,10 +62,10 @@ const TYPES: { readonly [kind in ProfileElement["kind"]]: string } = {
   layout: "list",
 };
 
-function meaningOf({ about = "", values }: ProfileElement): string {
+function meaningOf({ about, values }: Element): string {
   const named = about.replace(/ ?#?0*\d+$/, "");
   if (!values) return named;
-  return `${named}: ${Object.values(values).join(", ")}`;
+  return `${named}: ${[...values.values()].join(", ")}`;
 }
 
 if (import.meta.main) writeFileSync(join(FOLDER, "ATTRIBUTES.md"), attributeTable());

@@ -1,7 +1,7 @@
 import { type LoadedProfiles, loadProfiles } from "./load.ts";
 import type { Profile } from "./profile.ts";
 
-export type { Profile, ProfileElement } from "./profile.ts";
+export type { Element, Profile } from "./profile.ts";
 
 /** The profile files are wrong; `errors` names file, path and fault of each. */
 export class ProfileError extends Error {

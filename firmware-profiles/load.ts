@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Ajv, type ValidateFunction } from "ajv";
+import { elementOf } from "./element.ts";
 import schema from "./profile.schema.json" with { type: "json" };
-import { GENERIC_FAMILY, type Profile, type ProfileElement, type ProfileFile } from "./profile.ts";
+import { type Element, GENERIC_FAMILY, type Profile, type ProfileElement, type ProfileFile } from "./profile.ts";
 
 export type ModelPattern = { pattern: RegExp; profile: Profile };
 
@@ -88,11 +89,11 @@ function addProfile(profiles: LoadedProfiles, file: ProfileFile): string[] {
  */
 function indexElements(list: readonly ProfileElement[], namesShared: boolean) {
   const errors: string[] = [];
-  const elements = new Map<number, ProfileElement>();
+  const elements = new Map<number, Element>();
   const names = new Map<string, number>();
   list.forEach((element, index) => {
     if (elements.has(element.id)) errors.push(`/elements/${index}/id: ${element.id} is there twice`);
-    elements.set(element.id, element);
+    elements.set(element.id, elementOf(element));
     for (const name of namesOf(element)) {
       const other = names.get(name);
       if (other !== undefined && !namesShared)

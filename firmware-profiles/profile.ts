@@ -40,12 +40,38 @@ export type ProfileFile = {
   elements: ProfileElement[];
 };
 
+/**
+ * A loaded element. All have the same fields in the same order: decoding reads them for every element of every record,
+ * and objects of many shapes would triple its cost.
+ */
+export type Element = {
+  readonly id: number;
+  readonly name: string;
+  readonly kind: ProfileElement["kind"];
+  /** Width on the wire, 0 where it varies, null where any will do. */
+  readonly width: number | null;
+  readonly signed: boolean;
+  /** A reading is raw × factor / divisor + offset; one of the two is 1. Dividing by 1000 is exact, × 0.001 is not. */
+  readonly factor: number;
+  readonly divisor: number;
+  readonly offset: number;
+  readonly unit: string | null;
+  readonly values: ReadonlyMap<number, string> | null;
+  readonly faults: ReadonlyMap<number, string> | null;
+  /** Bit number and attribute name. */
+  readonly bits: readonly (readonly [number, string])[] | null;
+  readonly layout: string | null;
+  readonly reversed: boolean;
+  readonly setsSpeed: boolean;
+  readonly about: string;
+};
+
 /** A loaded profile: elements by id. */
 export type Profile = {
-  protocol: string;
-  family: string;
-  title: string;
-  elements: ReadonlyMap<number, ProfileElement>;
+  readonly protocol: string;
+  readonly family: string;
+  readonly title: string;
+  readonly elements: ReadonlyMap<number, Element>;
 };
 
 /** The family that names only what every family of its protocol agrees on. */

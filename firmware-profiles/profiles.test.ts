@@ -103,16 +103,17 @@ test("a protocol without profiles has an empty one", () => {
 test("the generic profile names only what no family reads differently", () => {
   const families = openProfiles().all.filter(({ protocol, family }) => protocol === "teltonika" && family !== "gh3000");
   const generic = profileFor("teltonika", null);
-  for (const [id, { name, scale, unit, signed }] of generic.elements) {
+  for (const [id, { name, factor, divisor, unit, signed }] of generic.elements) {
     for (const family of families) {
       const other = family.elements.get(id);
-      if (other)
-        expect([id, other.name, other.scale, other.unit, other.signed]).toEqual([id, name, scale, unit, signed]);
+      if (!other) continue;
+      expect([id, other.name, other.factor, other.divisor]).toEqual([id, name, factor, divisor]);
+      expect([id, other.unit, other.signed]).toEqual([id, unit, signed]);
     }
   }
   expect(generic.elements.get(239)?.name).toBe("ignition");
   expect(generic.elements.get(36), "engine speed on one family, mileage on another").toBeUndefined();
-  expect(generic.elements.get(72)?.bytes, "4 bytes on one family, 2 on another").toBeUndefined();
+  expect(generic.elements.get(72)?.width, "4 bytes on one family, 2 on another").toBeNull();
 });
 
 test("ATTRIBUTES.md is what the profiles say now", () => {

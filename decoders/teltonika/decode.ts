@@ -86,7 +86,7 @@ function putRecordWords(
   const last = columns.firstElement[record + 1]!;
   for (let row = columns.firstElement[record]!; row < last; row++) {
     const element = putElement(attributes, profile, columns, row, frame);
-    if (element?.sets === "speedMps") report.speedMps = columns.elementValue[row]! / KMH_PER_MPS;
+    if (element?.setsSpeed) report.speedMps = columns.elementValue[row]! / KMH_PER_MPS;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Profile, ProfileElement } from "#firmware-profiles";
+import type { Element, Profile } from "#firmware-profiles";
 import type { Attributes, AttributeValue } from "../decoder.ts";
 import { type RecordColumns, valueBytes } from "./columns.ts";
 import { LAYOUT_READERS } from "./sensor-lists.ts";
@@ -15,7 +15,7 @@ export function putElement(
   columns: RecordColumns,
   row: number,
   frame: Uint8Array,
-): ProfileElement | undefined {
+): Element | undefined {
   const id = columns.elementId[row]!;
   const element = profile.elements.get(id);
   if (element === undefined) {
@@ -31,15 +31,14 @@ export function putElement(
   return element;
 }
 
-function hasWidth(element: ProfileElement, columns: RecordColumns, row: number): boolean {
+function hasWidth(element: Element, columns: RecordColumns, row: number): boolean {
   const width = columns.elementWidth[row]!;
-  if (element.bytes === undefined) return width > 0 && width <= 8;
-  return element.bytes === "variable" ? width === 0 : element.bytes === width;
+  return element.width === null ? width > 0 && width <= 8 : element.width === width;
 }
 
 function putKnown(
   attributes: Attributes,
-  element: ProfileElement,
+  element: Element,
   columns: RecordColumns,
   row: number,
   frame: Uint8Array,
@@ -54,7 +53,7 @@ function putKnown(
       attributes[name] = unsigned !== 0;
       return;
     case "enum":
-      attributes[name] = element.values?.[unsigned] ?? unsigned;
+      attributes[name] = element.values?.get(unsigned) ?? unsigned;
       return;
     case "bits":
       putBits(attributes, element, unsigned);
@@ -69,38 +68,30 @@ function putKnown(
   }
 }
 
-function putNumber(attributes: Attributes, element: ProfileElement, raw: number): void {
-  const fault = element.faults?.[raw];
+function putNumber(attributes: Attributes, element: Element, raw: number): void {
+  const fault = element.faults?.get(raw);
   attributes[element.name] = fault === undefined ? scaled(element, raw) : null;
   if (fault !== undefined) attributes[`${element.name}.fault`] = fault;
 }
 
-/**
- * Scales below one are divisions (0.001 is 1/1000, 0.2777… is 1/3.6): dividing rounds once and gives 14.548 where
- * multiplying gives 14.548000000000002.
- */
-function scaled({ scale = 1, offset = 0 }: ProfileElement, raw: number): number {
-  if (scale >= 1) return raw * scale + offset;
-  const divisor = Math.round(1e9 / scale) / 1e9;
-  const value = raw / divisor + offset;
-  return offset === 0 ? value : Math.round(value * 1e6) / 1e6;
+function scaled({ factor, divisor, offset }: Element, raw: number): number {
+  const value = (raw * factor) / divisor;
+  return offset === 0 ? value : Math.round((value + offset) * 1e6) / 1e6;
 }
 
-function signedValue(element: ProfileElement, unsigned: number, bytes: number): number {
+function signedValue(element: Element, unsigned: number, width: number): number {
   if (!element.signed) return unsigned;
-  const range = 2 ** (bytes * 8);
+  const range = 2 ** (width * 8);
   return unsigned >= range / 2 ? unsigned - range : unsigned;
 }
 
-function putBits(attributes: Attributes, element: ProfileElement, unsigned: number): void {
-  for (const [bit, name] of Object.entries(element.bits ?? {})) {
-    attributes[name] = Math.floor(unsigned / 2 ** Number(bit)) % 2 === 1;
-  }
+function putBits(attributes: Attributes, element: Element, unsigned: number): void {
+  for (const [bit, name] of element.bits ?? []) attributes[name] = Math.floor(unsigned / 2 ** bit) % 2 === 1;
 }
 
 function putBytes(
   attributes: Attributes,
-  element: ProfileElement,
+  element: Element,
   columns: RecordColumns,
   row: number,
   frame: Uint8Array,
@@ -108,9 +99,12 @@ function putBytes(
   const start = columns.elementAt[row]!;
   const end = start + valueBytes(columns, row);
   if (element.kind === "hex") {
-    const none = end - start === 8 && columns.elementValue[row] === 0;
-    const hex = hexOf(frame, start, end);
-    attributes[element.name] = none ? null : element.order === "little" ? reversedHex(hex) : hex;
+    const none = columns.elementWidth[row] === 8 && columns.elementValue[row] === 0;
+    attributes[element.name] = none
+      ? null
+      : element.reversed
+        ? reversedHex(frame, start, end)
+        : hexOf(frame, start, end);
     return;
   }
   const value =
@@ -124,8 +118,8 @@ function putBytes(
   }
 }
 
-function reversedHex(hex: string): string {
-  return Buffer.from(hex, "hex").reverse().toString("hex");
+function reversedHex(frame: Uint8Array, start: number, end: number): string {
+  return Buffer.from(frame.slice(start, end).reverse()).toString("hex");
 }
 
 /** Unsigned number; decimal digits where a number would not be exact; hex where the element is longer or variable. */
@@ -148,7 +142,7 @@ export function eventOf(profile: Profile, eventId: number, attributes: Attribute
   return `${element.name}${stateSuffix(element, attributes[element.name])}`;
 }
 
-function stateSuffix(element: ProfileElement, value: AttributeValue | undefined): string {
+function stateSuffix(element: Element, value: AttributeValue | undefined): string {
   if (element.kind === "flag" && typeof value === "boolean") return value ? ".on" : ".off";
   if (element.kind === "enum" && typeof value === "string") return `.${value}`;
   return "";
