@@ -1,11 +1,11 @@
 import { createSocket, type Socket } from "node:dgram";
 import { afterEach, describe, expect, it } from "vitest";
+import { JournalFullError } from "#store/journal-errors.ts";
 import { DATAGRAMS_PER_ADDRESS_BURST } from "./maxima.ts";
 import {
   ackOf,
   closeTestGateways,
   hex,
-  JournalFullError,
   keepAlive,
   login,
   naming,

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import type { Envelope, ProtocolDecoder, ProtocolName, RejectReason } from "#decoders/decoder.ts";
+import { JournalFrameError } from "#store/journal-errors.ts";
 import type { AckLatency } from "./ack-latency.ts";
 import { addressKey, plainAddress } from "./connection-limits.ts";
 import type { KnownDevice, ListenerSpec } from "./gateway-deps.ts";
@@ -146,6 +147,10 @@ class Receiver {
       await journal.append({ ...kept, bytes: frame });
       await this.#answer(ack, from);
     } catch (error) {
+      if (error instanceof JournalFrameError) {
+        this.#reject(from.datagram, "format", remoteAddress);
+        return;
+      }
       // Not acknowledged: the device sends it again.
       tally.refusals.journal += 1;
       this.#context.onSessionError(error);

@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { JournalFrameError, JournalFullError } from "#store/journal-errors.ts";
 import {
   ackOf,
   closeTestGateways,
   data,
   FakeJournal,
   hex,
-  JournalFullError,
   keepAlive,
   login,
   naming,
@@ -101,6 +101,19 @@ describe("the promise of the ack", () => {
     journal.failWith = undefined;
     await device.receives(ackOf(1));
     expect(journal.frames()).toEqual([hex(data(1))]);
+  });
+
+  it("sets a frame aside unanswered that the database never takes, and goes on", async () => {
+    const { journal, connect, quarantined } = await openTestGateway({ limits: { FRAME_TIMEOUT_MS: 200 } });
+    const device = await connect();
+    await device.login("dev1");
+    journal.failWith = new JournalFrameError("invalid");
+    device.send(data(9));
+    await until(() => quarantined.length === 1);
+    journal.failWith = undefined;
+    device.send(data(2));
+    await device.receives(ackOf(2));
+    expect(hex(quarantined[0]!.bytes)).toBe(hex(data(9)));
   });
 
   it("closes without an answer when the journal fails otherwise", async () => {
@@ -208,6 +221,7 @@ describe("naming", () => {
     await device.login("dev4");
     device.send(naming("dev5"));
     await device.closed();
+    expect(device.receivedHex).toBe("");
     expect(journal.frames()).toEqual([]);
   });
 

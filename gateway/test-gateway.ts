@@ -87,10 +87,6 @@ export const testDecoder: ProtocolDecoder = {
   decode: () => ({ kind: "undecodable", reason: "unsupported", detail: "positions are not the gateway's business" }),
 };
 
-export class JournalFullError extends Error {
-  override name = "JournalFullError";
-}
-
 /** A journal whose commits can be held back, made to fail, or let through. */
 export class FakeJournal implements JournalWriter {
   readonly committed: NewFrame[] = [];
