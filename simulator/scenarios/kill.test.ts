@@ -17,8 +17,8 @@ describe("the promise: an acknowledged record is a stored record", () => {
     result = await runKillScenario({
       kills: 6,
       seed: 20_261_122,
-      outageMs: 5_000,
-      pauseMs: { min: 1_000, max: 2_500 },
+      outageMs: 4_000,
+      pauseMs: { min: 500, max: 1_500 },
       checkout,
       dataDir,
       load: { vehicles: 30, recordsPerSecond: 300, recordsPerPacket: 5 },
