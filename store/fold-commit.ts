@@ -97,7 +97,7 @@ export async function insertEvents(client: Client, events: readonly EventRow[], 
       select e."eventId", e."fleetId", e."deviceId", e.type, to_timestamp(e."occurredAtMs" / 1000.0),
         to_timestamp(e."detectedAtMs" / 1000.0), e.replayed, e.supersedes, e."frameSeq", $2, e.data
       from rows from (json_to_recordset($1::json) as ("eventId" text, "fleetId" integer, "deviceId" integer, type text,
-        "occurredAtMs" bigint, "detectedAtMs" bigint, replayed boolean, supersedes text, "frameSeq" bigint, data jsonb))
+        "occurredAtMs" float8, "detectedAtMs" float8, replayed boolean, supersedes text, "frameSeq" bigint, data jsonb))
         with ordinality as e order by e.ordinality
       on conflict (event_id) do nothing`,
     values: [jsonbTextOf(events), commitXid.toString()],

@@ -80,7 +80,7 @@ export class FoldWriter {
     if (this.#cursors.size === 0) return false;
     const { caution, metrics, now } = this.#deps;
     const cursors = new Map([...this.#cursors].map(([partition, { seq }]) => [partition, seq]));
-    const frames = await this.#deps.journal.read(cursors, caution.framesMax(BATCH_FRAMES_MAX));
+    const frames = (await this.#deps.journal.read(cursors, caution.framesMax(BATCH_FRAMES_MAX))).map(inWholeMs);
     if (frames.length === 0) {
       metrics.lagSeconds.set(0);
       return false;
@@ -243,6 +243,12 @@ export class FoldWriter {
     metrics.late.inc(tally.late);
     for (const [reason, frames] of tally.unusable) metrics.unusable.inc({ reason }, frames);
   }
+}
+
+/** Times are identities, and a replay reads them in whole milliseconds. */
+function inWholeMs(frame: JournalFrame): JournalFrame {
+  if (Number.isInteger(frame.receivedAtMs)) return frame;
+  return { ...frame, receivedAtMs: Math.floor(frame.receivedAtMs) };
 }
 
 function emptyBatch(storedAtMs: number): FoldBatch {

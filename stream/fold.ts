@@ -9,6 +9,9 @@ import type { DeviceStage, Fix, Note, StageItem, StreamEvent } from "./stage.ts"
 /** Reports of one frame that a fix id has room for. */
 export const REPORTS_PER_FRAME_MAX = 1024;
 
+/** Times beyond this (the years 4368 BC to 8307) come from no device, and not every one of them fits into the store. */
+const TIME_MS_MAX = 2e14;
+
 /** The whole state of one device: serialisable JSON, never changed in place. */
 export type DeviceFold = {
   live: LiveState;
@@ -39,7 +42,7 @@ export type FoldResult = {
 
 /**
  * Places the reports of a frame in time and names them. Logins and heartbeats that say nothing are no fixes. Throws when
- * there are more than `REPORTS_PER_FRAME_MAX`: the caller has checked.
+ * there are more than `REPORTS_PER_FRAME_MAX` (the caller has checked) or a time is no number of milliseconds.
  */
 export function fixesOf(frame: FrameHead, reports: readonly Report[]): Fix[] {
   assert(reports.length <= REPORTS_PER_FRAME_MAX, "more reports than a fix id has room for");
@@ -49,7 +52,7 @@ export function fixesOf(frame: FrameHead, reports: readonly Report[]): Fix[] {
     const { timeMs, bytesStart, bytesEnd, ...measured } = report;
     fixes.push({
       ...measured,
-      ...readClock(timeMs, frame.receivedAtMs),
+      ...readClock(timeMs === null ? null : wholeMs(timeMs), frame.receivedAtMs),
       fixId: frame.seq * REPORTS_PER_FRAME_MAX + index,
       deviceId: frame.deviceId,
       receivedAtMs: frame.receivedAtMs,
@@ -127,6 +130,12 @@ function pipe(
 
 function eventsOf(items: readonly StageItem[]): StreamEvent[] {
   return items.flatMap((item) => (item.kind === "event" ? [item.event] : []));
+}
+
+/** Times are identities, so they are whole milliseconds; a decoder that gives something else has a bug. */
+function wholeMs(timeMs: number): number {
+  assert(Math.abs(timeMs) <= TIME_MS_MAX, "a time that is none");
+  return Math.floor(timeMs);
 }
 
 function isSilent(report: Report): boolean {

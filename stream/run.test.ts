@@ -108,6 +108,29 @@ test("frames that can't be understood are set aside with their reason and the ot
   );
 });
 
+test("fractions of a millisecond are cut off, and a time that is none is a fault of that frame alone", async () => {
+  const bad = await fixture.append(first, [{ ...at(1), timeMs: 1e300 }]);
+  const good = await fixture.append(
+    first,
+    [
+      { ...at(1), timeMs: START_MS + 0.75 },
+      { ...at(2), timeMs: null },
+    ],
+    {
+      receivedAtMs: START_MS + 10_000,
+    },
+  );
+  await fixture.rows("update frame set received_at = received_at + interval '300 microseconds'");
+  await fixture.foldAll();
+  const { fix, quarantine } = await fixture.outcome();
+  expect(quarantine).toMatchObject([{ row: { frame_seq: bad, reason: "fault" } }]);
+  expect(await fixture.rows("select fix_id, fix_time from fix order by 1")).toEqual([
+    { fix_id: good * 1024, fix_time: new Date(START_MS) },
+    { fix_id: good * 1024 + 1, fix_time: new Date(START_MS + 10_000) },
+  ]);
+  expect(fix).toHaveLength(2);
+});
+
 test("a stage that fails on one frame loses that frame only, and the state is as before it", async () => {
   const counting = {
     name: "counting",

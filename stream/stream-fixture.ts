@@ -97,8 +97,11 @@ export async function openStreamFixture(devices = 3) {
   /** Folds all there is with a stream of its own. */
   async function foldAll(settings: Partial<StreamDeps> = {}): Promise<void> {
     const stream = await start(settings);
-    await settled();
-    await stop(stream);
+    try {
+      await settled();
+    } finally {
+      await stop(stream);
+    }
   }
 
   /** A writer to be driven by hand. */
