@@ -15,7 +15,7 @@ export const UNREAD_ACK_BYTES_MAX = 4_096;
 /** Time that a closed connection has to take its last bytes. */
 export const CLOSE_TIMEOUT_MS = 2_000;
 
-/** How often time limits are looked at; a limit is kept to this much. */
+/** How often time limits are looked at and batches are written; a limit is kept to this much. */
 export const SWEEP_INTERVAL_MS = 500;
 
 /** Wait before asking the device directory again while the database is away. */
@@ -43,14 +43,12 @@ export const QUARANTINE_KEYS_MAX = 50_000;
 export const QUARANTINE_PENDING_ROWS_MAX = 500;
 export const QUARANTINE_PENDING_BYTES_MAX = 4_194_304;
 export const QUARANTINE_BATCH_ROWS = 100;
-export const QUARANTINE_FLUSH_MS = 500;
 
 /** Bytes kept of a connection whose framing was lost. */
 export const LOST_FRAMING_BYTES_KEPT = 1_024;
 
 /** Unknown uids kept between two batches of knocks; beyond it they are only counted. */
 export const KNOCK_UIDS_PER_BATCH_MAX = 200;
-export const KNOCK_FLUSH_MS = 1_000;
 
 /** Datagrams of one source address, sustained and at once. Carriers put many devices behind one address. */
 export const DATAGRAMS_PER_ADDRESS_PER_SECOND = 1_000;
