@@ -152,12 +152,15 @@ test("a commit that older open transactions hide is delivered when those are ove
   const reader = await follow("/v1/events/stream");
   await eventually(reader.lastId).toBeDefined();
   const older = await api.database.pool.connect();
-  await older.query("begin");
-  await older.query("select pg_current_xact_id()");
-  await announce(["hidden at first"]);
-  expect(eventIds(reader)).toEqual([]);
-  await older.query("commit");
-  older.release();
+  try {
+    await older.query("begin");
+    await older.query("select pg_current_xact_id()");
+    await announce(["hidden at first"]);
+    expect(eventIds(reader)).toEqual([]);
+  } finally {
+    await older.query("commit");
+    older.release();
+  }
   await eventually(() => eventIds(reader)).toEqual(["hidden at first"]);
 });
 

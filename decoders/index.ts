@@ -2,11 +2,13 @@ import type { ProtocolDecoder, ProtocolName } from "./decoder.ts";
 import { gt06 } from "./gt06/index.ts";
 import { osmand } from "./osmand/index.ts";
 import { owntracks } from "./owntracks/index.ts";
+import { queclink } from "./queclink/index.ts";
 import { teltonika } from "./teltonika/index.ts";
 
 /** The registry. Adding a protocol is one folder and one line here. */
 export const decoders: { readonly [name in ProtocolName]?: ProtocolDecoder } = {
   teltonika,
+  queclink,
   gt06,
   owntracks,
   osmand,

@@ -1,4 +1,4 @@
-import { access, constants, realpath, stat, truncate } from "node:fs/promises";
+import { access, constants, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -9,6 +9,7 @@ import {
   layoutOf,
   makeFolder,
   prepareCluster,
+  prepareLog,
   readAccess,
   writeAccess,
 } from "./embedded/cluster.ts";
@@ -49,7 +50,6 @@ export type EmbeddedOptions = {
 };
 
 const DATABASE_NAME = "telematics";
-const LOG_BYTES_MAX = 16 * 1024 * 1024;
 const RESTART_DELAY_MS = 100;
 const RESTART_DELAY_MAX_MS = 5_000;
 
@@ -62,7 +62,7 @@ export async function openEmbeddedPostgres(options: EmbeddedOptions): Promise<Em
     if (await stopStaleServer(layout.cluster)) log("stopped an embedded PostgreSQL that a killed process had left");
     const { identity, access } = await prepareCluster(binaries, layout);
     const { password } = access;
-    await trimLog(layout.log);
+    await prepareLog(layout);
     const port = await choosePort(access.port);
     await writeAccess(layout, { password, port });
     const settings = options.settings ?? {};
@@ -169,13 +169,5 @@ async function createDatabase({ password, port }: Access): Promise<void> {
     if (found.rowCount === 0) await client.query(`create database ${DATABASE_NAME}`);
   } finally {
     await client.end();
-  }
-}
-
-async function trimLog(file: string): Promise<void> {
-  try {
-    if ((await stat(file)).size > LOG_BYTES_MAX) await truncate(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }

@@ -110,15 +110,20 @@ test("readers that follow the feed while writers commit in any order see each co
 test("a fix stored by a transaction that began early and commits late appears after the cursor, not before it", async () => {
   const start = await settledEnd();
   const early = await database.pool.connect();
-  await early.query("begin");
-  await early.query(INSERT_FIX, [[nextFixId++], deviceId]);
-  await write([{ fixes: 1, delayMs: 0, commits: true }]);
-  const meanwhile = await readFixFeed(database, 1, start, 10);
-  expect(meanwhile.rows).toEqual([]);
-  await early.query("commit");
-  early.release();
+  let cursor: FeedPlace;
+  try {
+    await early.query("begin");
+    await early.query(INSERT_FIX, [[nextFixId++], deviceId]);
+    await write([{ fixes: 1, delayMs: 0, commits: true }]);
+    const meanwhile = await readFixFeed(database, 1, start, 10);
+    expect(meanwhile.rows).toEqual([]);
+    cursor = meanwhile.next;
+  } finally {
+    await early.query("commit");
+    early.release();
+  }
   await settle();
-  expect((await readFixFeed(database, 1, meanwhile.next, 10)).rows).toHaveLength(2);
+  expect((await readFixFeed(database, 1, cursor, 10)).rows).toHaveLength(2);
 });
 
 test("a page is full before more is announced, and the cursor of each row goes on right after it", async () => {

@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -42,6 +43,38 @@ async function openJournal(url: string, pendingBytesMax = PENDING_BYTES_MAX): Pr
   const journal = await openPostgresJournal({ url, pendingBytesMax, closePatienceMs: 1_000 });
   closers.push(() => journal.close());
   return journal;
+}
+
+/** Passes bytes on to the server, and on demand cuts the connection where the server's next answer should pass. */
+async function openProxy(url: string): Promise<{ url: string; swallowNextAnswer(): void }> {
+  const target = new URL(url);
+  let swallow = false;
+  const proxy = createServer((client) => {
+    const server = connect(Number(target.port), target.hostname);
+    const cut = () => {
+      client.destroy();
+      server.destroy();
+    };
+    client
+      .on("data", (bytes) => server.write(bytes))
+      .on("error", cut)
+      .on("close", cut);
+    server.on("error", cut).on("close", cut);
+    server.on("data", (bytes) => {
+      if (!swallow) return void client.write(bytes);
+      swallow = false;
+      cut();
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  closers.push(() => new Promise((resolve) => proxy.close(resolve)));
+  target.port = String((proxy.address() as AddressInfo).port);
+  return {
+    url: target.href,
+    swallowNextAnswer: () => {
+      swallow = true;
+    },
+  };
 }
 
 async function openStore(url: string): Promise<Database> {
@@ -148,6 +181,21 @@ test("a journal whose connection is cut gives the lock up and gets it again", as
   const seqs = await Promise.all(appended);
   expect(Math.min(...seqs)).toBeGreaterThan(first);
   expect((await readAll(database.url)).map((one) => one.seq)).toEqual([first, ...seqs].sort((a, b) => a - b));
+});
+
+test("a commit whose answer was lost is found again, not repeated", async () => {
+  const proxy = await openProxy(database.url);
+  const journal = await openJournal(proxy.url);
+  const first = await journal.append(frame(1));
+  for (let round = 1; round <= 3; round++) {
+    proxy.swallowNextAnswer();
+    expect(await Promise.all([journal.append(frame(2)), journal.append(frame(3))])).toEqual([
+      first + round * 2 - 1,
+      first + round * 2,
+    ]);
+  }
+  expect(journal.stats().lostConnections).toBe(3);
+  expect((await readAll(database.url)).map((one) => one.deviceId)).toEqual([1, 2, 3, 2, 3, 2, 3]);
 });
 
 test("a full journal refuses, and accepts again when frames have been committed", async () => {

@@ -7,8 +7,14 @@ import type { NewFrame } from "./journal.ts";
 const SEQUENCER_LOCK = 7_411_820_002;
 /** Longer than any healthy commit; after it the connection is given up and the commit is in doubt. */
 const APPEND_PATIENCE_MS = 30_000;
-/** The server notices within these that we have vanished, and frees the lock. */
-const SERVER_KEEPALIVES = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
+/**
+ * The server notices that we have vanished, and frees the lock; it may not cut the wait for the lock short; and a commit
+ * that it confirms is on its disk, whatever its default is.
+ */
+const SESSION_SETTINGS = `
+  set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
+  set statement_timeout = 0; set lock_timeout = 0;
+  select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
 /**
  * A connection that holds the sequencer lock and appends on that very connection: losing it loses the lock, and while a
@@ -49,7 +55,7 @@ export async function openSequencer(
   aborted.addEventListener("abort", abort, { once: true });
   try {
     await client.connect();
-    await client.query(SERVER_KEEPALIVES);
+    await client.query(SESSION_SETTINGS);
     await client.query("select pg_advisory_lock($1)", [SEQUENCER_LOCK]);
     const found = await client.query<{ next: number }>(
       `select greatest((select case when is_called then last_value + 1 else last_value end from frame_seq),

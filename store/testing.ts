@@ -12,7 +12,7 @@ export type TestDatabase = { url: string; close(): Promise<void> };
 
 /** A fresh, migrated database on the shared native server. */
 export async function openTestDatabase(): Promise<TestDatabase> {
-  const serverUrl = inject("testServerUrl");
+  const serverUrl = await findServer();
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   // Copying the pages is faster here than logging them, and a test's database need not survive its server.
   await administer(serverUrl, `create database ${name} template ${TEMPLATE_DATABASE} strategy file_copy`);
@@ -20,6 +20,13 @@ export async function openTestDatabase(): Promise<TestDatabase> {
     url: withDatabase(serverUrl, name),
     close: () => administer(serverUrl, `drop database if exists ${name} with (force)`),
   };
+}
+
+async function findServer(): Promise<string> {
+  const answer = await fetch(inject("testServerDoor"));
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`the test server did not start: ${text}`);
+  return text;
 }
 
 export type TimescaleTestDatabase = {

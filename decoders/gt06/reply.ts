@@ -18,7 +18,7 @@ export function readReply(report: Report, content: Uint8Array, long: boolean): v
   if (content.length < flagAt + 4) return;
   report.attributes["command.flag"] = Buffer.from(content.subarray(flagAt, flagAt + 4)).readUInt32BE();
   const text = long ? longText(content) : shortText(content);
-  report.attributes["command.reply"] = text;
+  report.attributes["command.text"] = text;
   const iccid = iccidOf(text);
   if (iccid !== undefined) report.attributes.iccid = iccid;
   readPositionText(report, text);

@@ -63,7 +63,7 @@ export function readTerminalInfo(report: Report, info: number): void {
   attributes["battery.charging"] = (info & 0x04) !== 0;
   attributes.immobilised = (info & 0x80) !== 0;
   attributes.armed = (info & 0x01) !== 0;
-  attributes["gps.fixed"] = (info & 0x40) !== 0;
+  attributes["gnss.fixed"] = (info & 0x40) !== 0;
   const alarm = INFO_ALARMS[(info >> 3) & 0x07];
   if (alarm !== undefined && report.event === null) {
     report.event = `alarm.${alarm}`;

@@ -47,13 +47,13 @@ const AVL_PACKET_NUMBERS = 256;
 /** The vendor's own devices send this for every packet; what tells packets apart is the AVL packet id. */
 const CHANNEL_PACKET_ID = 0xcafe;
 
-const tcpDialect: TcpDialect = {
+export const tcpDialect: TcpDialect = {
   login: encodeLogin,
   encode: (_uid, records) => encodePacket(toData(records)),
   readAnswer,
 };
 
-const udpDialect: UdpDialect = {
+export const udpDialect: UdpDialect = {
   packetNumbers: AVL_PACKET_NUMBERS,
   encode: (imei, records, avlPacketId) =>
     encodeDatagram({ packetId: CHANNEL_PACKET_ID, unused: 1, avlPacketId, imei }, toData(records)),

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, chmod, chown, mkdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Binaries } from "./binaries.ts";
 import { EmbeddedPostgresError } from "./error.ts";
@@ -16,6 +16,7 @@ const PASSWORD_BYTES = 24;
 const FOLDER_MODE = 0o755;
 const CLUSTER_MODE = 0o700;
 const SECRET_MODE = 0o600;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 export function layoutOf(dataDir: string): Layout {
   const folder = join(dataDir, "postgres");
@@ -52,11 +53,21 @@ export async function readAccess(layout: Layout): Promise<Access> {
 export async function writeAccess(layout: Layout, access: Access): Promise<void> {
   const draft = `${layout.access}.new`;
   await writeFile(draft, JSON.stringify(access), { mode: SECRET_MODE });
-  if (process.getuid?.() === 0) {
-    const owner = await stat(layout.folder);
-    await chown(draft, owner.uid, owner.gid);
-  }
+  await giveToFolderOwner(layout, draft);
   await rename(draft, layout.access);
+}
+
+/** Makes the server's log, or empties it when it has grown too long. */
+export async function prepareLog(layout: Layout): Promise<void> {
+  await appendFile(layout.log, "", { mode: SECRET_MODE });
+  await giveToFolderOwner(layout, layout.log);
+  if ((await stat(layout.log)).size > LOG_BYTES_MAX) await truncate(layout.log);
+}
+
+async function giveToFolderOwner(layout: Layout, file: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const owner = await stat(layout.folder);
+  await chown(file, owner.uid, owner.gid);
 }
 
 /** The folder that holds all parts; it can be entered by the server's account, its secrets can't be read. */

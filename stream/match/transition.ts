@@ -1,4 +1,4 @@
-import { ACCESS, EDGE_FLAGS, ROAD_CLASSES } from "../roads/way-tags.ts";
+import { ACCESS, EDGE_FLAGS } from "../roads/way-tags.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 
 /** What a vehicle may use: bits of `edgeAccess` along and against the way's nodes. */
@@ -10,25 +10,17 @@ export const CAR: VehicleKind = { forward: ACCESS.carForward, backward: ACCESS.c
 export const TRUCK: VehicleKind = { forward: ACCESS.truckForward, backward: ACCESS.truckBackward };
 export const BICYCLE: VehicleKind = { forward: ACCESS.bicycleForward, backward: ACCESS.bicycleBackward };
 
-/** Prior cost (negative log probability) of a metre of road: drivers prefer short ways on larger roads. */
+/** Prior cost (negative log probability) of a metre of road at the reference speed: drivers prefer what is short and fast. */
 const COST_PER_METRE = 1 / 90;
-const CLASS_FACTOR: Record<(typeof ROAD_CLASSES)[number], number> = {
-  motorway: 0.7,
-  trunk: 0.8,
-  primary: 0.9,
-  secondary: 0.95,
-  tertiary: 1,
-  unclassified: 1.1,
-  residential: 1.2,
-  living_street: 1.5,
-  service: 2,
-  road: 1.2,
-  track: 2.5,
-  cycleway: 2,
-  path: 2.5,
-};
+const REFERENCE_SPEED_KMH = 50;
+/** Share of the cost that goes by distance; the rest goes by time. */
+const DISTANCE_SHARE = 0.3;
 const PRIVATE_FACTOR = 1.5;
-const METRE_COST = Float64Array.from(ROAD_CLASSES, (name) => CLASS_FACTOR[name] * COST_PER_METRE);
+const METRE_COST = Float64Array.from(
+  { length: 256 },
+  (_, speedKmh) =>
+    COST_PER_METRE * (DISTANCE_SHARE + ((1 - DISTANCE_SHARE) * REFERENCE_SPEED_KMH) / Math.max(5, speedKmh)),
+);
 
 /** Turning round where the road goes on, and where it ends. */
 export const U_TURN_COST = 7;
@@ -36,16 +28,16 @@ const DEAD_END_TURN_COST = 2.5;
 /** Driving a turn that is forbidden: it happens, and restrictions are sometimes mapped wrongly. */
 const FORBIDDEN_TURN_COST = 6;
 
-/** Cost of a change of direction, by 1/256 turns: nothing up to 25°, 1 at 90°, 2.5 at 180°. */
+/** Cost of a change of direction, by 1/256 turns: nothing up to 25°, 1.3 at 90°, 3.2 at 180°. */
 const TURN_COST = Float64Array.from({ length: 256 }, (_, i) => {
   const angleDeg = ((i > 128 ? 256 - i : i) * 360) / 256;
-  return angleDeg < 25 ? 0 : angleDeg < 90 ? (angleDeg - 25) / 65 : 1 + (angleDeg - 90) / 60;
+  return angleDeg < 25 ? 0 : angleDeg < 90 ? (angleDeg - 25) / 50 : 1.3 + (angleDeg - 90) / 47;
 });
 
 /** Prior cost of driving the whole of an edge. */
 export function edgeCost(roads: RoadNetwork, edge: number): number {
   const factor = (roads.edgeFlags[edge]! & EDGE_FLAGS.private) === 0 ? 1 : PRIVATE_FACTOR;
-  return METRE_COST[roads.edgeClass[edge]!]! * factor * roads.edgeLengthM[edge]!;
+  return METRE_COST[roads.edgeSpeedKmh[edge]!]! * factor * roads.edgeLengthM[edge]!;
 }
 
 /** Whether a vehicle of this kind may drive a directed edge. */
