@@ -5,7 +5,7 @@ const { alongM: A, speedMps: S, errorEastM: E, errorNorthM: N } = FIELD;
 const { covAA, covAS, covAE, covAN, covSS, covSE, covSN, covEE, covEN, covNN } = FIELD;
 
 /** Power of the random acceleration, (m/s²)² s: town traffic. */
-const ACCELERATION_POWER = 1.0;
+const ACCELERATION_POWER = 1.6;
 /** Spread of speeds over a minute (m/s) and how long a speed lasts (s): bounds what a long gap can mean. */
 const SPEED_SPREAD_MPS = 7;
 const SPEED_LASTS_S = 40;

@@ -13,6 +13,8 @@ const COST_PER_M = 0.02;
 const FREE_SPEED_MPS = 4;
 /** How fast a vehicle off the network is thought to move when it does not say. */
 const UNKNOWN_SPEED_MPS = 2.5;
+/** Where the device gives no speed, leaving the road is judged as if it drove at this one. */
+const UNKNOWN_SPEED_ASSUMED_MPS = 6;
 /** What a measured speed and heading cost a hypothesis on the road on average, which one off it must pay as well. */
 const SPEED_COST = 0.5;
 const HEADING_COST = 0.7;
@@ -45,6 +47,10 @@ export function offRoadStep(eastM: number, northM: number, dtS: number, fix: Mat
   INNOVATION.distanceM = Math.sqrt((eastM - expectedE) ** 2 + (northM - expectedN) ** 2);
   const squared = INNOVATION.distanceM ** 2 / variance;
   INNOVATION.squared = squared;
-  const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) + (hasSpeed ? SPEED_COST + Math.min(1.5, 0.35 * Math.max(0, speed - 3.5)) : 0) + (fix.headingDeg >= 0 ? HEADING_COST : 0);
+  const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) + speedCost(hasSpeed ? speed : UNKNOWN_SPEED_ASSUMED_MPS) + (fix.headingDeg >= 0 ? HEADING_COST : 0);
   return -Math.log(variance) - 4.5 * Math.log1p(squared / 7) - prior;
+}
+
+function speedCost(speedMps: number): number {
+  return SPEED_COST + Math.min(1.5, 0.35 * Math.max(0, speedMps - 3.5));
 }
