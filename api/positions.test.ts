@@ -28,7 +28,9 @@ async function readAll(url: string): Promise<Page[]> {
   const pages: Page[] = [];
   let after = "";
   for (;;) {
-    const page: Page = (await api.call(secret, "GET", url + after)).json();
+    const answer = await api.call(secret, "GET", url + after);
+    expect(answer.statusCode).toBe(200);
+    const page: Page = answer.json();
     pages.push(page);
     if (page.next_cursor === null) return pages;
     after = `&after=${page.next_cursor}`;
