@@ -14,6 +14,8 @@ export type ScenarioName = (typeof SCENARIOS)[number];
 export type SimulationTarget = {
   host: string;
   teltonikaPort: number;
+  /** Where UDP has another port than TCP. */
+  teltonikaUdpPort?: number;
   /** `mixed` puts every third vehicle on UDP. */
   transport: "tcp" | "udp" | "mixed";
 };
@@ -91,7 +93,7 @@ export function planScenario(options: SimulationOptions): ScenarioPlan {
       members: Array.from({ length: options.vehicles }, (_, index) => ({
         protocol: protocolOf(options.target, index),
         host: options.target.host,
-        port: options.target.teltonikaPort,
+        port: portOf(options.target, index),
         behaviour: orderOf(behaviour, isAdverse && index % 2 === 1),
       })),
       rule: atRate ? DRIVE_RULE : { everyMs: 0, everyM: NEVER, everyDeg: NEVER },
@@ -105,9 +107,17 @@ export function planScenario(options: SimulationOptions): ScenarioPlan {
   };
 }
 
-function protocolOf({ transport }: SimulationTarget, index: number): DeviceProtocol {
-  const isUdp = transport === "udp" || (transport === "mixed" && index % 3 === 2);
-  return deviceProtocols[isUdp ? "teltonika-udp" : "teltonika-tcp"];
+function usesUdp({ transport }: SimulationTarget, index: number): boolean {
+  return transport === "udp" || (transport === "mixed" && index % 3 === 2);
+}
+
+function protocolOf(target: SimulationTarget, index: number): DeviceProtocol {
+  return deviceProtocols[usesUdp(target, index) ? "teltonika-udp" : "teltonika-tcp"];
+}
+
+function portOf(target: SimulationTarget, index: number): number {
+  const { teltonikaPort, teltonikaUdpPort = teltonikaPort } = target;
+  return usesUdp(target, index) ? teltonikaUdpPort : teltonikaPort;
 }
 
 function orderOf(behaviour: Behaviour, newestFirst: boolean): Behaviour {
