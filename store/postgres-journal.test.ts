@@ -45,26 +45,38 @@ async function openJournal(url: string, pendingBytesMax = PENDING_BYTES_MAX): Pr
   return journal;
 }
 
-/** Passes bytes on to the server, and on demand cuts the connection where the server's next answer should pass. */
-async function openProxy(url: string): Promise<{ url: string; swallowNextAnswer(): void }> {
+type Proxy = {
+  url: string;
+  /** Cuts the connection where the server's next answer should pass. */
+  swallowNextAnswer(): void;
+  /** Keeps what the server says back until released; `asked` resolves when the client has said something. */
+  hold(): { asked: Promise<void>; release(): void };
+};
+
+async function openProxy(url: string): Promise<Proxy> {
   const target = new URL(url);
+  const serverPort = Number(target.port);
   let swallow = false;
+  let held: Promise<void> | undefined;
+  let heard: (() => void) | undefined;
   const proxy = createServer((client) => {
-    const server = connect(Number(target.port), target.hostname);
+    const server = connect(serverPort, target.hostname);
     const cut = () => {
       client.destroy();
       server.destroy();
     };
-    client
-      .on("data", (bytes) => server.write(bytes))
-      .on("error", cut)
-      .on("close", cut);
+    client.on("error", cut).on("close", cut);
     server.on("error", cut).on("close", cut);
-    server.on("data", (bytes) => {
+    client.on("data", (bytes) => {
+      server.write(bytes);
+      heard?.();
+    });
+    const answer = (bytes: Uint8Array) => {
       if (!swallow) return void client.write(bytes);
       swallow = false;
       cut();
-    });
+    };
+    server.on("data", (bytes) => (held === undefined ? answer(bytes) : void held.then(() => answer(bytes))));
   });
   await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
   closers.push(() => new Promise((resolve) => proxy.close(resolve)));
@@ -73,6 +85,13 @@ async function openProxy(url: string): Promise<{ url: string; swallowNextAnswer(
     url: target.href,
     swallowNextAnswer: () => {
       swallow = true;
+    },
+    hold: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const asked = Promise.withResolvers<void>();
+      held = promise;
+      heard = asked.resolve;
+      return { asked: asked.promise, release: resolve };
     },
   };
 }
@@ -161,6 +180,10 @@ test("a second journal waits until the first lets go, and takes over where it st
   const seq = await first.append(frame(1));
   const second = await openJournal(database.url);
   const pending = second.append(frame(2));
+  const store = await openStore(database.url);
+  const waiting =
+    "select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())";
+  await vi.waitFor(async () => expect((await store.pool.query(waiting)).rowCount).toBe(1), PATIENCE);
   await first.append(frame(3));
   expect([first.ready, second.ready, second.pendingFrames]).toEqual([true, false, 1]);
   await first.close();
@@ -181,6 +204,24 @@ test("a journal whose connection is cut gives the lock up and gets it again", as
   const seqs = await Promise.all(appended);
   expect(Math.min(...seqs)).toBeGreaterThan(first);
   expect((await readAll(database.url)).map((one) => one.seq)).toEqual([first, ...seqs].sort((a, b) => a - b));
+});
+
+test("an append resolves when the server has confirmed its commit, not before", async () => {
+  const proxy = await openProxy(database.url);
+  const journal = await openJournal(proxy.url);
+  await journal.append(frame(1));
+  const { asked, release } = proxy.hold();
+  let outcome: number | "pending" = "pending";
+  const appended = journal.append(frame(2)).then((seq) => {
+    outcome = seq;
+  });
+  await asked;
+  // The server has committed by now and said so; nobody has heard it.
+  await vi.waitFor(async () => expect(await readAll(database.url)).toHaveLength(2), PATIENCE);
+  expect([outcome, journal.pendingFrames]).toEqual(["pending", 1]);
+  release();
+  await appended;
+  expect(outcome).toBe(2);
 });
 
 test("a commit whose answer was lost is found again, not repeated", async () => {

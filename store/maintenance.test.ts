@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type Database, openDatabase } from "./database.ts";
+import { maintain, openMaintenance } from "./maintenance.ts";
+import { openTestDatabase, type TestDatabase } from "./testing.ts";
+
+const DAY_MS = 86_400_000;
+const NOW_MS = Date.UTC(2026, 10, 22);
+const OPTIONS = { frameRetentionDays: 30, fixRetentionDays: 60, now: () => NOW_MS };
+
+let test_: TestDatabase;
+let database: Database;
+beforeEach(async () => {
+  test_ = await openTestDatabase();
+  database = await openDatabase({ url: test_.url, applicationName: "test", connectionsMax: 2 });
+  // A frame and a fix for every tenth of a day, the newest now; all folded.
+  await database.pool.query(
+    `insert into frame (seq, partition, device_id, kind, protocol, transport, received_at, bytes)
+    select 10000 - i, 1, 1, 'frame', 'teltonika', 'tcp', $1::timestamptz - i * interval '2.4 hours', '' from generate_series(0, 8000) i`,
+    [new Date(NOW_MS)],
+  );
+  await database.pool.query(
+    `insert into fix (fix_id, device_id, fix_time, fingerprint, received_at, stored_at, commit_xid, kind, protocol, valid,
+      late, buffered, attributes)
+    select 10000 - i, 1, $1::timestamptz - i * interval '2.4 hours', i, now(), now(), 1, 'fix', 'teltonika', true, false, false, '{}'
+    from generate_series(0, 8000) i`,
+    [new Date(NOW_MS)],
+  );
+  await database.pool.query("update stream_cursor set seq = 10000");
+});
+afterEach(async () => {
+  await database.close();
+  await test_.close();
+});
+
+async function daysKept(table: "frame" | "fix", column: string): Promise<number> {
+  const found = await database.pool.query<{ oldest: Date }>(`select min(${column}) as oldest from ${table}`);
+  return (NOW_MS - found.rows[0]!.oldest.getTime()) / DAY_MS;
+}
+
+test("a round drops what is past its retention, in batches", async () => {
+  expect(await maintain(database, OPTIONS)).toEqual({ frames: 7_700, fixes: 7_400 });
+  expect(await daysKept("frame", "received_at")).toBeCloseTo(30);
+  expect(await daysKept("fix", "fix_time")).toBeCloseTo(60);
+  expect(await maintain(database, OPTIONS)).toEqual({ frames: 0, fixes: 0 });
+});
+
+test("frames that the stream has not folded outlive their retention", async () => {
+  await database.pool.query("update stream_cursor set seq = 5000 where partition = 1");
+  await maintain(database, OPTIONS);
+  const found = await database.pool.query<{ first: number }>("select min(seq) as first from frame");
+  expect(found.rows[0]!.first).toBe(5_001);
+});
+
+test("strangers are forgotten a month after their last knock", async () => {
+  await database.pool.query(
+    `insert into unknown_device values ('old', 'teltonika', $1, $1, 1, null), ('new', 'teltonika', $1, $2, 2, null)`,
+    [new Date(NOW_MS - 31 * DAY_MS), new Date(NOW_MS - 29 * DAY_MS)],
+  );
+  await maintain(database, OPTIONS);
+  const found = await database.pool.query<{ uid: string }>("select uid from unknown_device");
+  expect(found.rows).toEqual([{ uid: "new" }]);
+});
+
+test("the loop begins at once, goes on after a failed round and ends when closed", async () => {
+  const lines: string[] = [];
+  const failing = { ...database, pool: { connect: () => Promise.reject(new Error("away")) } } as unknown as Database;
+  const unlucky = openMaintenance(failing, { ...OPTIONS, intervalMs: 5, log: (line) => lines.push(line) });
+  await vi.waitFor(() => expect(lines.length).toBeGreaterThan(2));
+  await unlucky.close();
+  const loop = openMaintenance(database, OPTIONS);
+  await vi.waitFor(async () => expect(await daysKept("frame", "received_at")).toBeCloseTo(30), { timeout: 10_000 });
+  await loop.close();
+});
