@@ -7,6 +7,7 @@ import { openApi } from "#api";
 import { findDecoder } from "#decoders";
 import { openGateway } from "#gateway";
 import {
+  findDeviceByUid,
   listen,
   openDatabase,
   openDeviceDirectory,
@@ -107,7 +108,7 @@ async function startGateway({ config, links, log, registry, closers }: Parts): P
     findDevice: (uid) => directory.find(uid),
     registerDevice: async ({ uid, protocol, fleetId }) => {
       const result = await registerDevice(database, { uid, protocol, fleetId });
-      return result.kind === "registered" ? result.device : directory.find(uid);
+      return result.kind === "registered" ? result.device : findDeviceByUid(database, uid);
     },
     recordKnocks: (knocks) => recordKnocks(database, knocks),
     quarantineRejected: (rows) => quarantineRejected(database, rows),

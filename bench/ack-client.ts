@@ -17,7 +17,9 @@ export class MeasuredServer {
 
   static async start(mode: "echo" | "gateway"): Promise<MeasuredServer> {
     const server = new MeasuredServer(
-      fork(new URL("ack-server.ts", import.meta.url).pathname, [mode], { execArgv: ["--expose-gc"] }),
+      fork(new URL("ack-server.ts", import.meta.url).pathname, [mode], {
+        execArgv: ["--expose-gc", "--max-semi-space-size=4"],
+      }),
     );
     const [message] = await once(server.#child, "message");
     server.port = message.port;
