@@ -3,7 +3,8 @@
  * their past, so when all lead back to one node, the path up to there is decided. The arena is small and grows only when
  * a single step, such as the far side of a long gap, needs more.
  */
-export const NODE_CAPACITY = 128;
+export const NODE_CAPACITY = 100;
+export const NODE_BYTES = 18;
 const NODE_CAPACITY_MAX = 1 << 14;
 /** `edge` of a node that ends a stretch of road: the vehicle left the network, or the match broke. */
 export const GAP = -1;
@@ -70,6 +71,31 @@ export class PathTree {
     this.#compact(keep, tips, count, root);
   }
 
+  /** Writes the nodes to `view` from `at`; returns the offset after them. */
+  write(view: DataView, at: number): number {
+    let offset = at;
+    for (let n = 0; n < this.used; n++, offset += NODE_BYTES) {
+      view.setInt32(offset, this.edge[n]!, true);
+      view.setInt16(offset + 4, this.parent[n]!, true);
+      view.setFloat32(offset + 6, this.enterM[n]!, true);
+      view.setFloat32(offset + 10, this.leaveM[n]!, true);
+      view.setUint32(offset + 14, this.fix[n]!, true);
+    }
+    return offset;
+  }
+
+  /** Reads `count` nodes back. */
+  read(view: DataView, at: number, count: number): void {
+    this.used = 0;
+    this.grow(count);
+    for (let n = 0; n < count; n++) {
+      const offset = at + n * NODE_BYTES;
+      const enterM = view.getFloat32(offset + 6, true);
+      const leaveM = view.getFloat32(offset + 10, true);
+      this.add(view.getInt16(offset + 4, true), view.getInt32(offset, true), enterM, leaveM, view.getUint32(offset + 14, true));
+    }
+  }
+
   stepAt(node: number): PathStep {
     return { edge: this.edge[node]!, enterM: this.enterM[node]!, leaveM: this.leaveM[node]!, fix: this.fix[node]! };
   }
@@ -89,6 +115,7 @@ export class PathTree {
 
   /** The chain from the root to the node where the tips part. */
   #sharedPrefix(keep: Uint8Array, tips: Int32Array, count: number): number[] {
+    for (let i = 0; i < count; i++) if (tips[i]! < 0) return [];
     if (count === 0) return [];
     const children = new Int16Array(this.used);
     let root = -1;
@@ -99,7 +126,7 @@ export class PathTree {
     }
     if (root < 0) return [];
     const isTip = new Uint8Array(this.used);
-    for (let i = 0; i < count; i++) isTip[tips[i]!] = 1;
+    for (let i = 0; i < count; i++) if (tips[i]! >= 0) isTip[tips[i]!] = 1;
     const shared: number[] = [];
     const chain = this.lineage(tips[0]!);
     for (const node of chain) {
@@ -124,7 +151,7 @@ export class PathTree {
       next++;
     }
     this.used = next;
-    for (let i = 0; i < count; i++) tips[i] = renumbered[tips[i]!]!;
+    for (let i = 0; i < count; i++) if (tips[i]! >= 0) tips[i] = renumbered[tips[i]!]!;
   }
 }
 

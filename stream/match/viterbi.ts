@@ -6,7 +6,7 @@ import { type Heading, headingLikelihood, observeOnEdge, readHeading } from "./e
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import { HYPOTHESES_MAX, type MatchState } from "./match-state.ts";
 import { joinCost, leaveCost, offRoadStep, START_OFF_ROAD_COST } from "./off-road.ts";
-import { GAP, type PathStep } from "./path-tree.ts";
+import { GAP, NODE_CAPACITY, type PathStep } from "./path-tree.ts";
 import { EdgePlace } from "./project.ts";
 import { Reach } from "./reach.ts";
 import { Slots } from "./slots.ts";
@@ -370,9 +370,10 @@ export class Viterbi {
       }
       order[to] = i;
     }
-    this.#makeRoom(state, kept, decided);
+    kept = this.#makeRoom(state, kept, decided);
     const firstNew = state.tree.used;
-    for (let k = 0; k < kept; k++) floats[order[k]! * STRIDE + NODE] = this.#addNodes(state, order[k]!, firstNew);
+    for (let k = 0; k < kept; k++)
+      floats[order[k]! * STRIDE + NODE] = this.#addNodes(state, order[k]!, this.#tips[k]!, firstNew);
     for (let k = 0; k < kept; k++) {
       const from = order[k]! * STRIDE;
       const to = k * STRIDE;
@@ -382,11 +383,10 @@ export class Viterbi {
     state.count = kept;
   }
 
-  #addNodes(state: MatchState, slot: number, firstNew: number): number {
+  #addNodes(state: MatchState, slot: number, parent: number, firstNew: number): number {
     const slots = this.#slots;
     const { tree } = state;
-    const source = slots.source[slot]!;
-    let node = source < 0 ? -1 : state.hypotheses[source * STRIDE + NODE]!;
+    let node = parent;
     const start = slots.pathStart[slot]!;
     for (let i = 0; i < slots.pathLength[slot]!; i++) {
       const edge = slots.pool[start + i]!;
@@ -402,17 +402,30 @@ export class Viterbi {
     return node;
   }
 
-  /** Before nodes are added: forget dead branches and hand over what is decided; grow when that is not enough. */
-  #makeRoom(state: MatchState, kept: number, decided: (step: PathStep) => void): void {
+  /**
+   * Before nodes are added: fills `tips` with the nodes they go under, forgets dead branches and hands over what is
+   * decided. What still does not fit costs the worst candidates their place, so a device's memory is bounded; only one
+   * long way to a single candidate makes the tree grow. Returns how many candidates stay.
+   */
+  #makeRoom(state: MatchState, candidates: number, decided: (step: PathStep) => void): number {
     const { tree, hypotheses: h } = state;
-    let needed = 1;
-    for (let k = 0; k < kept; k++) needed += this.#slots.pathLength[this.#order[k]!]!;
-    if (tree.used + needed <= tree.capacity) return;
+    const slots = this.#slots;
     const tips = this.#tips;
-    for (let i = 0; i < state.count; i++) tips[i] = h[i * STRIDE + NODE]!;
-    tree.settle(tips, state.count, decided);
-    for (let i = 0; i < state.count; i++) h[i * STRIDE + NODE] = tips[i]!;
+    let needed = 0;
+    for (let k = 0; k < candidates; k++) {
+      const source = slots.source[this.#order[k]!]!;
+      tips[k] = source < 0 ? -1 : h[source * STRIDE + NODE]!;
+      needed += slots.pathLength[this.#order[k]!]!;
+    }
+    if (tree.used + needed <= NODE_CAPACITY) return candidates;
+    let kept = candidates;
+    tree.settle(tips, kept, decided);
+    while (kept > 1 && tree.used + needed > NODE_CAPACITY) {
+      needed -= slots.pathLength[this.#order[--kept]!]!;
+      tree.settle(tips, kept, decided);
+    }
     tree.grow(tree.used + needed);
+    return kept;
   }
 
   #learnNoise(state: MatchState, dtS: number): void {
