@@ -57,10 +57,28 @@ export function observeOnEdge(
   const expectedM = h[FIELD.alongM]! - shiftM;
   const varianceM2 = h[FIELD.covAA]!;
   if (varianceM2 < WELL_KNOWN_M2) place.placeAt(directed, expectedM);
-  else place.placeNearest(directed, expectedM, varianceM2, h[FIELD.errorEastM]!, h[FIELD.errorNorthM]!, h[FIELD.covEE]! + 1);
+  else
+    place.placeNearest(
+      directed,
+      expectedM,
+      varianceM2,
+      h[FIELD.errorEastM]!,
+      h[FIELD.errorNorthM]!,
+      h[FIELD.covEE]! + 1,
+    );
   let likelihood = 0;
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    likelihood = observePosition(h, shiftM, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN, to, at);
+    likelihood = observePosition(
+      h,
+      shiftM,
+      place.eastM,
+      place.northM,
+      place.atM,
+      place.tangentE,
+      place.tangentN,
+      to,
+      at,
+    );
     const along = to[at + FIELD.alongM]!;
     if ((along >= place.fromM - 1 || place.fromM <= 0) && (along <= place.toM + 1 || place.toM >= edgeM)) break;
     const before = place.fromM;

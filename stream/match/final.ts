@@ -1,8 +1,8 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { collectStretches, type Stretch } from "./legs.ts";
 import { MatchState } from "./match-state.ts";
-import { type PlacedFix, placeFixes } from "./place-fixes.ts";
 import type { PathStep } from "./path-tree.ts";
+import { type PlacedFix, placeFixes } from "./place-fixes.ts";
 import { type MatchFix, Viterbi, type ViterbiOptions } from "./viterbi.ts";
 
 export interface FinalMatch {

@@ -35,7 +35,13 @@ export function collectStretches(roads: RoadNetwork, steps: readonly PathStep[],
       continue;
     }
     const startM = previous === undefined ? 0 : previous.startM + previous.toM - previous.fromM;
-    legs.push({ directed: step.edge, fromM: step.enterM, toM: roads.edgeLengthM[step.edge >> 1]!, fix: step.fix, startM });
+    legs.push({
+      directed: step.edge,
+      fromM: step.enterM,
+      toM: roads.edgeLengthM[step.edge >> 1]!,
+      fix: step.fix,
+      startM,
+    });
   }
   close(fixes);
   return stretches;
@@ -53,7 +59,8 @@ export function appendGeometry(roads: RoadNetwork, legs: readonly Leg[], geometr
     for (let i = 0; i <= last - first; i++) {
       const p = backward ? last - i : first + i;
       const alongM = backward ? lengthM - roads.shapeAlongM[p]! : roads.shapeAlongM[p]!;
-      if (alongM > leg.fromM && alongM < leg.toM) appendPoint(geometry, [roads.shapeLatE7[p]! / 1e7, roads.shapeLonE7[p]! / 1e7]);
+      if (alongM > leg.fromM && alongM < leg.toM)
+        appendPoint(geometry, [roads.shapeLatE7[p]! / 1e7, roads.shapeLonE7[p]! / 1e7]);
     }
     appendPoint(geometry, pointAt(roads, leg.directed, leg.toM));
   }

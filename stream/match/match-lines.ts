@@ -61,7 +61,18 @@ function openOnline(roads: RoadNetwork, write: (line: string) => void): (trace: 
       add: (fix) => {
         const answer = viterbi.step(state, fix, decided);
         if (answer.directed < 0) write(unmatchedLine(trace, fix, answer.confidence, answer.offRoad));
-        else write(matchedLine(roads, trace, fix.timeMs, answer.latE7 / 1e7, answer.lonE7 / 1e7, answer.directed, answer.confidence));
+        else
+          write(
+            matchedLine(
+              roads,
+              trace,
+              fix.timeMs,
+              answer.latE7 / 1e7,
+              answer.lonE7 / 1e7,
+              answer.directed,
+              answer.confidence,
+            ),
+          );
       },
       finish: () => {
         viterbi.finish(state, decided);

@@ -1,5 +1,5 @@
 import { FIELD, STRIDE } from "./hypothesis.ts";
-import { Noise, NOISE_FIELDS } from "./noise.ts";
+import { NOISE_FIELDS, Noise } from "./noise.ts";
 import { NODE_BYTES, type PathStep, PathTree } from "./path-tree.ts";
 
 /** Most hypotheses that a device carries from fix to fix. */
@@ -37,7 +37,11 @@ const SCALARS = 6;
  * The state as bytes, for the roads with this fingerprint. Nothing is rounded: a restored device gives the same answers.
  * At most 12 hypotheses of 136 bytes, 100 nodes of 18 and a head of 136: below 4 kB. What is decided by now is handed over first.
  */
-export function serialiseMatchState(state: MatchState, fingerprint: number, decided: (step: PathStep) => void): Uint8Array {
+export function serialiseMatchState(
+  state: MatchState,
+  fingerprint: number,
+  decided: (step: PathStep) => void,
+): Uint8Array {
   settleState(state, decided);
   const floats = SCALARS + NOISE_FIELDS + state.count * STRIDE;
   const bytes = new Uint8Array(HEAD_BYTES + floats * 8 + state.tree.used * NODE_BYTES);
@@ -53,7 +57,8 @@ export function serialiseMatchState(state: MatchState, fingerprint: number, deci
     view.setFloat64(at, value, true);
     at += 8;
   };
-  for (const value of [state.timeMs, state.latE7, state.lonE7, state.acrossM, state.acrossE, state.acrossN]) write(value);
+  for (const value of [state.timeMs, state.latE7, state.lonE7, state.acrossM, state.acrossE, state.acrossN])
+    write(value);
   state.noiseSums.forEach(write);
   for (let i = 0; i < state.count * STRIDE; i++) write(state.hypotheses[i]!);
   state.tree.write(view, at);

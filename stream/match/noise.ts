@@ -4,7 +4,7 @@ const PRIOR_MEMORY_PER_S = 0.93;
 /** How many observations the prior is worth, and how many the past is worth at most. */
 const PRIOR_WEIGHT = 12;
 const WEIGHT_MAX = 240;
-const SIGMA_M_MIN = 1.5;
+const SIGMA_M_MIN = 2.5;
 const SIGMA_M_MAX = 40;
 const MEMORY_PER_S_MAX = 0.985;
 /** Per-axis sigma of a reported accuracy (68 % radius). */
@@ -20,7 +20,7 @@ const VEHICLE_ACCELERATION_MPS2 = 1.2;
 /** Mean absolute value of a standard normal variable, squared. */
 const MEAN_ABSOLUTE_SQUARED = 2 / Math.PI;
 
-export const NOISE_FIELDS = 9;
+export const NOISE_FIELDS = 10;
 
 /**
  * The receiver's error as a first-order autoregressive process: its spread, and how much of it is still the same a
@@ -28,7 +28,7 @@ export const NOISE_FIELDS = 9;
  * receiver, and white and slowly wandering noise, need no setting. White noise at short intervals is also seen without
  * any road, in the second differences of the fixes. Sums of a device: 0 weight, 1 sum of squares, 2 sum of products with
  * the one before, 3 sum of intervals (s); jitter: 4 weight, 5 sum of absolute second differences; last displacement:
- * 6 east, 7 north (m), 8 interval (s).
+ * 6 east, 7 north (m), 8 interval (s, 0 when too long ago); 9 the interval that the jitter was seen at (s).
  */
 export class Noise {
   readonly #sums: Float64Array;
@@ -38,7 +38,7 @@ export class Noise {
   #afterS = -1;
   #afterPerS = -1;
   #after = 0;
-  readonly #before = new Float64Array(5);
+  readonly #before = new Float64Array(6);
 
   constructor(sums: Float64Array) {
     this.#sums = sums;
@@ -47,7 +47,8 @@ export class Noise {
   /** Takes the sums of a device and, when the receiver told it, the accuracy of the fix (m, 68 %). */
   load(accuracyM: number): void {
     const [weight, squares, products, intervals] = this.#sums as unknown as [number, number, number, number];
-    this.#scale = accuracyM > 0 ? Math.min(SIGMA_M_MAX, Math.max(SIGMA_M_MIN, accuracyM * SIGMA_PER_ACCURACY)) : PRIOR_SIGMA_M;
+    this.#scale =
+      accuracyM > 0 ? Math.min(SIGMA_M_MAX, Math.max(SIGMA_M_MIN, accuracyM * SIGMA_PER_ACCURACY)) : PRIOR_SIGMA_M;
     const total = weight + PRIOR_WEIGHT;
     const variance = (squares + PRIOR_WEIGHT) / total;
     this.varianceM2 = Math.min(SIGMA_M_MAX ** 2, Math.max(SIGMA_M_MIN ** 2, variance * this.#scale ** 2));
@@ -62,7 +63,7 @@ export class Noise {
   #heedJitter(): void {
     const weight = this.#sums[4]!;
     if (weight < JITTER_WEIGHT_MIN) return;
-    const intervalS = this.#sums[8]!;
+    const intervalS = this.#sums[9]!;
     const mean = this.#sums[5]! / weight;
     const variance = (mean * mean) / MEAN_ABSOLUTE_SQUARED - (VEHICLE_ACCELERATION_MPS2 * intervalS ** 2) ** 2;
     if (variance <= 0) return;
@@ -74,11 +75,12 @@ export class Noise {
   /** Takes the displacement since the fix before (m east and north, s). */
   heedDisplacement(eastM: number, northM: number, dtS: number): void {
     const s = this.#sums;
-    for (let i = 0; i < 5; i++) this.#before[i] = s[4 + i]!;
+    for (let i = 0; i < 6; i++) this.#before[i] = s[4 + i]!;
     if (dtS <= JITTER_INTERVAL_S_MAX && s[8]! > 0 && Math.abs(s[8]! - dtS) < 0.2 * dtS) {
       const jitter = (Math.abs(eastM - s[6]!) + Math.abs(northM - s[7]!)) / 2;
       s[4] = s[4]! * JITTER_KEEP + 1;
       s[5] = s[5]! * JITTER_KEEP + Math.min(JITTER_M_MAX, jitter);
+      s[9] = dtS;
     }
     s[6] = eastM;
     s[7] = northM;

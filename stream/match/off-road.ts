@@ -47,7 +47,11 @@ export function offRoadStep(eastM: number, northM: number, dtS: number, fix: Mat
   INNOVATION.distanceM = Math.sqrt((eastM - expectedE) ** 2 + (northM - expectedN) ** 2);
   const squared = INNOVATION.distanceM ** 2 / variance;
   INNOVATION.squared = squared;
-  const prior = COST_PER_S * dtS + (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) + speedCost(hasSpeed ? speed : UNKNOWN_SPEED_ASSUMED_MPS) + (fix.headingDeg >= 0 ? HEADING_COST : 0);
+  const prior =
+    COST_PER_S * dtS +
+    (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) +
+    speedCost(hasSpeed ? speed : UNKNOWN_SPEED_ASSUMED_MPS) +
+    (fix.headingDeg >= 0 ? HEADING_COST : 0);
   return -Math.log(variance) - 4.5 * Math.log1p(squared / 7) - prior;
 }
 

@@ -1,6 +1,13 @@
 import type { MatchFix } from "./viterbi.ts";
 
-export type LineErrorCode = "notJson" | "notAnObject" | "badTrace" | "badPosition" | "badTime" | "notInOrder" | "tooLong";
+export type LineErrorCode =
+  | "notJson"
+  | "notAnObject"
+  | "badTrace"
+  | "badPosition"
+  | "badTime"
+  | "notInOrder"
+  | "tooLong";
 
 export type ParsedLine =
   | { kind: "fix"; trace: string; fix: MatchFix }
@@ -20,13 +27,16 @@ export function parseLine(line: string): ParsedLine {
   } catch (cause) {
     return error("notJson", cause instanceof Error ? cause.message : "not JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return error("notAnObject", "expected an object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return error("notAnObject", "expected an object");
   const point = value as Record<string, unknown>;
   const { trace, lat, lon, timeMs } = point;
-  if (typeof trace !== "string" && typeof trace !== "number") return error("badTrace", "trace must be a string or a number");
+  if (typeof trace !== "string" && typeof trace !== "number")
+    return error("badTrace", "trace must be a string or a number");
   if (typeof lat !== "number" || typeof lon !== "number" || !(Math.abs(lat) <= 90) || !(Math.abs(lon) <= 180))
     return error("badPosition", "lat and lon must be degrees");
-  if (typeof timeMs !== "number" || !Number.isFinite(timeMs)) return error("badTime", "timeMs must be milliseconds since 1970");
+  if (typeof timeMs !== "number" || !Number.isFinite(timeMs))
+    return error("badTime", "timeMs must be milliseconds since 1970");
   const fix: MatchFix = {
     timeMs,
     lat,

@@ -92,7 +92,13 @@ export class PathTree {
       const offset = at + n * NODE_BYTES;
       const enterM = view.getFloat32(offset + 6, true);
       const leaveM = view.getFloat32(offset + 10, true);
-      this.add(view.getInt16(offset + 4, true), view.getInt32(offset, true), enterM, leaveM, view.getUint32(offset + 14, true));
+      this.add(
+        view.getInt16(offset + 4, true),
+        view.getInt32(offset, true),
+        enterM,
+        leaveM,
+        view.getUint32(offset + 14, true),
+      );
     }
   }
 

@@ -20,7 +20,14 @@ export interface PlacedFix {
  * the Rauch–Tung–Striebel smoother backwards, so that every place rests on all fixes. `fixes[i]` is fix number i + 1; what
  * `rejected` marks is a gross error and only predicted.
  */
-export function placeFixes(roads: RoadNetwork, stretch: Stretch, fixes: readonly MatchFix[], rejected: Uint8Array, noise: Noise, placed: (PlacedFix | undefined)[]): void {
+export function placeFixes(
+  roads: RoadNetwork,
+  stretch: Stretch,
+  fixes: readonly MatchFix[],
+  rejected: Uint8Array,
+  noise: Noise,
+  placed: (PlacedFix | undefined)[],
+): void {
   const first = stretch.firstFix - 1;
   const count = Math.min(stretch.lastFix, fixes.length) - first;
   if (count <= 0) return;
@@ -35,7 +42,10 @@ export function placeFixes(roads: RoadNetwork, stretch: Stretch, fixes: readonly
     while (leg + 1 < legs.length && alongM >= legs[leg + 1]!.startM) leg++;
     while (leg > 0 && alongM < legs[leg]!.startM) leg--;
     const on = legs[leg]!;
-    placed[first + i] = { directed: on.directed, offsetM: Math.min(on.toM, Math.max(on.fromM, alongM - on.startM + on.fromM)) };
+    placed[first + i] = {
+      directed: on.directed,
+      offsetM: Math.min(on.toM, Math.max(on.fromM, alongM - on.startM + on.fromM)),
+    };
   }
 }
 
@@ -58,7 +68,14 @@ function filterAlong(
     noise.load(fix.accuracyM);
     place.setOrigin(fix.lat * 1e7, fix.lon * 1e7);
     if (i === 0) startOn(stretch.legs[0]!, noise, h);
-    else predict(filtered, (i - 1) * STRIDE, Math.max(0.001, (fix.timeMs - fixes[first + i - 1]!.timeMs) / 1000), noise, h);
+    else
+      predict(
+        filtered,
+        (i - 1) * STRIDE,
+        Math.max(0.001, (fix.timeMs - fixes[first + i - 1]!.timeMs) / 1000),
+        noise,
+        h,
+      );
     predictions.set(h, i * STRIDE);
     if (rejected[first + i] === 1) {
       filtered.set(h, i * STRIDE);
@@ -80,7 +97,14 @@ function startOn(leg: Leg, noise: Noise, h: Float64Array): void {
 }
 
 /** Conditions on the fix on the leg where the path was at that moment; offsets in `h` and `to` are along the path. */
-function observeOnLeg(roads: RoadNetwork, leg: Leg, h: Float64Array, place: EdgePlace, to: Float64Array, at: number): void {
+function observeOnLeg(
+  roads: RoadNetwork,
+  leg: Leg,
+  h: Float64Array,
+  place: EdgePlace,
+  to: Float64Array,
+  at: number,
+): void {
   const shiftM = leg.startM - leg.fromM;
   const edgeM = roads.edgeLengthM[leg.directed >> 1]!;
   observeOnEdge(h, shiftM, place, leg.directed, edgeM, to, at);
@@ -111,11 +135,20 @@ function smoothBack(
     const f = filtered;
     // P · Fᵀ · w, with F = [[1, lasting, 0, 0], [0, keep, 0, 0], [0, 0, memory, 0], [0, 0, 0, memory]]
     const { lastingS, keep } = motionOver(dtS);
-    const [w0, w1, w2, w3] = [weight[0]!, keep * weight[1]! + lastingS * weight[0]!, memory * weight[2]!, memory * weight[3]!];
-    f[at + ALONG]! += f[at + FIELD.covAA]! * w0 + f[at + FIELD.covAS]! * w1 + f[at + FIELD.covAE]! * w2 + f[at + FIELD.covAN]! * w3;
-    f[at + SPEED]! += f[at + FIELD.covAS]! * w0 + f[at + FIELD.covSS]! * w1 + f[at + FIELD.covSE]! * w2 + f[at + FIELD.covSN]! * w3;
-    f[at + FIELD.errorEastM]! += f[at + FIELD.covAE]! * w0 + f[at + FIELD.covSE]! * w1 + f[at + FIELD.covEE]! * w2 + f[at + FIELD.covEN]! * w3;
-    f[at + FIELD.errorNorthM]! += f[at + FIELD.covAN]! * w0 + f[at + FIELD.covSN]! * w1 + f[at + FIELD.covEN]! * w2 + f[at + FIELD.covNN]! * w3;
+    const [w0, w1, w2, w3] = [
+      weight[0]!,
+      keep * weight[1]! + lastingS * weight[0]!,
+      memory * weight[2]!,
+      memory * weight[3]!,
+    ];
+    f[at + ALONG]! +=
+      f[at + FIELD.covAA]! * w0 + f[at + FIELD.covAS]! * w1 + f[at + FIELD.covAE]! * w2 + f[at + FIELD.covAN]! * w3;
+    f[at + SPEED]! +=
+      f[at + FIELD.covAS]! * w0 + f[at + FIELD.covSS]! * w1 + f[at + FIELD.covSE]! * w2 + f[at + FIELD.covSN]! * w3;
+    f[at + FIELD.errorEastM]! +=
+      f[at + FIELD.covAE]! * w0 + f[at + FIELD.covSE]! * w1 + f[at + FIELD.covEE]! * w2 + f[at + FIELD.covEN]! * w3;
+    f[at + FIELD.errorNorthM]! +=
+      f[at + FIELD.covAN]! * w0 + f[at + FIELD.covSN]! * w1 + f[at + FIELD.covEN]! * w2 + f[at + FIELD.covNN]! * w3;
   }
 }
 

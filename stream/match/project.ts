@@ -65,7 +65,14 @@ export class EdgePlace {
    * The place that is likeliest for a vehicle expected at `expectedM` ± √`varianceM2` whose fix (the origin) has the
    * error (`errorE`, `errorN`) ± √`errorVarianceM2`. Returns the cost (half the sum of normalised squares).
    */
-  placeNearest(directed: number, expectedM: number, varianceM2: number, errorE: number, errorN: number, errorVarianceM2: number): number {
+  placeNearest(
+    directed: number,
+    expectedM: number,
+    varianceM2: number,
+    errorE: number,
+    errorN: number,
+    errorVarianceM2: number,
+  ): number {
     const { edgeShape, edgeLengthM, shapeAlongM, shapeLatE7, shapeLonE7 } = this.#roads;
     const edge = directed >> 1;
     const lengthM = edgeLengthM[edge]!;
@@ -88,7 +95,9 @@ export class EdgePlace {
       const segmentM = shapeAlongM[p + 1]! - from;
       if (segmentM > 0) {
         // Minimises |a + t·d|² / e + (from + t·segment − expected)² / v over t in [0, 1].
-        const t0 = (-(ax * dx + ay * dy) + trust * segmentM * (expected - from)) / (dx * dx + dy * dy + trust * segmentM * segmentM);
+        const t0 =
+          (-(ax * dx + ay * dy) + trust * segmentM * (expected - from)) /
+          (dx * dx + dy * dy + trust * segmentM * segmentM);
         const t = t0 < 0 ? 0 : t0 > 1 ? 1 : t0;
         const x = ax + t * dx;
         const y = ay + t * dy;

@@ -1,5 +1,5 @@
-import { ACCESS, EDGE_FLAGS } from "../roads/way-tags.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
+import { ACCESS, EDGE_FLAGS } from "../roads/way-tags.ts";
 
 /** What a vehicle may use: bits of `edgeAccess` along and against the way's nodes. */
 export interface VehicleKind {

@@ -1,5 +1,5 @@
-import { findEdgesNear } from "../roads/grid-index.ts";
 import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
+import { findEdgesNear } from "../roads/grid-index.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { confine, INNOVATION, observePosition, observeSpeed, predict } from "./along-road.ts";
 import { type Heading, headingLikelihood, observeOnEdge, readHeading } from "./emission.ts";
@@ -258,7 +258,15 @@ export class Viterbi {
     this.#slots.leaveM[slot] = turnedAtM;
   }
 
-  #advanceOffRoad(state: MatchState, source: number, score: number, fix: MatchFix, latE7: number, lonE7: number, dtS: number): number {
+  #advanceOffRoad(
+    state: MatchState,
+    source: number,
+    score: number,
+    fix: MatchFix,
+    latE7: number,
+    lonE7: number,
+    dtS: number,
+  ): number {
     const floats = this.#slots.floats;
     const at = this.#slots.workAt;
     const h = state.hypotheses;
@@ -362,7 +370,13 @@ export class Viterbi {
       const score = floats[i * STRIDE + SCORE]!;
       if (score < best - this.#beam) continue;
       let to = kept < HYPOTHESES_MAX ? kept++ : HYPOTHESES_MAX - 1;
-      if (to === HYPOTHESES_MAX - 1 && to < kept - 0 && kept === HYPOTHESES_MAX && order[to] !== undefined && i >= HYPOTHESES_MAX)
+      if (
+        to === HYPOTHESES_MAX - 1 &&
+        to < kept - 0 &&
+        kept === HYPOTHESES_MAX &&
+        order[to] !== undefined &&
+        i >= HYPOTHESES_MAX
+      )
         if (floats[order[to]! * STRIDE + SCORE]! >= score) continue;
       while (to > 0 && floats[order[to - 1]! * STRIDE + SCORE]! < score) {
         order[to] = order[to - 1]!;

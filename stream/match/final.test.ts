@@ -1,0 +1,423 @@
+import { expect, test } from "vitest";
+import type { RoadNetwork } from "../roads/network-file.ts";
+import { FinalMatcher } from "./final.ts";
+import { drivenWays } from "./legs.ts";
+import { drawRoads, drive, normalNoise, positionsOnly } from "./sample-roads.ts";
+import type { MatchFix } from "./viterbi.ts";
+
+function pathOf(roads: RoadNetwork, fixes: readonly MatchFix[]): number[] {
+  return drivenWays(roads, new FinalMatcher(roads).match(fixes).stretches).map((way) =>
+    way.forward ? way.wayId : -way.wayId,
+  );
+}
+
+const cross = [
+  {
+    id: 1,
+    line: [
+      [-400, 0],
+      [0, 0],
+    ],
+  },
+  {
+    id: 2,
+    line: [
+      [0, 0],
+      [400, 0],
+    ],
+  },
+  {
+    id: 3,
+    line: [
+      [0, 0],
+      [0, 400],
+    ],
+  },
+] as const;
+
+test("A drive that turns at a crossing has both ways as its path, with their lengths.", async () => {
+  const roads = await drawRoads(cross);
+  const { stretches, placed } = new FinalMatcher(roads).match(
+    drive(
+      [
+        [-300, 0],
+        [0, 0],
+        [0, 300],
+      ],
+      12,
+    ),
+  );
+  const ways = drivenWays(roads, stretches);
+  expect(ways.map((way) => [way.wayId, way.forward])).toEqual([
+    [1, true],
+    [3, true],
+  ]);
+  expect(ways[0]!.lengthM).toBeCloseTo(300, -1);
+  expect(ways[1]!.lengthM).toBeCloseTo(300, -1);
+  expect(placed.every((at) => at !== undefined)).toBe(true);
+});
+
+test("White noise of 10 m every second does not make the path zigzag between parallel roads.", async () => {
+  const roads = await drawRoads([
+    {
+      id: 1,
+      line: [
+        [-1000, 0],
+        [0, 0],
+        [1000, 0],
+      ],
+    },
+    {
+      id: 2,
+      line: [
+        [-1000, 18],
+        [0, 18],
+        [1000, 18],
+      ],
+    },
+    {
+      id: 3,
+      line: [
+        [0, 0],
+        [0, 18],
+      ],
+    },
+  ]);
+  const normal = normalNoise(7);
+  const fixes = drive(
+    [
+      [-900, 0],
+      [900, 0],
+    ],
+    12,
+    1,
+    () => [10 * normal(), 10 * normal()],
+  );
+  expect(pathOf(roads, fixes)).toEqual([1]);
+});
+
+test("A one-way street is never driven against its direction.", async () => {
+  const roads = await drawRoads([
+    {
+      id: 1,
+      line: [
+        [-400, 0],
+        [400, 0],
+      ],
+      tags: { oneway: "yes" },
+    },
+    {
+      id: 2,
+      line: [
+        [400, 25],
+        [-400, 25],
+      ],
+      tags: { oneway: "yes" },
+    },
+  ]);
+  const westward = drive(
+    [
+      [380, 10],
+      [-380, 10],
+    ],
+    12,
+  );
+  expect(pathOf(roads, westward)).toEqual([2]);
+  expect(pathOf(roads, positionsOnly(westward))).toEqual([2]);
+});
+
+test("Of two carriageways the one in the direction of travel is taken although the other is nearer.", async () => {
+  const roads = await drawRoads([
+    {
+      id: 1,
+      line: [
+        [-400, 0],
+        [400, 0],
+      ],
+      tags: { highway: "primary", oneway: "yes" },
+    },
+    {
+      id: 2,
+      line: [
+        [400, 12],
+        [-400, 12],
+      ],
+      tags: { highway: "primary", oneway: "yes" },
+    },
+  ]);
+  expect(
+    pathOf(
+      roads,
+      drive(
+        [
+          [-380, 9],
+          [380, 9],
+        ],
+        15,
+        5,
+      ),
+    ),
+  ).toEqual([1]);
+});
+
+test("A vehicle that turns round in the street goes back along the same way.", async () => {
+  const roads = await drawRoads([
+    {
+      id: 1,
+      line: [
+        [-400, 0],
+        [400, 0],
+      ],
+    },
+  ]);
+  const there = drive(
+    [
+      [-300, 2],
+      [100, 2],
+    ],
+    8,
+  );
+  const back = drive(
+    [
+      [100, -2],
+      [-300, -2],
+    ],
+    8,
+  ).map((fix, i) => ({ ...fix, timeMs: there.at(-1)!.timeMs + 5000 + i * 1000 }));
+  expect(pathOf(roads, [...there, ...back])).toEqual([1, -1]);
+});
+
+test("A forbidden turn is avoided where the fixes allow another way.", async () => {
+  const ways = [
+    {
+      id: 1,
+      line: [
+        [-400, 0],
+        [0, 0],
+      ],
+    },
+    {
+      id: 2,
+      line: [
+        [0, 0],
+        [0, 60],
+      ],
+    },
+    {
+      id: 3,
+      line: [
+        [0, 60],
+        [400, 60],
+      ],
+    },
+    {
+      id: 4,
+      line: [
+        [0, 0],
+        [70, 0], [70, 60],
+      ],
+    },
+    {
+      id: 5,
+      line: [
+        [0, 60],
+        [70, 60],
+      ],
+    },
+  ] as const;
+  const sparse = drive(
+    [
+      [-300, 0],
+      [0, 0],
+      [0, 60],
+      [300, 60],
+    ],
+    10,
+    20,
+  );
+  const free = await drawRoads(
+    ways
+      .filter((way) => way.id !== 5)
+      .map((way) =>
+        way.id === 3
+          ? {
+              ...way,
+              line: [
+                [0, 60],
+                [70, 60],
+                [400, 60],
+              ] as const,
+            }
+          : way,
+      ),
+  );
+  const banned = await drawRoads(
+    ways
+      .filter((way) => way.id !== 5)
+      .map((way) =>
+        way.id === 3
+          ? {
+              ...way,
+              line: [
+                [0, 60],
+                [70, 60],
+                [400, 60],
+              ] as const,
+            }
+          : way,
+      ),
+    [{ from: 1, via: [0, 0], to: 2, restriction: "no_left_turn" }],
+  );
+  expect(pathOf(free, positionsOnly(sparse))).toContain(2);
+  expect(pathOf(banned, positionsOnly(sparse))).not.toContain(2);
+});
+
+test("A tunnel without fixes is part of the path.", async () => {
+  const roads = await drawRoads([
+    {
+      id: 1,
+      line: [
+        [-500, 0],
+        [0, 0],
+      ],
+    },
+    {
+      id: 2,
+      line: [
+        [0, 0],
+        [900, 0],
+      ],
+      tags: { tunnel: "yes", layer: "-1" },
+    },
+    {
+      id: 3,
+      line: [
+        [900, 0],
+        [1400, 0],
+      ],
+    },
+    {
+      id: 4,
+      line: [
+        [0, 0],
+        [0, 300],
+        [900, 300],
+        [900, 0],
+      ],
+    },
+  ]);
+  const fixes = drive(
+    [
+      [-400, 0],
+      [1300, 0],
+    ],
+    15,
+  ).filter((_, i) => i < 26 || i > 88);
+  expect(pathOf(roads, fixes)).toEqual([1, 2, 3]);
+});
+
+test("A yard away from the street is off the network, and the street is found again afterwards.", async () => {
+  const roads = await drawRoads([
+    {
+      id: 1,
+      line: [
+        [-600, 0],
+        [600, 0],
+      ],
+    },
+  ]);
+  const normal = normalNoise(3);
+  const noise = (): readonly [number, number] => [normal(), normal()];
+  const legs = [
+    drive(
+      [
+        [-300, 0],
+        [0, 0],
+      ],
+      10,
+      1,
+      noise,
+    ),
+    drive(
+      [
+        [0, -5],
+        [0, -80],
+        [30, -80],
+        [30, -60],
+        [5, -60],
+        [5, -5],
+      ],
+      2,
+      1,
+      noise,
+    ),
+    drive(
+      [
+        [5, 0],
+        [300, 0],
+      ],
+      10,
+      1,
+      noise,
+    ),
+  ];
+  let timeMs = 0;
+  const fixes = legs.flat().map((fix) => ({ ...fix, timeMs: (timeMs += 1000) }));
+  const { placed, stretches } = new FinalMatcher(roads).match(fixes);
+  const yard = placed.slice(legs[0]!.length + 12, legs[0]!.length + legs[1]!.length - 12);
+  expect(yard.filter((at) => at === undefined).length / yard.length).toBeGreaterThan(0.9);
+  expect(stretches).toHaveLength(2);
+  expect(placed.at(-1)).toBeDefined();
+});
+
+test("One gross error in a drive changes neither the path nor the places around it.", async () => {
+  const roads = await drawRoads([
+    ...cross,
+    {
+      id: 4,
+      line: [
+        [-400, 150],
+        [400, 150],
+      ],
+    },
+  ]);
+  const fixes = drive(
+    [
+      [-300, 0],
+      [300, 0],
+    ],
+    12,
+    5,
+    (i) => (i === 5 ? [30, 150] : [0, 0]),
+  );
+  expect(pathOf(roads, fixes)).toEqual([1, 2]);
+});
+
+test("An empty trace, a single fix and a trace far from every road are matched to nothing or to what is there.", async () => {
+  const roads = await drawRoads(cross);
+  expect(pathOf(roads, [])).toEqual([]);
+  expect(
+    new FinalMatcher(roads).match(
+      drive(
+        [
+          [-100, 3],
+          [-100, 3.1],
+        ],
+        0.05,
+        10,
+      ).slice(0, 1),
+    ).placed[0],
+  ).toBeDefined();
+  expect(
+    pathOf(
+      roads,
+      drive(
+        [
+          [5000, 5000],
+          [5600, 5000],
+        ],
+        12,
+      ),
+    ),
+  ).toEqual([]);
+});

@@ -1,0 +1,180 @@
+import { expect, test } from "vitest";
+import { MatchState, restoreMatchState, serialiseMatchState } from "./match-state.ts";
+import type { PathStep } from "./path-tree.ts";
+import { answerLive, drawRoads, drive, normalNoise, positionsOnly, signedWay } from "./sample-roads.ts";
+import { Viterbi } from "./viterbi.ts";
+
+const GRID = Array.from({ length: 7 }, (_, i) => [
+  { id: 10 + i, line: Array.from({ length: 7 }, (_, k) => [k * 90, i * 90] as const) },
+  { id: 30 + i, line: Array.from({ length: 7 }, (_, k) => [i * 90, k * 90] as const) },
+]).flat();
+const TOUR = [
+  [0, 90],
+  [180, 90],
+  [180, 270],
+  [360, 270],
+  [360, 450],
+  [540, 450],
+  [540, 90],
+  [270, 90],
+] as const;
+
+function noisy(sigmaM: number, memory: number, seed: number): () => readonly [number, number] {
+  const normal = normalNoise(seed);
+  const fresh = Math.sqrt(1 - memory * memory);
+  let [east, north] = [sigmaM * normal(), sigmaM * normal()];
+  return () => {
+    [east, north] = [memory * east + fresh * sigmaM * normal(), memory * north + fresh * sigmaM * normal()];
+    return [east, north];
+  };
+}
+
+test("The first fix of a drive is answered with the street and, where the heading tells, its direction.", async () => {
+  const roads = await drawRoads(GRID);
+  expect(
+    answerLive(
+      roads,
+      drive(
+        [
+          [400, 92],
+          [300, 92],
+        ],
+        10,
+      ).slice(0, 1),
+    ),
+  ).toEqual([-11]);
+});
+
+test("Every fix has an answer at once, and nearly all are right in a street grid with wandering noise.", async () => {
+  const roads = await drawRoads(GRID);
+  const exact = answerLive(roads, drive(TOUR, 10));
+  const answered = answerLive(roads, drive(TOUR, 10, 1, noisy(5, 0.95, 11)));
+  expect(answered.filter((way, i) => way === exact[i]).length / exact.length).toBeGreaterThan(0.93);
+});
+
+test("A device restored from its bytes after every fix gives the same answers and the same path.", async () => {
+  const roads = await drawRoads(GRID);
+  const fixes = drive(TOUR, 9, 1, noisy(8, 0.9, 5));
+  const viterbi = new Viterbi(roads);
+  const [whole, pieces]: [PathStep[], PathStep[]] = [[], []];
+  const kept = new MatchState();
+  let restored = new MatchState();
+  let largest = 0;
+  for (const fix of fixes) {
+    const expected = { ...viterbi.step(kept, fix, (step) => whole.push(step)) };
+    const bytes = serialiseMatchState(restored, roads.fingerprint, (step) => pieces.push(step));
+    largest = Math.max(largest, bytes.length);
+    restored = restoreMatchState(bytes, roads.fingerprint)!;
+    expect(viterbi.step(restored, fix, (step) => pieces.push(step))).toEqual(expected);
+  }
+  viterbi.finish(kept, (step) => whole.push(step));
+  viterbi.finish(restored, (step) => pieces.push(step));
+  expect(pieces).toEqual(whole);
+  expect(largest).toBeLessThanOrEqual(4096);
+});
+
+test("A state of other roads, of another version or cut short is refused.", async () => {
+  const state = new MatchState();
+  const bytes = serialiseMatchState(state, 7, () => {});
+  expect(restoreMatchState(bytes, 7)).toBeDefined();
+  expect(restoreMatchState(bytes, 8)).toBeUndefined();
+  expect(restoreMatchState(bytes.subarray(0, bytes.length - 1), 7)).toBeUndefined();
+  expect(restoreMatchState(bytes.subarray(0, 5), 7)).toBeUndefined();
+});
+
+test("The path is decided long before the end of a drive, in order, and memory stays bounded.", async () => {
+  const roads = await drawRoads(GRID);
+  const viterbi = new Viterbi(roads);
+  const state = new MatchState();
+  const steps: PathStep[] = [];
+  const lap = [...TOUR, [270, 180], [0, 180], [0, 90]] as const;
+  const fixes = Array.from({ length: 8 }, () => drive(lap, 10, 2))
+    .flat()
+    .map((fix, i) => ({ ...fix, timeMs: i * 2000 }));
+  let nodes = 0;
+  for (const fix of fixes) {
+    viterbi.step(state, fix, (step) => steps.push(step));
+    nodes = Math.max(nodes, state.tree.used);
+  }
+  expect(steps.length).toBeGreaterThan(100);
+  expect(nodes).toBeLessThanOrEqual(100);
+  expect(steps.map((step) => step.fix)).toEqual(steps.map((step) => step.fix).sort((a, b) => a - b));
+});
+
+test("A parked vehicle stays where it is however the receiver wanders.", async () => {
+  const roads = await drawRoads(GRID);
+  const noise = noisy(6, 0.9, 2);
+  const arriving = drive(
+    [
+      [0, 90],
+      [130, 90],
+    ],
+    8,
+  );
+  const last = arriving.at(-1)!;
+  const parked = Array.from({ length: 120 }, (_, i) => {
+    const [east, north] = noise();
+    return {
+      ...last,
+      timeMs: last.timeMs + (i + 1) * 1000,
+      lat: last.lat + north / 111195,
+      lon: last.lon + east / 83700,
+      speedMps: 0,
+      headingDeg: Number.NaN,
+    };
+  });
+  const viterbi = new Viterbi(roads);
+  const state = new MatchState();
+  for (const fix of arriving) viterbi.step(state, fix, () => {});
+  const offsets = parked.map((fix) => {
+    const answer = viterbi.step(state, fix, () => {});
+    expect(signedWay(roads, answer)).toBe(11);
+    return answer.offsetM;
+  });
+  const spread = Math.max(...offsets.slice(10)) - Math.min(...offsets.slice(10));
+  expect(spread).toBeLessThan(8);
+});
+
+test("Fixes without speed and heading are matched too, and a fix that is not newer changes nothing.", async () => {
+  const roads = await drawRoads(GRID);
+  const fixes = positionsOnly(drive(TOUR, 10, 5));
+  const exact = answerLive(roads, drive(TOUR, 10, 5));
+  const answered = answerLive(roads, fixes);
+  expect(answered.filter((way, i) => Math.abs(way) === Math.abs(exact[i]!)).length / exact.length).toBeGreaterThan(
+    0.85,
+  );
+  const viterbi = new Viterbi(roads);
+  const state = new MatchState();
+  for (const fix of fixes.slice(0, 10)) viterbi.step(state, fix, () => {});
+  const before = serialiseMatchState(state, 0, () => {});
+  viterbi.step(state, fixes[3]!, () => {});
+  expect(serialiseMatchState(state, 0, () => {}).subarray(16)).toEqual(before.subarray(16));
+});
+
+test("After a jump that nothing explains the match starts again at the new place.", async () => {
+  const roads = await drawRoads([
+    ...GRID,
+    {
+      id: 90,
+      line: [
+        [20_000, 0],
+        [21_000, 0],
+      ],
+    },
+  ]);
+  const here = drive(
+    [
+      [0, 90],
+      [400, 90],
+    ],
+    10,
+  );
+  const there = drive(
+    [
+      [20_100, 0],
+      [20_500, 0],
+    ],
+    10,
+  ).map((fix, i) => ({ ...fix, timeMs: here.at(-1)!.timeMs + (i + 1) * 1000 }));
+  expect(answerLive(roads, [...here, ...there]).at(-1)).toBe(90);
+});
