@@ -109,9 +109,8 @@ export function plainColumnsUnchecked(view: DataView, columns: RecordColumns): b
     for (let bytes = 1; bytes <= 8; bytes *= 2) {
       for (let left = next(); left > 0; left--) {
         columns.elementId[row] = next();
-        columns.elementBytes[row] = bytes;
+        columns.elementWidth[row] = bytes;
         columns.elementAt[row] = at;
-        columns.elementVariable[row] = 0;
         columns.elementValue[row] = valueAt(view, at, bytes);
         at += bytes;
         row++;
