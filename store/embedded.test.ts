@@ -121,13 +121,16 @@ test("the next start takes over at once what a killed opener left behind", async
 test("lock files that name an unrelated live process don't keep it from starting", async () => {
   await (await openEmbeddedPostgres({ dataDir })).close();
   const files = join(dataDir, "postgres");
-  await writeFile(join(files, "owner.json"), JSON.stringify({ processId: process.ppid, stamp: "an earlier life" }));
-  await writeFile(
-    join(files, "cluster", "postmaster.pid"),
-    `${process.ppid}\n${files}/cluster\n0\n5432\n\n127.0.0.1\n`,
-  );
+  // PostgreSQL takes only a process of its own account for a predecessor.
+  const account = process.getuid?.() === 0 ? { uid: (await stat(join(files, "cluster"))).uid } : {};
+  const unrelated = spawn("sleep", ["60"], { ...account, cwd: "/" });
+  children.push(unrelated);
+  const pidFile = `${unrelated.pid}\n${files}/cluster\n0\n5432\n\n127.0.0.1\n`;
+  await writeFile(join(files, "cluster", "postmaster.pid"), pidFile);
+  await writeFile(join(files, "owner.json"), JSON.stringify({ processId: unrelated.pid, stamp: "an earlier life" }));
   const server = await openEmbeddedPostgres({ dataDir });
   expect(await ask(server.url, "select 1 as one")).toEqual([{ one: 1 }]);
+  expect(isRunning(unrelated.pid!)).toBe(true);
   await server.close();
 });
 
