@@ -5,7 +5,7 @@ import { hexOf } from "./outcome.ts";
 /**
  * The engine of the `decode` command: hex frames in, one JSON object a report out, in order. A line is read as a piece of
  * a byte stream that may hold several frames; where the stream's framing does not accept its first bytes, it is tried as
- * one datagram. All lines belong to one connection: a login names the device of what follows.
+ * one datagram. Protocols over HTTP and MQTT also take a request or a message as a JSON object. All lines belong to one connection: a login names the device of what follows.
  */
 export type DecodeLinesOptions = {
   protocol: string;
@@ -36,16 +36,18 @@ export async function decodeLines(options: DecodeLinesOptions): Promise<DecodeLi
   if (options.identify !== null) {
     const identify = parseHex(options.identify);
     if (identify.kind === "bad") return { kind: "badIdentify", detail: identify.detail };
-    session.read(identify.bytes);
+    session.identify(identify.bytes);
   }
   let lines = 0;
   let badLines = 0;
   for await (const line of options.lines) {
     lines++;
     if (line.trim() === "") continue;
-    const parsed = parseHex(line);
-    if (parsed.kind === "ok") {
-      for (const item of session.read(parsed.bytes)) options.write(JSON.stringify(item));
+    const message = line.length > LINE_CHARACTERS_MAX ? undefined : decoder.frameOfLine?.(line);
+    const parsed = message ? undefined : parseHex(line);
+    if (parsed === undefined || parsed.kind === "ok") {
+      const items = parsed ? session.read(parsed.bytes) : session.readFrame(message!.frame, message!.transport);
+      for (const item of items) options.write(JSON.stringify(item));
       continue;
     }
     badLines++;
@@ -106,7 +108,18 @@ function openSession(decoder: ProtocolDecoder, { model, nowMs, settings }: Decod
     return { protocol: decoder.protocol, kind, deviceUid };
   }
 
-  return { read };
+  /** A captured login: taken as it is where the protocol can, read like any other frame otherwise. */
+  function identify(bytes: Uint8Array): void {
+    const known = decoder.identify?.(bytes);
+    if (known === undefined) {
+      read(bytes);
+      return;
+    }
+    sessionUid = known.deviceUid;
+    memory = { ...memory, ...known.memory };
+  }
+
+  return { read, readFrame, identify };
 }
 
 function ackOf(envelope: Envelope): { ack?: string } {

@@ -118,4 +118,9 @@ export type ProtocolDecoder = {
    * Absent where every frame names its device. Never used on what arrives over a network.
    */
   identify?(bytes: Uint8Array): { deviceUid: string; memory: Attributes } | undefined;
+  /**
+   * For reading captured messages from text: the frame of a line that says more than bytes do (an HTTP request, a topic).
+   * Undefined where the line is not such text. Absent where bytes say everything.
+   */
+  frameOfLine?(line: string): { frame: Uint8Array; transport: Transport } | undefined;
 };

@@ -29,7 +29,12 @@ export function parametersOf(message: Message): URLSearchParams | undefined {
   return new URLSearchParams(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8").trim());
 }
 
+/** By its content type, or, where it names none, by its first byte. */
 export function isJson(message: Message): boolean {
   const type = message.head.contentType?.split(";")[0]?.trim().toLowerCase();
-  return type === "application/json" || type?.endsWith("+json") === true;
+  if (type === undefined) return message.body[0] === OPENING_BRACE || message.body[0] === OPENING_BRACKET;
+  return type === "application/json" || type.endsWith("+json");
 }
+
+const OPENING_BRACE = 0x7b;
+const OPENING_BRACKET = 0x5b;

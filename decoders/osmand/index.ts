@@ -1,6 +1,7 @@
 import type { ProtocolDecoder } from "../decoder.ts";
 import { cutMessage, MESSAGE_BYTES_MAX, readMessage } from "../message-frame.ts";
 import { decode, readEnvelope } from "./decode.ts";
+import { frameOfLine } from "./frame-of-line.ts";
 
 export const osmand: ProtocolDecoder = {
   protocol: "osmand",
@@ -9,6 +10,7 @@ export const osmand: ProtocolDecoder = {
   readDatagram: readMessage,
   envelope: readEnvelope,
   decode,
+  frameOfLine,
 };
 
 export { type OsmAndPosition, positionBody, positionFrame, positionPath, positionsFrame } from "./encode.ts";

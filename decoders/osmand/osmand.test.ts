@@ -51,3 +51,22 @@ test("numbers that no coordinate can be give no position", () => {
     expect(report, query).toMatchObject({ valid: false, latDeg: null, lonDeg: null });
   }
 });
+
+test("a request that was written down is read in each of its forms", () => {
+  const lines = [
+    `{"http":{"method":"GET","path":"/?id=1&lat=1&lon=2"}}`,
+    `{"method":"GET","url":"http://gateway:5055/?id=1&lat=1&lon=2"}`,
+    `{"method":"POST","path":"/","headers":{"Content-Type":"application/x-www-form-urlencoded"},"body":"id=1&lat=1&lon=2"}`,
+    `{"method":"POST","headers":{"content-type":"application/json"},"body":"{\\"device_id\\":1,\\"location\\":{\\"coords\\":{\\"latitude\\":1,\\"longitude\\":2}}}"}`,
+    `{"device_id":"1","location":{"coords":{"latitude":1,"longitude":2}}}`,
+    "/?id=1&lat=1&lon=2",
+    "GET /?id=1&lat=1&lon=2 HTTP/1.1",
+  ];
+  for (const line of lines) {
+    const framed = osmand.frameOfLine?.(line);
+    expect(framed?.transport, line).toBe("http");
+    expect(reportsOf(framed!.frame), line).toMatchObject([{ kind: "fix", latDeg: 1, lonDeg: 2 }]);
+  }
+  expect(osmand.frameOfLine?.("7878")).toBeUndefined();
+  expect(osmand.frameOfLine?.("{not json")).toBeUndefined();
+});

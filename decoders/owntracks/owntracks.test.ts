@@ -70,3 +70,16 @@ test("a command goes to the device's own cmd topic", () => {
   expect(topic).toBe("owntracks/ana/phone/cmd");
   expect(JSON.parse(Buffer.from(payload).toString())).toEqual({ _type: "cmd", action: "reportLocation" });
 });
+
+test("a publish, a request and a payload that were written down are read", () => {
+  const payload = `{"_type":"location","lat":1,"lon":2,"tst":1,"tid":"bo"}`;
+  const uidOf = (line: object | string): string | undefined => {
+    const framed = owntracks.frameOfLine?.(typeof line === "string" ? line : JSON.stringify(line));
+    const result = owntracks.decode(framed!.frame, context);
+    return result.kind === "decoded" ? result.deviceUid : result.reason;
+  };
+  expect(uidOf({ topic: "owntracks/ana/phone", payload })).toBe("ana/phone");
+  expect(uidOf({ http: { method: "POST", path: "/pub?u=ana&d=pad", body: payload } })).toBe("ana/pad");
+  expect(uidOf({ method: "POST", headers: { "X-Limit-U": "ana", "x-limit-d": "tab" }, body: payload })).toBe("ana/tab");
+  expect(uidOf(payload)).toBe("bo");
+});

@@ -30,7 +30,6 @@ export type AsciiMessage = {
 };
 
 const HEAD = /^\+([A-Z]{3,5}):(GT[A-Z0-9]{3}),/;
-const TERMINATORS = /[$\0\r\n]+$/;
 const VERSION = /^[0-9A-Za-z]{6,10}$/;
 const UNIQUE_ID = /^[0-9A-Za-z]{14,16}$/;
 const VIN = /^[A-HJ-NPR-Z0-9]{17}$/;
@@ -39,9 +38,8 @@ const COUNT = /^[0-9A-Fa-f]{4}$/;
 
 /** Undefined where the text is no message or names no device. */
 export function parseAscii(bytes: Uint8Array): AsciiMessage | undefined {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    .toString("latin1")
-    .replace(TERMINATORS, "");
+  const end = textEnd(bytes);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, end).toString("latin1");
   const [, head, report] = HEAD.exec(text) ?? [];
   if (head === undefined || report === undefined) return undefined;
   const fields = text.split(",");
@@ -51,6 +49,15 @@ export function parseAscii(bytes: Uint8Array): AsciiMessage | undefined {
   if (!UNIQUE_ID.test(second)) return undefined;
   const blank = { version: "", deviceType: "", model: undefined, vin: undefined, name: undefined };
   return { head, report, ...blank, deviceUid: second, fields, bodyStart: 2, ...endOf(fields) };
+}
+
+const TERMINATORS = new Set([0x24, 0x00, 0x0d, 0x0a]);
+
+/** Length of the text without its terminators. */
+export function textEnd(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (end > 0 && TERMINATORS.has(bytes[end - 1]!)) end--;
+  return end;
 }
 
 function versioned(head: string, report: string, fields: readonly string[]): AsciiMessage {

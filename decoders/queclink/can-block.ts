@@ -40,7 +40,7 @@ function readValue(attributes: Attributes, name: string, read: string, text: str
       return;
     case "distance":
       if (text.startsWith("H")) set(number * 100);
-      else attributes[`${name}.impulses`] = number;
+      else set(number, ".impulses");
       return;
     case "hectometres":
       set(number * 100);

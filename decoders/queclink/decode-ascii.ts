@@ -1,7 +1,7 @@
 import { kindOf, queclinkCodes } from "#firmware-profiles/queclink/index.ts";
 import type { Attributes, DecodeContext, DecodeResult, Report } from "../decoder.ts";
 import { emptyReport, headingOf, placeReport } from "../empty-report.ts";
-import { type AsciiMessage, parseAscii, timeOf } from "./ascii-text.ts";
+import { type AsciiMessage, parseAscii, textEnd, timeOf } from "./ascii-text.ts";
 import { readBlocks } from "./blocks.ts";
 import { readCellList } from "./cell-list.ts";
 import { readField, readPart } from "./layout-reader.ts";
@@ -21,7 +21,7 @@ export function decodeAscii(frame: Uint8Array, context: DecodeContext): DecodeRe
   const sentMs = sentTimeOf(message, context);
   // The word in front changes when a report is sent again from the buffer; the rest does not.
   const start = message.head.length + 2;
-  const end = start + message.fields.join(",").length - start;
+  const end = textEnd(frame);
   if (message.head === "ACK" || message.head === "NACK") {
     return { kind: "decoded", deviceUid, reports: [readAnswer(message, sentMs, start, end)] };
   }

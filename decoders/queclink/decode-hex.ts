@@ -56,8 +56,8 @@ function readStates(attributes: Attributes, frame: Uint8Array, { mask, bodyStart
     const value = readUint(frame, at, bytes);
     if (read === "millivolts") attributes[name] = value / 1000;
     else if (read === "state") readState(attributes, value.toString(16).padStart(2, "0").toUpperCase());
-    else if (read === "inputs") readBits(attributes, "input", value, 4);
-    else if (read === "outputs") readBits(attributes, "output", value, 3);
+    else if (read === "inputs") readBits(attributes, "input", value);
+    else if (read === "outputs") readBits(attributes, "output", value);
     else if (read === "satellites") attributes[SATELLITES] = value & 0x3f;
     else attributes[name] = value;
     at += bytes;

@@ -69,10 +69,10 @@ export function readField(attributes: Attributes, name: string, kind: FieldKind,
       readDeviceStatus(attributes, text);
       return;
     case "inputs":
-      readBits(attributes, "input", Number.parseInt(text, 16), INPUT_BITS);
+      readBits(attributes, "input", Number.parseInt(text, 16));
       return;
     case "outputs":
-      readBits(attributes, "output", Number.parseInt(text, 16), OUTPUT_BITS);
+      readBits(attributes, "output", Number.parseInt(text, 16));
       return;
     case "idAndType":
       attributes["report.id"] = text.length === 2 ? text[0]! : "";
@@ -82,9 +82,6 @@ export function readField(attributes: Attributes, name: string, kind: FieldKind,
       attributes[name] = text;
   }
 }
-
-const INPUT_BITS = 4;
-const OUTPUT_BITS = 3;
 
 /** Two digits of what the vehicle does: ignition and motion. */
 export function readState(attributes: Attributes, code: string): void {
@@ -101,17 +98,20 @@ function readDeviceStatus(attributes: Attributes, text: string): void {
   readState(attributes, text.slice(0, 2));
   const width = (text.length - 2) / 2;
   if (width === 0) return;
-  readBits(attributes, "input", Number.parseInt(text.slice(2, 2 + width), 16), INPUT_BITS);
-  readBits(attributes, "output", Number.parseInt(text.slice(2 + width), 16), OUTPUT_BITS);
+  readBits(attributes, "input", Number.parseInt(text.slice(2, 2 + width), 16));
+  readBits(attributes, "output", Number.parseInt(text.slice(2 + width), 16));
 }
 
-/** Bit 0 of the inputs is the ignition line; `input.1` is the first input beside it, `output.1` is bit 0. */
-export function readBits(attributes: Attributes, name: "input" | "output", bits: number, count: number): void {
-  if (name === "input" && !("ignition" in attributes)) attributes.ignition = (bits & 1) !== 0;
-  for (let index = 1; index <= count; index++) {
-    const bit = name === "input" ? index : index - 1;
-    attributes[`${name}.${index}`] = ((bits >> bit) & 1) !== 0;
-  }
+const BIT_NAMES = {
+  input: ["ignition", "input.1", "input.2", "input.3", "input.4"],
+  output: ["output.1", "output.2", "output.3"],
+} as const;
+
+/** Bit 0 of the inputs is the ignition line, where the state has not said it; `output.1` is bit 0 of the outputs. */
+export function readBits(attributes: Attributes, kind: "input" | "output", bits: number): void {
+  BIT_NAMES[kind].forEach((name, bit) => {
+    if (name !== "ignition" || !("ignition" in attributes)) attributes[name] = ((bits >> bit) & 1) !== 0;
+  });
 }
 
 function clockSeconds(text: string): number {
