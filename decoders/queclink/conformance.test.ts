@@ -36,6 +36,54 @@ const hex = count.map((n) => {
   return hexMessage("HBD", Uint8Array.from(body));
 });
 
+/** +RSP of a GB100 with any heading: mask, length, type, versions, id, supply, motion, satellites, id and type, position. */
+const hexPosition = fc.tuple(fc.integer({ min: 0, max: 359 }), count).map(([heading, n]) => {
+  const front = [
+    7, 0, 0xfc, 0x1f, 0xbf, 0, 93, 0x45, 1, 2, 2, 9, 35, 69, 38, 3, 56, 43, 80, 9, 100, 0x37, 0x7e, 0x42, 7,
+  ];
+  const position = [
+    0x10,
+    1,
+    1,
+    0,
+    36,
+    5,
+    heading >> 8,
+    heading & 0xff,
+    0,
+    126,
+    0xff,
+    0x75,
+    0xa1,
+    0x51,
+    0x02,
+    0x5c,
+    0x6a,
+    0x81,
+  ];
+  const rest = [
+    0x07,
+    0xe8,
+    8,
+    1,
+    8,
+    26,
+    42,
+    2,
+    0x68,
+    0,
+    3,
+    0x18,
+    0x9c,
+    0x1a,
+    0xc5,
+    0,
+    ...new Array<number>(17).fill(0),
+  ];
+  const tail = [0x07, 0xe8, 8, 1, 8, 36, 16, n >> 8, n & 0xff];
+  return hexMessage("RSP", Uint8Array.from([...front, ...position, ...rest, ...tail]));
+});
+
 function reencode(frame: Uint8Array): Uint8Array {
   if (encodingOf(frame)?.kind === "hex") return hexMessage(latin1(frame, 1, 4), frame.subarray(4, frame.length - 4));
   const fields = latin1(frame, 0, frame.length - 1).split(",");
@@ -48,9 +96,9 @@ function reencode(frame: Uint8Array): Uint8Array {
 describeConformance({
   decoder: queclink,
   goldenDir: join(import.meta.dirname, "frames"),
-  streamFrames: fc.oneof(ascii, hex),
+  streamFrames: fc.oneof(ascii, hex, hexPosition),
   // Text may come without its terminator in a datagram, so only HEX loses nothing to a truncation unseen.
-  datagrams: hex,
+  datagrams: fc.oneof(hex, hexPosition),
   reencode,
   checksummed: (frame) => encodingOf(frame)?.kind === "hex",
   runs: 30,
