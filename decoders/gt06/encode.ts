@@ -52,9 +52,15 @@ export function login(imei: string, serial: number, zone?: { type: number; zoneM
 
 export type Gt06State = { ignition: boolean; charging: boolean; positioned: boolean; level: number; signal: number };
 
+const LANGUAGE_ENGLISH = 0x02;
+
 export function heartbeat(state: Gt06State, serial: number): Uint8Array {
-  const info = (state.positioned ? 0x40 : 0) | (state.charging ? 0x04 : 0) | (state.ignition ? 0x02 : 0);
-  return encodeFrame(HEARTBEAT, Uint8Array.of(info, state.level, state.signal, 0x00, 0x02), serial);
+  const content = Uint8Array.of(terminalInfo(state), state.level, state.signal, 0x00, LANGUAGE_ENGLISH);
+  return encodeFrame(HEARTBEAT, content, serial);
+}
+
+function terminalInfo({ positioned, charging, ignition }: Gt06State): number {
+  return (positioned ? 0x40 : 0) | (charging ? 0x04 : 0) | (ignition ? 0x02 : 0);
 }
 
 export type Gt06Location = {
@@ -71,25 +77,55 @@ export type Gt06Location = {
   uploadMode?: number;
   buffered?: boolean;
   odometerM?: number;
+  /** Serving cell: area code of 16 bits, cell id of 24. */
+  cell?: { lac: number; cid: number };
 };
 
 const LOCATION_2G = 0x22;
+const ALARM_2G = 0x26;
+/** Length of the cell in an alarm, itself included. */
+const ALARM_CELL_BYTES = 9;
 const UNITS_PER_DEGREE = 1_800_000;
 
-/** A position (0x22): GPS block, an empty cell, ignition, upload mode, sent again, mileage. */
+/** A position (0x22): GPS block, cell, ignition, upload mode, sent again, mileage. */
 export function location(position: Gt06Location, serial: number): Uint8Array {
   const content = Buffer.alloc(18 + 8 + 3 + (position.odometerM === undefined ? 0 : 4));
+  writeGpsBlock(content, position);
+  writeCell(content, 18, position);
+  content[26] = position.ignition ? 1 : 0;
+  content[27] = position.uploadMode ?? 0;
+  content[28] = position.buffered === true ? 1 : 0;
+  if (position.odometerM !== undefined) content.writeUInt32BE(Math.round(position.odometerM), 29);
+  return encodeFrame(LOCATION_2G, content, serial);
+}
+
+/** An alarm (0x26): GPS block, cell with its length, state, alarm code (`FE` ignition on, `FF` off …), language, mileage. */
+export function alarm(position: Gt06Location, state: Gt06State, code: number, serial: number): Uint8Array {
+  const content = Buffer.alloc(18 + ALARM_CELL_BYTES + 5 + (position.odometerM === undefined ? 0 : 4));
+  writeGpsBlock(content, position);
+  content[18] = ALARM_CELL_BYTES;
+  writeCell(content, 19, position);
+  content.set([terminalInfo(state), state.level, state.signal, code, LANGUAGE_ENGLISH], 27);
+  if (position.odometerM !== undefined) content.writeUInt32BE(Math.round(position.odometerM), 32);
+  return encodeFrame(ALARM_2G, content, serial);
+}
+
+function writeGpsBlock(content: Buffer, position: Gt06Location): void {
   content.set(dateBytes(position.timeMs), 0);
   content[6] = 0xc0 | (position.satellites & 0x0f);
   content.writeUInt32BE(Math.round(Math.abs(position.latDeg) * UNITS_PER_DEGREE), 7);
   content.writeUInt32BE(Math.round(Math.abs(position.lonDeg) * UNITS_PER_DEGREE), 11);
   content[15] = Math.min(0xff, Math.round(position.speedMps * 3.6));
   content.writeUInt16BE(statusOf(position), 16);
-  content[26] = position.ignition ? 1 : 0;
-  content[27] = position.uploadMode ?? 0;
-  content[28] = position.buffered === true ? 1 : 0;
-  if (position.odometerM !== undefined) content.writeUInt32BE(Math.round(position.odometerM), 29);
-  return encodeFrame(LOCATION_2G, content, serial);
+}
+
+/** Country 240 and network 1, area and cell. */
+function writeCell(content: Buffer, at: number, { cell }: Gt06Location): void {
+  if (cell === undefined) return;
+  content.writeUInt16BE(240, at);
+  content[at + 2] = 1;
+  content.writeUInt16BE(cell.lac, at + 3);
+  content.writeUIntBE(cell.cid, at + 5, 3);
 }
 
 function statusOf({ positioned, lonDeg, latDeg, headingDeg }: Gt06Location): number {

@@ -15,6 +15,7 @@ export const gt06: ProtocolDecoder = {
 };
 
 export {
+  alarm,
   command,
   commandReply,
   encodeFrame,

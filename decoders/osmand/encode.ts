@@ -11,6 +11,8 @@ export type OsmAndPosition = {
   altitudeM?: number;
   accuracyM?: number;
   batteryPercent?: number;
+  /** Values of names that the protocol leaves to the sender. */
+  extras?: { readonly [name: string]: number | boolean | string };
 };
 
 const KNOTS_PER_MPS = 3600 / 1852;
@@ -31,6 +33,7 @@ export function positionPath(position: OsmAndPosition): string {
   set("altitude", position.altitudeM);
   set("accuracy", position.accuracyM);
   set("batt", position.batteryPercent);
+  for (const [name, value] of Object.entries(position.extras ?? {})) set(name, String(value));
   return `/?${query.toString()}`;
 }
 
@@ -63,6 +66,6 @@ function locationOf(position: OsmAndPosition): object {
       ...(position.altitudeM === undefined ? {} : { altitude: position.altitudeM }),
     },
     battery: { level: position.batteryPercent === undefined ? -1 : position.batteryPercent / 100, is_charging: false },
-    extras: {},
+    extras: position.extras ?? {},
   };
 }

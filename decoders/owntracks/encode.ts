@@ -17,6 +17,8 @@ export type OwnTracksLocation = {
   trigger?: string;
   /** When the message was built, where that is later than the fix. */
   createdAtMs?: number;
+  /** A word that the user gave the place. */
+  tag?: string;
 };
 
 const KPH_PER_MPS = 3.6;
@@ -37,6 +39,7 @@ export function locationPayload(location: OwnTracksLocation): Uint8Array {
     batt: location.batteryPercent,
     t: location.trigger,
     created_at: createdAtMs === undefined ? undefined : Math.round(createdAtMs / 1000),
+    tag: location.tag,
   });
 }
 

@@ -46,6 +46,8 @@ export type QueclinkPosition = {
   /** HDOP as a whole number, 0 without a fix. */
   accuracy: number;
   odometerM: number;
+  /** Serving cell: area code of 16 bits, cell id of 32. */
+  cell?: { lac: number; cid: number };
 };
 
 export type QueclinkState = { ignition: boolean; moving: boolean; externalVoltage: number; batteryPercent: number };
@@ -77,7 +79,7 @@ export function ignitionReport(
   on: boolean,
   durationS: number,
   position: QueclinkPosition,
-  message: { sentMs: number; count: number },
+  message: { sentMs: number; count: number; buffered?: boolean },
 ): Uint8Array {
   const odometerKm = (position.odometerM / 1000).toFixed(1);
   const fields = [
@@ -88,7 +90,8 @@ export function ignitionReport(
     "",
     odometerKm,
   ];
-  return asciiMessage("RESP", on ? "GTIGN" : "GTIGF", fields, message.sentMs, message.count);
+  const head = message.buffered === true ? "BUFF" : "RESP";
+  return asciiMessage(head, on ? "GTIGN" : "GTIGF", fields, message.sentMs, message.count);
 }
 
 export function heartbeat(device: QueclinkDevice, sentMs: number, count: number): Uint8Array {
@@ -111,6 +114,7 @@ function deviceFields({ version, imei, name }: QueclinkDevice): string[] {
 }
 
 function positionFields(position: QueclinkPosition): string[] {
+  const { lac, cid } = position.cell ?? { lac: 0, cid: 0 };
   return [
     String(position.accuracy),
     (position.speedMps * 3.6).toFixed(1),
@@ -119,7 +123,7 @@ function positionFields(position: QueclinkPosition): string[] {
     position.lonDeg.toFixed(6),
     position.latDeg.toFixed(6),
     timeText(position.timeMs),
-    ...["0240", "0001", "0000", "0000"],
+    ...["0240", "0001", hex16(lac), cid > 0xffff ? cid.toString(16).toUpperCase().padStart(8, "0") : hex16(cid)],
   ];
 }
 
