@@ -214,14 +214,14 @@ test("A forbidden turn is avoided where the fixes allow another way.", async () 
       id: 4,
       line: [
         [0, 0],
-        [70, 0], [70, 60],
+        [20, -40], [20, 60],
       ],
     },
     {
       id: 5,
       line: [
         [0, 60],
-        [70, 60],
+        [20, 60],
       ],
     },
   ] as const;
@@ -244,7 +244,7 @@ test("A forbidden turn is avoided where the fixes allow another way.", async () 
               ...way,
               line: [
                 [0, 60],
-                [70, 60],
+                [20, 60],
                 [400, 60],
               ] as const,
             }
@@ -260,7 +260,7 @@ test("A forbidden turn is avoided where the fixes allow another way.", async () 
               ...way,
               line: [
                 [0, 60],
-                [70, 60],
+                [20, 60],
                 [400, 60],
               ] as const,
             }

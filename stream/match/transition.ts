@@ -11,7 +11,7 @@ export const TRUCK: VehicleKind = { forward: ACCESS.truckForward, backward: ACCE
 export const BICYCLE: VehicleKind = { forward: ACCESS.bicycleForward, backward: ACCESS.bicycleBackward };
 
 /** Prior cost (negative log probability) of a metre of road at the reference speed: drivers prefer what is short and fast. */
-const COST_PER_METRE = 1 / 90;
+export const COST_PER_METRE = 1 / 90;
 const REFERENCE_SPEED_KMH = 50;
 /** Share of the cost that goes by distance; the rest goes by time. */
 const DISTANCE_SHARE = 0.3;

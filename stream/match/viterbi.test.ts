@@ -104,13 +104,7 @@ test("The path is decided long before the end of a drive, in order, and memory s
 test("A parked vehicle stays where it is however the receiver wanders.", async () => {
   const roads = await drawRoads(GRID);
   const noise = noisy(6, 0.9, 2);
-  const arriving = drive(
-    [
-      [0, 90],
-      [130, 90],
-    ],
-    8,
-  );
+  const arriving = drive([[0, 90], [130, 90]], 4, 1, noise);
   const last = arriving.at(-1)!;
   const parked = Array.from({ length: 120 }, (_, i) => {
     const [east, north] = noise();

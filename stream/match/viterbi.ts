@@ -10,7 +10,7 @@ import { GAP, NODE_CAPACITY, type PathStep } from "./path-tree.ts";
 import { EdgePlace } from "./project.ts";
 import { Reach } from "./reach.ts";
 import { Slots } from "./slots.ts";
-import { CAR, mayDrive, U_TURN_COST, type VehicleKind } from "./transition.ts";
+import { CAR, COST_PER_METRE, mayDrive, U_TURN_COST, type VehicleKind } from "./transition.ts";
 
 /** One position report, WGS 84; speed, heading and accuracy (68 % radius) are NaN where the device gives none. */
 export interface MatchFix {
@@ -49,6 +49,10 @@ const START_RADIUS_M = 40;
 /** Nobody turns round faster than this, unless there was time to slow down in between. */
 const TURNING_SPEED_MPS = 4;
 const TURNING_S = 8;
+/** How much longer than the straight line a way may be, at first and when that finds nothing after a gap. */
+const DETOUR = 2;
+const DETOUR_WIDE = 7;
+const DETOUR_WIDE_FROM_S = 8;
 /** Bounds on a log-likelihood for giving up a search early. */
 const PEAK_MAX = 2;
 const PEAK_MARGIN = 1;
@@ -137,17 +141,21 @@ export class Viterbi {
 
   #advance(state: MatchState, fix: MatchFix, latE7: number, lonE7: number, dtS: number): void {
     const h = state.hypotheses;
+    // Any way there costs at least the straight line: that much is no argument against having driven.
+    const east = (lonE7 - state.lonE7) * lonMetresPerE7(fix.lat);
+    const north = (latE7 - state.latE7) * METRES_PER_E7;
+    const credit = COST_PER_METRE * Math.sqrt(east * east + north * north);
+    this.#advanceOnRoads(state, fix, dtS, credit, DETOUR);
+    // A way that turns back on itself, as ramps do: look further before anything else is believed.
+    if (dtS > DETOUR_WIDE_FROM_S && this.#isOutlier(state.noise.sigmaM))
+      this.#advanceOnRoads(state, fix, dtS, credit, DETOUR_WIDE);
     let offScore = Number.NEGATIVE_INFINITY;
     let offSource = -1;
-    for (let i = 0; i < state.count; i++) {
-      const at = i * STRIDE;
-      if (h[at + EDGE] === OFF_ROAD) {
-        if (h[at + SCORE]! > offScore) {
-          offScore = h[at + SCORE]!;
-          offSource = i;
-        }
-      } else this.#advanceOnRoad(state, i, fix, dtS);
-    }
+    for (let i = 0; i < state.count; i++)
+      if (h[i * STRIDE + EDGE] === OFF_ROAD && h[i * STRIDE + SCORE]! > offScore) {
+        offScore = h[i * STRIDE + SCORE]!;
+        offSource = i;
+      }
     const leaving = h[EDGE] !== OFF_ROAD ? h[SCORE]! - leaveCost(h[FIELD.speedMps]!) : Number.NEGATIVE_INFINITY;
     if (leaving > offScore) this.#advanceOffRoad(state, 0, leaving, fix, latE7, lonE7, dtS);
     else if (offSource >= 0) {
@@ -156,18 +164,30 @@ export class Viterbi {
     }
   }
 
-  #advanceOnRoad(state: MatchState, source: number, fix: MatchFix, dtS: number): void {
+  #advanceOnRoads(state: MatchState, fix: MatchFix, dtS: number, credit: number, detour: number): void {
+    for (let i = 0; i < state.count; i++)
+      if (state.hypotheses[i * STRIDE + EDGE] !== OFF_ROAD) this.#advanceOnRoad(state, i, fix, dtS, credit, detour);
+  }
+
+  #advanceOnRoad(
+    state: MatchState,
+    source: number,
+    fix: MatchFix,
+    dtS: number,
+    credit: number,
+    detour: number,
+  ): void {
     const h = this.#predicted;
     const at = source * STRIDE;
     predict(state.hypotheses, at, dtS, state.noise, h);
     const startM = state.hypotheses[at + ALONG]!;
-    let score = h[SCORE]!;
+    let score = h[SCORE]! + credit;
     if (fix.speedMps >= 0) score += observeSpeed(h, fix.speedMps);
     const start = h[EDGE]!;
     const sigmaAlongM = Math.sqrt(h[FIELD.covAA]!);
     const distanceM = this.#distanceToOrigin(start, startM);
     const gateM = 4 * state.noise.sigmaM + 15;
-    const maxM = Math.min(h[ALONG]! + 4 * sigmaAlongM + 2, startM + 2 * distanceM + 150 + gateM);
+    const maxM = Math.min(h[ALONG]! + 4 * sigmaAlongM + 2, startM + detour * (distanceM + 75) + gateM);
     const minM = h[ALONG]! - 4 * sigmaAlongM - 2;
     const reach = this.#reach;
     let peak = PEAK_MAX;
