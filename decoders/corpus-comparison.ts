@@ -203,6 +203,15 @@ export function readmeTable(): string {
   return BLOCK.exec(readFileSync(README, "utf8"))?.[0].replace(BLOCK_MARKERS, "") ?? "";
 }
 
+/** A table without what a formatter may change: widths of columns and blank lines. */
+export function unformatted(table: string): string {
+  return table
+    .replaceAll(/-{3,}/g, "---")
+    .replaceAll(/ *\| */g, "|")
+    .replaceAll(/\n+/g, "\n")
+    .trim();
+}
+
 const BLOCK_MARKERS = /<!-- corpus:(start|end) -->\n?/g;
 
 /** `node decoders/corpus-comparison.ts` prints the table; `--write` puts it into the README. */

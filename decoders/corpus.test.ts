@@ -8,6 +8,7 @@ import {
   explainedIds,
   readmeTable,
   reasonOf,
+  unformatted,
 } from "./corpus-comparison.ts";
 import type { ProtocolName } from "./decoder.ts";
 
@@ -42,6 +43,6 @@ describe.skipIf(!here)("the conformance corpus", () => {
   });
 
   test("the table in the README is the table of these decoders", () => {
-    expect(readmeTable()).toBe(corpusTable(results));
+    expect(unformatted(readmeTable())).toBe(unformatted(corpusTable(results)));
   });
 });
