@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { verifyPassword } from "#store/device-passwords.ts";
+import { findDeviceByUid } from "#store/devices.ts";
 import { openTestApi, type TestApi } from "./testing.ts";
 
 let api: TestApi;
@@ -100,4 +102,25 @@ test("a uid that was refused because it is not registered is explained to a key 
   const fleetKey = await api.key({ fleetId: 1 });
   expect((await api.call(fleetKey, "GET", "/v1/devices/stranger/silence")).statusCode).toBe(404);
   expect((await api.call(admin, "GET", "/v1/devices/nobody/silence")).statusCode).toBe(404);
+});
+
+test("the secrets of a device are kept as settings, changed one by one, and never given back", async () => {
+  const settings = async () => (await findDeviceByUid(api.database, "ana/phone"))?.settings ?? {};
+  const hash = async () => String((await settings())["auth.passwordHash"]);
+  const secrets = { password: "correct horse", payloadKey: "battery staple" };
+  const made = await api.call(admin, "POST", "/v1/devices", { uid: "ana/phone", protocol: "owntracks", ...secrets });
+  expect(made.statusCode).toBe(201);
+  expect(made.body).not.toMatch(/correct horse|battery staple|scrypt/);
+  expect(await settings()).toMatchObject({ "owntracks.payloadKey": "battery staple" });
+  expect(await verifyPassword("correct horse", await hash())).toBe(true);
+
+  const changed = await api.call(admin, "PATCH", "/v1/devices/ana%2Fphone", { password: "another one" });
+  expect(changed.statusCode).toBe(200);
+  expect(await verifyPassword("correct horse", await hash())).toBe(false);
+  expect(await verifyPassword("another one", await hash())).toBe(true);
+  expect(await settings()).toMatchObject({ "owntracks.payloadKey": "battery staple" });
+
+  await api.call(admin, "PATCH", "/v1/devices/ana%2Fphone", { name: "Ana", payloadKey: null });
+  expect(Object.keys(await settings())).toEqual(["auth.passwordHash"]);
+  expect((await api.call(admin, "PATCH", "/v1/devices/ana%2Fphone", { password: "short" })).statusCode).toBe(400);
 });

@@ -32,6 +32,7 @@ export type DeviceChange = {
   model?: string | null;
   name?: string | null;
   protocol?: string | null;
+  /** Merged into the settings there are; one that is null is taken out. */
   settings?: Attributes;
 };
 
@@ -82,7 +83,7 @@ export async function updateDevice(
         model = case when $3 then $4 else model end,
         name = case when $5 then $6 else name end,
         protocol = case when $7 then $8 else protocol end,
-        settings = coalesce($9::jsonb, settings),
+        settings = jsonb_strip_nulls(settings || coalesce($9::jsonb, '{}')),
         updated_at = now()
       where uid = $1 and ($2::integer is null or fleet_id = $2)
       returning *

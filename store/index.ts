@@ -1,5 +1,6 @@
 export { type Database, openDatabase } from "./database.ts";
 export { type DeviceDirectory, openDeviceDirectory } from "./device-directory.ts";
+export { verifyPassword } from "./device-passwords.ts";
 export {
   type Device,
   findDevice,

@@ -5,6 +5,7 @@ import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
 import { DeviceSchema, deviceJson, UnknownDeviceSchema, unknownDeviceJson } from "../device-json.ts";
+import { type DeviceSecrets, Password, PayloadKey, settingsOf } from "../device-secrets.ts";
 import { PAGE_ROWS_DEFAULT, UID_CHARACTERS_MAX } from "../limits.ts";
 import { Problem } from "../problems.ts";
 import { Nullable, Page, PageQuery, pageOf, Ref, UidParams } from "../schemas.ts";
@@ -30,6 +31,8 @@ const NewDevice = Type.Object(
     name: Type.Optional(Nullable(Text)),
     protocol: Type.Optional(Nullable(Protocol)),
     fleetId: Type.Optional(Type.Integer({ minimum: 1, maximum: Number(INT4_MAX) })),
+    password: Type.Optional(Password),
+    payloadKey: Type.Optional(PayloadKey),
   },
   { additionalProperties: false },
 );
@@ -39,6 +42,8 @@ const DeviceChange = Type.Object(
     model: Type.Optional(Nullable(Text)),
     name: Type.Optional(Nullable(Text)),
     protocol: Type.Optional(Nullable(Protocol)),
+    password: Type.Optional(Nullable(Password)),
+    payloadKey: Type.Optional(Nullable(PayloadKey)),
   },
   { additionalProperties: false, minProperties: 1 },
 );
@@ -81,7 +86,7 @@ export const deviceRoutes =
       },
       async ({ principal, body }, reply) => {
         const fleetId = chosenFleet(principal, body.fleetId) ?? DEFAULT_FLEET_ID;
-        const result = await registerDevice(database, { ...body, fleetId });
+        const result = await registerDevice(database, { ...(await withSettings(body)), fleetId });
         switch (result.kind) {
           case "exists":
             throw new Problem("uid_taken");
@@ -119,7 +124,7 @@ export const deviceRoutes =
         },
       },
       async ({ principal, params, body }) => {
-        const device = await updateDevice(database, principal.fleetId, params.id, body);
+        const device = await updateDevice(database, principal.fleetId, params.id, await withSettings(body));
         if (device === undefined) throw new Problem("not_found");
         return deviceJson(device);
       },
@@ -164,3 +169,9 @@ export const deviceRoutes =
       },
     );
   };
+
+/** The columns of a body, its secrets among the settings. */
+async function withSettings<Body extends DeviceSecrets>(body: Body) {
+  const { password, payloadKey, ...columns } = body;
+  return { ...columns, ...(await settingsOf({ password, payloadKey } as DeviceSecrets)) };
+}
