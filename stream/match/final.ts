@@ -18,10 +18,12 @@ const FINAL_BEAM = 22;
 /** Matches whole traces: the most likely path with all fixes known, and each fix placed on it by smoothing. */
 export class FinalMatcher {
   readonly #roads: RoadNetwork;
+  readonly #scout: Viterbi;
   readonly #viterbi: Viterbi;
 
   constructor(roads: RoadNetwork, options: ViterbiOptions = {}) {
     this.#roads = roads;
+    this.#scout = new Viterbi(roads, options);
     this.#viterbi = new Viterbi(roads, { beam: FINAL_BEAM, ...options });
   }
 
@@ -29,7 +31,7 @@ export class FinalMatcher {
     // The first pass learns the receiver's noise, the second starts from it.
     let state = new MatchState();
     const ignore = (): void => {};
-    for (const fix of fixes) this.#viterbi.step(state, fix, ignore);
+    for (const fix of fixes) this.#scout.step(state, fix, ignore);
     const learned = state.noiseSums;
     state = new MatchState();
     state.noiseSums.set(learned);

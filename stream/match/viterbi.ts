@@ -53,10 +53,12 @@ const TURNING_S = 8;
 const DETOUR = 2;
 const DETOUR_WIDE = 7;
 const DETOUR_WIDE_FROM_S = 8;
+/** Below this reach a search needs no direction. */
+const NEARBY_M = 120;
 /** Bounds on a log-likelihood for giving up a search early. */
 const PEAK_MAX = 2;
 const PEAK_MARGIN = 1;
-const BEAM = 12;
+const BEAM = 8;
 const EDGES_NEAR_MAX = 256;
 const UNKNOWN_SPEED_VARIANCE = 14 ** 2;
 
@@ -184,29 +186,36 @@ export class Viterbi {
     let score = h[SCORE]! + credit;
     if (fix.speedMps >= 0) score += observeSpeed(h, fix.speedMps);
     const start = h[EDGE]!;
-    const sigmaAlongM = Math.sqrt(h[FIELD.covAA]!);
-    const distanceM = this.#distanceToOrigin(start, startM);
+    const expectedM = h[ALONG]!;
+    const perMetre2 = 0.5 / h[FIELD.covAA]!;
     const gateM = 4 * state.noise.sigmaM + 15;
-    const maxM = Math.min(h[ALONG]! + 4 * sigmaAlongM + 2, startM + detour * (distanceM + 75) + gateM);
-    const minM = h[ALONG]! - 4 * sigmaAlongM - 2;
+    let maxM = expectedM + 4 * Math.sqrt(h[FIELD.covAA]!) + 2;
+    // Over short times the speed bounds the search; over long ones the place of the fix does.
+    const isLong = maxM - startM > NEARBY_M;
+    if (isLong) maxM = Math.min(maxM, startM + detour * (this.#distanceToOrigin(start, startM) + 75) + gateM);
     const reach = this.#reach;
+    const { edgeLengthM, edgeFrom, edgeTo } = this.#roads;
     let peak = PEAK_MAX;
     reach.begin(start);
     for (let label = reach.next(); label >= 0; label = reach.next()) {
-      const lengthM = reach.lengthM[label]!;
-      const directed = reach.edge[label]!;
-      const edgeM = this.#roads.edgeLengthM[directed >> 1]!;
       const prior = score - reach.cost[label]!;
-      if (prior + peak < this.#slots.best - this.#beam) break;
-      if (lengthM + edgeM >= minM) {
-        this.#consider(source, h, directed, lengthM, prior, label);
+      const hopeless = this.#slots.best - this.#beam;
+      if (prior + peak < hopeless) break;
+      const directed = reach.edge[label]!;
+      const startsM = reach.lengthM[label]!;
+      const endsM = startsM + edgeLengthM[directed >> 1]!;
+      // To be on this edge costs at least the way from where the vehicle is expected to the edge's nearer end.
+      const missedM = expectedM > endsM ? expectedM - endsM : expectedM < startsM ? startsM - expectedM : 0;
+      if (prior + peak - missedM * missedM * perMetre2 > hopeless) {
+        this.#consider(source, h, directed, startsM, prior, label);
         // What the best of the further edges could still reach: the same spread without the misfit.
         peak = INNOVATION.peak + PEAK_MARGIN;
       }
-      const endM = lengthM + edgeM;
-      if (endM > maxM) continue;
-      const vertex = directed & 1 ? this.#roads.edgeFrom[directed >> 1]! : this.#roads.edgeTo[directed >> 1]!;
-      if (endM + this.#place.vertexDistanceM(vertex) - gateM > maxM) continue;
+      if (endsM > maxM) continue;
+      if (isLong) {
+        const vertex = directed & 1 ? edgeFrom[directed >> 1]! : edgeTo[directed >> 1]!;
+        if (endsM + this.#place.vertexDistanceM(vertex) - gateM > maxM) continue;
+      }
       reach.expand(label);
     }
     if (h[FIELD.speedMps]! < TURNING_SPEED_MPS || dtS > TURNING_S) this.#turnRound(source, start, score, fix);
