@@ -21,3 +21,12 @@ test("all errors are reported together, each with its name", () => {
   const text = result.kind === "invalid" ? result.errors.join("\n") : "";
   for (const name of ["HTTP_PORT", "LOG_LEVEL", "TLS_CERT", "CONNECTIONS_MAX"]) expect(text).toContain(name);
 });
+
+test("an InfluxDB that is named in part is an error for each setting that is missing", () => {
+  const result = parseConfig({ INFLUX_URL: "http://influx:8086", INFLUX_ORG: "fleet", HTTP_PORT: "-1" });
+  const errors = result.kind === "invalid" ? result.errors.map((error) => error.split(":")[0]) : [];
+  expect(errors).toEqual(["HTTP_PORT", "INFLUX_TOKEN", "INFLUX_BUCKET"]);
+  const whole = { INFLUX_URL: "http://influx:8086", INFLUX_ORG: "fleet", INFLUX_TOKEN: "t", INFLUX_BUCKET: "b" };
+  expect(parseConfig(whole).kind).toBe("ok");
+  expect(parseConfig({ ...whole, INFLUX_URL: "influx:8086" }).kind).toBe("invalid");
+});

@@ -8,11 +8,15 @@ import { Value } from "typebox/value";
 
 const Port = (fallback: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: fallback, description: `${description}; 0 picks a free port` });
+const OptionalPort = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: `${description}; 0 picks a free port` }));
 const Milliseconds = (fallback: number, description: string) =>
   Type.Integer({ minimum: 1, default: fallback, description });
 const Count = (fallback: number, description: string) => Type.Integer({ minimum: 1, default: fallback, description });
 const Text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 const Flag = (description: string) => Type.Boolean({ default: false, description });
+
+const MQTT_TLS_PORT_DEFAULT = 8_883;
 
 export const ConfigSchema = Type.Object({
   DATABASE_URL: Text("PostgreSQL or TimescaleDB server; without it an embedded PostgreSQL runs under DATA_DIR"),
@@ -20,8 +24,18 @@ export const ConfigSchema = Type.Object({
   HOST: Type.String({ minLength: 1, default: "0.0.0.0", description: "Address that the listeners bind to" }),
   HTTP_PORT: Port(8080, "HTTP API"),
   TELTONIKA_PORT: Port(5027, "Teltonika, TCP and UDP"),
-  TELTONIKA_TLS_PORT: Type.Optional(
-    Type.Integer({ minimum: 0, maximum: 65_535, description: "Teltonika over TLS; needs TLS_CERT and TLS_KEY" }),
+  TELTONIKA_TLS_PORT: OptionalPort("Teltonika over TLS; needs TLS_CERT and TLS_KEY"),
+  QUECLINK_PORT: Port(5004, "Queclink, TCP and UDP"),
+  GT06_PORT: Port(5023, "GT06, TCP"),
+  OSMAND_PORT: Port(5055, "OsmAnd, Traccar Client and OwnTracks over HTTP"),
+  MQTT_PORT: Port(1883, "MQTT 3.1.1 for phones"),
+  MQTT_TLS_PORT: OptionalPort("MQTT over TLS; 8883 where TLS_CERT and TLS_KEY are set"),
+  MQTT_WS_PORT: OptionalPort("MQTT over WebSocket; off unless set"),
+  MQTT_UPSTREAM_URL: Type.Optional(
+    Type.String({
+      pattern: "^(mqtt|mqtts|ws|wss)://.+",
+      description: "Takes phones from this external MQTT broker instead of being one",
+    }),
   ),
   TLS_CERT: Text("PEM file of the server's certificate chain"),
   TLS_KEY: Text("PEM file of the server's private key"),
@@ -50,6 +64,15 @@ export const ConfigSchema = Type.Object({
   FRESH_OFFLINE_S: Count(1_800, "Age in seconds from which a position is called offline"),
   FRAME_RETENTION_DAYS: Count(30, "Days that raw frames are kept"),
   FIX_RETENTION_DAYS: Count(60, "Days that fixes are kept"),
+  INFLUX_URL: Type.Optional(
+    Type.String({
+      pattern: "^https?://.+",
+      description: "InfluxDB 2, or what speaks its write API: fixes and gateway metrics go there",
+    }),
+  ),
+  INFLUX_TOKEN: Text("API token of InfluxDB that may write to the bucket"),
+  INFLUX_ORG: Text("Organisation of InfluxDB"),
+  INFLUX_BUCKET: Text("Bucket of InfluxDB"),
 });
 
 export type Config = Readonly<Static<typeof ConfigSchema>>;
@@ -71,8 +94,15 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   if ((converted.TLS_CERT === undefined) !== (converted.TLS_KEY === undefined)) {
     errors.push("TLS_CERT and TLS_KEY: set both or neither");
   }
-  if (converted.TELTONIKA_TLS_PORT !== undefined && converted.TLS_CERT === undefined) {
-    errors.push("TELTONIKA_TLS_PORT: needs TLS_CERT and TLS_KEY");
+  for (const name of ["TELTONIKA_TLS_PORT", "MQTT_TLS_PORT"]) {
+    if (converted[name] !== undefined && converted.TLS_CERT === undefined)
+      errors.push(`${name}: needs TLS_CERT and TLS_KEY`);
+  }
+  if (converted.TLS_CERT !== undefined) converted.MQTT_TLS_PORT ??= MQTT_TLS_PORT_DEFAULT;
+  const influx = ["INFLUX_URL", "INFLUX_TOKEN", "INFLUX_ORG", "INFLUX_BUCKET"] as const;
+  const missing = influx.filter((name) => given[name] === undefined);
+  if (missing.length > 0 && missing.length < influx.length) {
+    for (const name of missing) errors.push(`${name}: is missing; InfluxDB needs ${influx.join(", ")}`);
   }
   return errors.length > 0 ? { kind: "invalid", errors } : { kind: "ok", config: converted as Config };
 }

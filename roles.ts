@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
 import { openApi } from "#api";
@@ -19,6 +20,9 @@ import {
   registerDevice,
 } from "#store";
 import { openStream } from "#stream";
+import { type InfluxTarget, openInfluxWriter } from "#stream/sink/influx-writer.ts";
+import { openMetricsSink } from "#stream/sink/metrics-sink.ts";
+import { openSinkThread } from "#stream/sink/sink-thread.ts";
 import type { Config } from "./config.ts";
 
 /** Constructs and starts one role in this process. Roles never call each other: they meet in the store. */
@@ -118,6 +122,12 @@ async function startGateway({ config, links, log, registry, closers }: Parts): P
     metrics: registry,
   });
   closers.add({ close: () => gateway.drain() });
+  const target = influxTarget(config);
+  if (target !== undefined) {
+    const { write } = closers.add(openInfluxWriter(target));
+    const tags = { host: hostname() };
+    closers.add(openMetricsSink({ registry, write, tags, log, now: Date.now }));
+  }
   const ready = () => Promise.resolve(gateway.ready());
   const listeners = gateway.listeners.map(({ protocol, transport, address, port }): Listener => {
     const setting = transport === "tls" ? "TELTONIKA_TLS_PORT" : "TELTONIKA_PORT";
@@ -149,7 +159,18 @@ async function startStream(parts: Parts): Promise<Listener[]> {
       silentS: config.FRESH_OFFLINE_S,
     }),
   );
+  const target = influxTarget(config);
+  if (target !== undefined) {
+    const settings = { databaseUrl: url, target, retentionDays: config.FIX_RETENTION_DAYS, logLevel: config.LOG_LEVEL };
+    closers.add(openSinkThread(settings, { log, registry }));
+  }
   return openOwnMetrics(parts, () => Promise.resolve(stream.ready));
+}
+
+/** The configuration has seen to it that all are set or none. */
+function influxTarget({ INFLUX_URL, INFLUX_TOKEN, INFLUX_ORG, INFLUX_BUCKET }: Config): InfluxTarget | undefined {
+  if (!INFLUX_URL || !INFLUX_TOKEN || !INFLUX_ORG || !INFLUX_BUCKET) return undefined;
+  return { url: INFLUX_URL, token: INFLUX_TOKEN, org: INFLUX_ORG, bucket: INFLUX_BUCKET };
 }
 
 async function startApi({ config, links, log, registry, closers }: Parts): Promise<Listener[]> {

@@ -5,6 +5,7 @@ import type { Database } from "./database.ts";
 export type StoredFix = {
   fixId: string;
   deviceUid: string;
+  fleetId: number;
   protocol: string;
   kind: string;
   /** GNSS time after the correction of known clock faults. */
@@ -30,7 +31,7 @@ export type StoredFix = {
 };
 
 /** The columns of a `StoredFix` from `fix r` joined with `device d`. */
-export const FIX_COLUMNS = `r.fix_id::text as "fixId", d.uid as "deviceUid", r.protocol, r.kind, r.fix_time as "fixTime",
+export const FIX_COLUMNS = `r.fix_id::text as "fixId", d.uid as "deviceUid", d.fleet_id as "fleetId", r.protocol, r.kind, r.fix_time as "fixTime",
   r.received_at as "receivedAt", r.stored_at as "storedAt", r.valid, r.late, r.buffered, r.clock_fault as "clockFault",
   r.device_time as "deviceTime", r.lat_deg as "latDeg", r.lon_deg as "lonDeg", r.altitude_m as "altitudeM",
   r.speed_mps as "speedMps", r.heading_deg as "headingDeg", r.satellites, r.hdop, r.accuracy_m as "accuracyM", r.event,
