@@ -24,8 +24,8 @@ function check(fixes: readonly StoredFix[], pageFixes = 3) {
   const source: FixSource = async function* () {
     for (let at = 0; at < fixes.length; at += pageFixes) yield fixes.slice(at, at + pageFixes);
   };
-  const readMarker = (attributes: StoredFix["attributes"]) =>
-    typeof attributes.marker === "number" ? { run: Number(attributes.run), marker: attributes.marker } : undefined;
+  const readMarker = (attributes: StoredFix["attributes"], run: number) =>
+    attributes.run === run && typeof attributes.marker === "number" ? attributes.marker : undefined;
   return checkLedger(ledgerOfTen(), () => readMarker, source);
 }
 

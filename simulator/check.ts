@@ -69,16 +69,16 @@ async function checkDevice(
   };
   for await (const page of pages) {
     for (const fix of page) {
-      const found = readMarker(fix.attributes);
-      if (found?.run !== run) continue;
-      const madeMs = device.timesMs[found.marker];
+      const marker = readMarker(fix.attributes, run);
+      if (marker === undefined) continue;
+      const madeMs = device.timesMs[marker];
       if (madeMs === undefined) {
-        note("invented", found.marker, fix.timeMs);
+        note("invented", marker, fix.timeMs);
         continue;
       }
-      times[found.marker] = times[found.marker]! + 1;
-      if (times[found.marker] === 2) note("doubled", found.marker, fix.timeMs);
-      if (madeMs >= CLOCK_BELIEVED_FROM_MS && fix.timeMs !== madeMs) note("displaced", found.marker, fix.timeMs);
+      times[marker] = times[marker]! + 1;
+      if (times[marker] === 2) note("doubled", marker, fix.timeMs);
+      if (madeMs >= CLOCK_BELIEVED_FROM_MS && fix.timeMs !== madeMs) note("displaced", marker, fix.timeMs);
     }
   }
   device.timesMs.forEach((timeMs, marker) => {

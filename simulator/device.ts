@@ -29,6 +29,8 @@ export type Behaviour = {
   order: "newestFirst" | "oldestFirst";
   /** Silence after which an unanswered packet is sent again (TCP: on a new connection), milliseconds. */
   responseTimeoutMs: number;
+  /** How often a device whose protocol has heartbeats sends one, milliseconds. */
+  heartbeatMs: number;
   /** Pauses before the first, second … attempt to connect again, milliseconds; the last one repeats. */
   backoffMs: readonly number[];
   faults: FaultRates;
@@ -42,7 +44,7 @@ export type FaultRates = {
   vanish: number;
   /** The packet arrives in pieces with pauses between them. */
   split: number;
-  /** One byte is wrong: must not be acknowledged. */
+  /** One bit is wrong: must not be acknowledged. A protocol without a checksum is cut instead: TCP would have noticed. */
   corrupt: number;
   /** The packet is sent once more after it was acknowledged. */
   duplicate: number;
@@ -67,6 +69,10 @@ export type LinkCounters = {
   strangeAnswers: number;
   responseTimeouts: number;
   connectionLosses: number;
+  /** Heartbeats that were answered. */
+  heartbeats: number;
+  /** Commands of the gateway that the device answered. */
+  commands: number;
 };
 
 export function noCounts(): LinkCounters {
@@ -82,11 +88,15 @@ export function noCounts(): LinkCounters {
     strangeAnswers: 0,
     responseTimeouts: 0,
     connectionLosses: 0,
+    heartbeats: 0,
+    commands: 0,
   };
 }
 
 export type LinkContext = {
   uid: string;
+  /** Null where the protocol has none. */
+  password: string | null;
   host: string;
   port: number;
   outbox: Outbox;
@@ -111,11 +121,19 @@ export type DeviceLink = {
 /** A kind of device that the fleet can drive. A new protocol is one of these and one line in `devices/index.ts`. */
 export type DeviceProtocol = {
   readonly protocol: ProtocolName;
-  /** Model to register, so that the profile knows its elements. */
-  readonly model: string;
+  /** Model to register, so that the profile knows its elements; null for a phone. */
+  readonly model: string | null;
+  /** Whether the device proves itself by a password, which is registered with it. */
+  readonly hasPassword: boolean;
+  readonly clock: {
+    /** The protocol writes times in whole steps of so many milliseconds. */
+    stepMs: number;
+    /** A phone's clock is always set; a tracker's was perhaps never. */
+    canBeUnset: boolean;
+  };
   /** A plausible uid of the device number `index` of a fleet; the same for the same numbers drawn. */
   makeUid(random: Random, index: number): string;
   openLink(context: LinkContext): DeviceLink;
-  /** Finds a record's marker in the attributes of a stored fix; undefined where the fix is not of this simulator. */
-  readMarker(attributes: Attributes): { run: number; marker: number } | undefined;
+  /** Finds a record's marker in the attributes of a stored fix; undefined where the fix is not of this run. */
+  readMarker(attributes: Attributes, run: number): number | undefined;
 };

@@ -9,7 +9,7 @@ import {
 import { LatencyHistogram } from "./latency.ts";
 import type { DeviceLedger, Ledger } from "./ledger.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import { between, type Random, seededRandom } from "./random.ts";
+import { between, pick, type Random, seededRandom } from "./random.ts";
 import { createRecorder, type Recorder, type RecordRule } from "./recorder.ts";
 import type { RoadNetwork } from "./roads/network.ts";
 import { createRouter } from "./roads/router.ts";
@@ -37,7 +37,12 @@ export type FleetOptions = {
   now(): number;
 };
 
-export type FleetDevice = { uid: string; protocol: DeviceProtocol };
+export type FleetDevice = {
+  uid: string;
+  protocol: DeviceProtocol;
+  /** What the device proves itself with; null where the protocol has nothing. */
+  password: string | null;
+};
 
 export type Fleet = {
   readonly devices: readonly FleetDevice[];
@@ -88,9 +93,11 @@ export function createFleet(options: FleetOptions): Fleet {
     const seat = index % options.vehiclesMax;
     const vehicle = vehicles.get(seat) ?? createVehicle({ network, router, seed, name: String(seat), startMs });
     vehicles.set(seat, vehicle);
-    const isUnset = random() < options.unsynchronisedShare;
+    const { stepMs, canBeUnset } = member.protocol.clock;
+    const isUnset = random() < options.unsynchronisedShare && canBeUnset;
     return {
       uid,
+      password: member.protocol.hasPassword ? makePassword(seededRandom(seed, `password ${index}`)) : null,
       protocol: member.protocol,
       member,
       vehicle,
@@ -108,19 +115,29 @@ export function createFleet(options: FleetOptions): Fleet {
         ledger: deviceLedger,
         run: ledger.run,
         random: seededRandom(seed, `receiver ${index}`),
-        clockOffsetMs: isUnset ? UNSET_CLOCK_START_MS - startMs : 0,
+        clockOffsetMs: isUnset ? floorTo(UNSET_CLOCK_START_MS - startMs, stepMs) : 0,
       }),
     };
   }
 
   function connectUnit(unit: Unit): void {
-    const { uid, outbox, counters, random, member } = unit;
+    const { uid, password, outbox, counters, random, member } = unit;
     const { host, port, behaviour } = member;
     const onAcknowledged = (records: readonly SimulatedRecord[], latencyMs: number): void => {
       for (const record of records) unit.ledger.acknowledge(record.marker);
       latency.add(latencyMs);
     };
-    unit.link = member.protocol.openLink({ uid, host, port, outbox, behaviour, random, counters, onAcknowledged });
+    unit.link = member.protocol.openLink({
+      uid,
+      password,
+      host,
+      port,
+      outbox,
+      behaviour,
+      random,
+      counters,
+      onAcknowledged,
+    });
     unit.link.wake();
   }
 
@@ -141,7 +158,8 @@ export function createFleet(options: FleetOptions): Fleet {
   function sample(unit: Unit, nowMs: number): void {
     let made = false;
     for (; unit.nextSampleMs <= nowMs; unit.nextSampleMs += sampleMs) {
-      const record = unit.recorder.observe(unit.vehicle.stepTo(unit.nextSampleMs));
+      const observedMs = floorTo(unit.nextSampleMs, unit.protocol.clock.stepMs);
+      const record = unit.recorder.observe(unit.vehicle.stepTo(observedMs));
       if (!record) continue;
       unit.outbox.add(record);
       made = true;
@@ -197,4 +215,19 @@ export function createFleet(options: FleetOptions): Fleet {
       return units.filter((unit) => unit.outbox.size > 0 || unit.link?.busy).length;
     },
   };
+}
+
+function floorTo(timeMs: number, stepMs: number): number {
+  return Math.floor(timeMs / stepMs) * stepMs;
+}
+
+const PASSWORD_CHARACTERS = 24;
+const PASSWORD_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789";
+
+/** The same for the same seed, so that a second run against the same service is let in. */
+function makePassword(random: Random): string {
+  return Array.from(
+    { length: PASSWORD_CHARACTERS },
+    () => PASSWORD_ALPHABET[pick(random, PASSWORD_ALPHABET.length)],
+  ).join("");
 }

@@ -1,6 +1,6 @@
 import type { FixSource } from "./check.ts";
-import { type Behaviour, type DeviceProtocol, type FaultRates, NO_FAULTS } from "./device.ts";
-import { deviceProtocols } from "./devices/index.ts";
+import { type Behaviour, type FaultRates, NO_FAULTS } from "./device.ts";
+import { type DeviceKind, deviceProtocols } from "./devices/index.ts";
 import type { FleetOptions, OfflineTimes } from "./fleet.ts";
 import type { Progress } from "./index.ts";
 
@@ -11,13 +11,18 @@ import type { Progress } from "./index.ts";
 export const SCENARIOS = ["drive", "load", "adversity"] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
+/** Devices of every protocol that has a port are in the fleet, in turn. */
 export type SimulationTarget = {
   host: string;
-  teltonikaPort: number;
+  teltonikaPort?: number | undefined;
   /** Where UDP has another port than TCP. */
-  teltonikaUdpPort?: number;
-  /** `mixed` puts every third vehicle on UDP. */
-  transport: "tcp" | "udp" | "mixed";
+  teltonikaUdpPort?: number | undefined;
+  /** Of Teltonika devices; `mixed` puts every third one on UDP. */
+  transport?: "tcp" | "udp" | "mixed";
+  queclinkPort?: number | undefined;
+  gt06Port?: number | undefined;
+  mqttPort?: number | undefined;
+  osmandPort?: number | undefined;
 };
 
 export type SimulationOptions = {
@@ -61,6 +66,7 @@ const DRIVE_BEHAVIOUR: Behaviour = {
   sendAfterMs: 2_000,
   order: "oldestFirst",
   responseTimeoutMs: 10_000,
+  heartbeatMs: 60_000,
   backoffMs: [500, 1_000, 2_000, 5_000],
   faults: NO_FAULTS,
 };
@@ -87,15 +93,20 @@ export function planScenario(options: SimulationOptions): ScenarioPlan {
   if (behaviour.recordsPerPacket > 1 && options.behaviour?.sendAfterMs === undefined) {
     behaviour.sendAfterMs = Math.max(behaviour.sendAfterMs, 2 * everyMs * behaviour.recordsPerPacket);
   }
+  const kinds = kindsOf(options.target);
   const atRate = isDrive && options.recordsPerSecond === undefined;
   return {
     fleet: {
-      members: Array.from({ length: options.vehicles }, (_, index) => ({
-        protocol: protocolOf(options.target, index),
-        host: options.target.host,
-        port: portOf(options.target, index),
-        behaviour: orderOf(behaviour, isAdverse && index % 2 === 1),
-      })),
+      members: Array.from({ length: options.vehicles }, (_, index) => {
+        const { kind, port } = kinds[index % kinds.length]!;
+        const newestFirst = isAdverse && Math.floor(index / kinds.length) % 2 === 1;
+        return {
+          protocol: deviceProtocols[kind],
+          host: options.target.host,
+          port,
+          behaviour: newestFirst ? { ...behaviour, order: "newestFirst" as const } : behaviour,
+        };
+      }),
       rule: atRate ? DRIVE_RULE : { everyMs: 0, everyM: NEVER, everyDeg: NEVER },
       sampleMs: atRate ? DRIVE_SAMPLE_MS : everyMs,
       noiseM: 3,
@@ -107,19 +118,22 @@ export function planScenario(options: SimulationOptions): ScenarioPlan {
   };
 }
 
-function usesUdp({ transport }: SimulationTarget, index: number): boolean {
-  return transport === "udp" || (transport === "mixed" && index % 3 === 2);
+/** The kinds of devices that the target has ports for, in the order in which a fleet deals them out. */
+function kindsOf(target: SimulationTarget): { kind: DeviceKind; port: number }[] {
+  const { teltonikaPort, teltonikaUdpPort = teltonikaPort, transport = "tcp" } = target;
+  const tcp: Offer = ["teltonika-tcp", teltonikaPort];
+  const udp: Offer = ["teltonika-udp", teltonikaUdpPort];
+  const offers: Offer[] = [
+    ...{ tcp: [tcp], udp: [udp], mixed: [tcp, tcp, udp] }[transport],
+    ["queclink-tcp", target.queclinkPort],
+    ["gt06-tcp", target.gt06Port],
+    ["owntracks-mqtt", target.mqttPort],
+    ["osmand-query", target.osmandPort],
+    ["osmand-json", target.osmandPort],
+  ];
+  const kinds = offers.flatMap(([kind, port]) => (port === undefined ? [] : [{ kind, port }]));
+  if (kinds.length === 0) throw new RangeError("the target of a simulation has no port");
+  return kinds;
 }
 
-function protocolOf(target: SimulationTarget, index: number): DeviceProtocol {
-  return deviceProtocols[usesUdp(target, index) ? "teltonika-udp" : "teltonika-tcp"];
-}
-
-function portOf(target: SimulationTarget, index: number): number {
-  const { teltonikaPort, teltonikaUdpPort = teltonikaPort } = target;
-  return usesUdp(target, index) ? teltonikaUdpPort : teltonikaPort;
-}
-
-function orderOf(behaviour: Behaviour, newestFirst: boolean): Behaviour {
-  return newestFirst ? { ...behaviour, order: "newestFirst" } : behaviour;
-}
+type Offer = [kind: DeviceKind, port: number | undefined];

@@ -35,11 +35,17 @@ export function openServiceApi(apiUrl: string, apiKey: string): ServiceApi {
     );
   }
 
-  async function registerOne({ uid, protocol: { protocol, model } }: FleetDevice): Promise<void> {
+  async function registerOne({ uid, password, protocol: { protocol, model } }: FleetDevice): Promise<void> {
     const response = await fetch(new URL("/v1/devices", apiUrl), {
       method: "POST",
       headers: { authorization, "content-type": "application/json" },
-      body: JSON.stringify({ uid, protocol, model, name: `Simulated ${uid.slice(-4)}` }),
+      body: JSON.stringify({
+        uid,
+        protocol,
+        model,
+        name: `Simulated ${uid.slice(-4)}`,
+        ...(password === null ? {} : { password }),
+      }),
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
     const answer = await response.text();

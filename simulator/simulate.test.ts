@@ -12,7 +12,7 @@ afterEach(async () => {
 const NO_EXAMPLES = { lost: [], doubled: [], displaced: [], invented: [] };
 const QUICK = { responseTimeoutMs: 150, backoffMs: [10, 30], sendAfterMs: 100 };
 
-type Transport = SimulationOptions["target"]["transport"];
+type Transport = NonNullable<SimulationOptions["target"]["transport"]>;
 
 async function run(
   treat: (packet: number) => Treatment,

@@ -53,7 +53,8 @@ function expectSame(reports: readonly Report[], records: readonly SimulatedRecor
     expect(Math.abs(report.speedMps! - record.speedMps)).toBeLessThanOrEqual(0.5 / 3.6 + 1e-9);
     expect(report.attributes.ignition).toBe(record.ignition);
     expect(report.event === null).toBe(record.event === null);
-    expect(teltonikaTcp.readMarker(report.attributes)).toEqual({ run: record.run, marker: record.marker });
+    expect(teltonikaTcp.readMarker(report.attributes, record.run)).toBe(record.marker);
+    expect(teltonikaTcp.readMarker(report.attributes, record.run + 1)).toBeUndefined();
   });
 }
 

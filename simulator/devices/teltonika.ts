@@ -12,7 +12,7 @@ import { CODEC } from "#decoders/teltonika/layout.ts";
 import type { DeviceProtocol, SimulatedRecord } from "../device.ts";
 import { openTcpLink, type TcpAnswer, type TcpDialect } from "../links/tcp-link.ts";
 import { openUdpLink, type UdpDialect } from "../links/udp-link.ts";
-import { pick, type Random } from "../random.ts";
+import { makeImei } from "./imei.ts";
 
 /**
  * A Teltonika FMB120 that speaks Codec 8 Extended (vendor wiki, "Codec" and "FMB120 Teltonika Data Sending Parameters
@@ -22,17 +22,16 @@ import { pick, type Random } from "../random.ts";
 export const teltonikaTcp: DeviceProtocol = {
   protocol: "teltonika",
   model: "FMB120",
+  hasPassword: false,
+  clock: { stepMs: 1, canBeUnset: true },
   makeUid: makeImei,
   openLink: (context) => openTcpLink(context, tcpDialect),
   readMarker,
 };
 
 export const teltonikaUdp: DeviceProtocol = {
-  protocol: "teltonika",
-  model: "FMB120",
-  makeUid: makeImei,
+  ...teltonikaTcp,
   openLink: (context) => openUdpLink(context, udpDialect),
-  readMarker,
 };
 
 export const RUN_ELEMENT_ID = 65_101;
@@ -125,23 +124,7 @@ function element(id: number, width: 1 | 2 | 4, value: number): DeviceElement {
   return { id, bytes: elementBytes(value, width) };
 }
 
-function readMarker(attributes: Attributes): { run: number; marker: number } | undefined {
-  const run = attributes[`io.${RUN_ELEMENT_ID}`];
+function readMarker(attributes: Attributes, run: number): number | undefined {
   const marker = attributes[`io.${MARKER_ELEMENT_ID}`];
-  return typeof run === "number" && typeof marker === "number" ? { run, marker } : undefined;
-}
-
-const TYPE_ALLOCATION_DIGITS = 8;
-const SERIAL_DIGITS = 6;
-
-/** A well-formed IMEI: type allocation code (random), serial number, check digit (Luhn; 3GPP TS 23.003, annex B). */
-function makeImei(random: Random, index: number): string {
-  let digits = "35";
-  while (digits.length < TYPE_ALLOCATION_DIGITS) digits += pick(random, 10);
-  digits += String(index).padStart(SERIAL_DIGITS, "0");
-  const sum = [...digits].reduce((total, digit, at) => {
-    const doubled = Number(digit) * (at % 2 === 1 ? 2 : 1);
-    return total + Math.floor(doubled / 10) + (doubled % 10);
-  }, 0);
-  return `${digits}${(10 - (sum % 10)) % 10}`;
+  return attributes[`io.${RUN_ELEMENT_ID}`] === run && typeof marker === "number" ? marker : undefined;
 }

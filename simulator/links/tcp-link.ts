@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import type { DeviceLink, Fault, LinkContext, SimulatedRecord } from "../device.ts";
 import { chooseFault, corrupted } from "./fault.ts";
+import { createGatherer } from "./gatherer.ts";
 
 /** What a TCP protocol adds to the link: its bytes. */
 export type TcpDialect = {
@@ -41,10 +42,10 @@ export function openTcpLink(context: LinkContext, dialect: TcpDialect): DeviceLi
   let packet: Packet | undefined;
   let failures = 0;
   let timer: NodeJS.Timeout | undefined;
-  let firstWaitingMs: number | undefined;
+  const gatherer = createGatherer(outbox, behaviour);
 
   function wake(): void {
-    if (outbox.size > 0) firstWaitingMs ??= performance.now();
+    gatherer.noteWaiting();
     if (state === "ready") sendNext();
   }
 
@@ -100,14 +101,13 @@ export function openTcpLink(context: LinkContext, dialect: TcpDialect): DeviceLi
 
   function sendNext(): void {
     if (!packet) {
-      const waitedMs = performance.now() - (firstWaitingMs ?? performance.now());
-      if (outbox.size === 0) return;
-      if (outbox.size < behaviour.recordsPerPacket && waitedMs < behaviour.sendAfterMs) {
-        startTimer(behaviour.sendAfterMs - waitedMs + 1, () => state === "ready" && sendNext());
+      const next = gatherer.take();
+      if (!next) return;
+      if ("inMs" in next) {
+        startTimer(next.inMs, () => state === "ready" && sendNext());
         return;
       }
-      const records = outbox.take(behaviour.recordsPerPacket);
-      firstWaitingMs = outbox.size > 0 ? performance.now() : undefined;
+      const { records } = next;
       packet = { records, bytes: dialect.encode(uid, records), sends: 0, acknowledged: false, sentAtMs: 0 };
     }
     send(packet);

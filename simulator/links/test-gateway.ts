@@ -1,13 +1,11 @@
 import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
-import type { Report } from "#decoders/decoder.ts";
-import { teltonika as decoder } from "#decoders/teltonika/index.ts";
+import { findDecoder, type ProtocolName } from "#decoders";
 import type { FixSource } from "../check.ts";
+import { openTestStore, type StoredReport } from "./test-store.ts";
 
 /** What the little gateway does with one packet. */
 export type Treatment = "acknowledge" | "withhold" | "drop" | "partial" | "loseAndAcknowledge";
-
-type StoredReport = Report & { timeMs: number };
 
 export type TestGateway = {
   port: number;
@@ -20,8 +18,12 @@ export type TestGateway = {
 };
 
 /** A gateway small enough to be plainly right: reads with the real decoder, stores in memory, treats packets as told. */
-export async function openTestGateway(treat: (packetNumber: number) => Treatment): Promise<TestGateway> {
-  const stored = new Map<string, Map<string, StoredReport>>();
+export async function openTestGateway(
+  treat: (packetNumber: number) => Treatment,
+  protocol: ProtocolName = "teltonika",
+): Promise<TestGateway> {
+  const decoder = findDecoder(protocol)!;
+  const store = openTestStore(protocol);
   const sockets = new Set<Socket>();
   const server = createServer(serve);
   const datagrams = createSocket("udp4");
@@ -52,17 +54,25 @@ export async function openTestGateway(treat: (packetNumber: number) => Treatment
 
   function answer(socket: Socket, frame: Uint8Array, uid: string | null): string | undefined {
     const envelope = decoder.envelope(frame, "tcp");
+    if (envelope.kind === "rejected") throw new Error(`refused by its envelope: ${envelope.reason}`);
+    const namedUid = envelope.deviceUid ?? uid;
+    if (namedUid === null) throw new Error("a frame came before the login");
     if (envelope.kind === "login") {
+      store.keep(namedUid, frame, "tcp");
       socket.write(envelope.accept);
-      return envelope.deviceUid;
+      return namedUid;
     }
-    if (envelope.kind !== "data" || uid === null || !envelope.ack) return undefined;
+    if (!envelope.ack) return namedUid;
+    if (envelope.kind !== "data") {
+      socket.write(envelope.ack);
+      return namedUid;
+    }
     const treatment = treat(packets++);
-    if (treatment !== "loseAndAcknowledge") store(uid, frame, "tcp");
+    if (treatment !== "loseAndAcknowledge") store.keep(namedUid, frame, "tcp");
     if (treatment === "drop") socket.destroy();
     else if (treatment === "partial") socket.write(withCount(envelope.ack, envelope.recordCount - 1));
     else if (treatment !== "withhold") socket.write(envelope.ack);
-    return undefined;
+    return namedUid;
   }
 
   datagrams.on("message", (bytes, from) => {
@@ -74,7 +84,7 @@ export async function openTestGateway(treat: (packetNumber: number) => Treatment
     }
     const treatment = treat(packets++);
     if (treatment === "withhold" || treatment === "drop") return;
-    if (treatment !== "loseAndAcknowledge") store(envelope.deviceUid, read.frame, "udp");
+    if (treatment !== "loseAndAcknowledge") store.keep(envelope.deviceUid, read.frame, "udp");
     const isPartial = treatment === "partial" && envelope.recordCount > 1;
     datagrams.send(
       isPartial ? withCount(envelope.ack, envelope.recordCount - 1) : envelope.ack,
@@ -83,26 +93,14 @@ export async function openTestGateway(treat: (packetNumber: number) => Treatment
     );
   });
 
-  function store(uid: string, frame: Uint8Array, transport: "tcp" | "udp"): void {
-    const result = decoder.decode(frame, { transport, deviceUid: uid, model: "FMB120", receivedAtMs: 0 });
-    if (result.kind !== "decoded") throw new Error(`undecodable: ${result.detail}`);
-    const fixes = stored.get(uid) ?? new Map<string, StoredReport>();
-    stored.set(uid, fixes);
-    for (const report of result.reports) fixes.set(keyOf(frame, report), { ...report, timeMs: report.timeMs ?? 0 });
-  }
-
-  async function* readFixes(uid: string): ReturnType<FixSource> {
-    yield [...(stored.get(uid)?.values() ?? [])];
-  }
-
   const port = await new Promise<number>((resolve) => {
     server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
   });
   await new Promise<void>((resolve) => datagrams.bind(port, "127.0.0.1", resolve));
   const gateway: TestGateway = {
     port,
-    readFixes,
-    stored,
+    readFixes: store.readFixes,
+    stored: store.stored,
     rejected: 0,
     close: async () => {
       for (const socket of sockets) socket.destroy();
@@ -111,10 +109,6 @@ export async function openTestGateway(treat: (packetNumber: number) => Treatment
     },
   };
   return gateway;
-}
-
-function keyOf(frame: Uint8Array, { bytesStart, bytesEnd }: Report): string {
-  return Buffer.from(frame.subarray(bytesStart, bytesEnd)).toString("latin1");
 }
 
 function withCount(ack: Uint8Array, count: number): Uint8Array {

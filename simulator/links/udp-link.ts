@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import type { DeviceLink, LinkContext, SimulatedRecord } from "../device.ts";
 import { chooseFault } from "./fault.ts";
+import { createGatherer } from "./gatherer.ts";
 
 /** What a UDP protocol adds to the link: its bytes. One datagram is one packet. */
 export type UdpDialect = {
@@ -23,28 +24,23 @@ export function openUdpLink(context: LinkContext, dialect: UdpDialect): DeviceLi
   let online = true;
   let packet: Packet | undefined;
   let nextNumber = 0;
-  let firstWaitingMs: number | undefined;
   let timer: NodeJS.Timeout | undefined;
+  const gatherer = createGatherer(outbox, behaviour);
   socket.on("message", receive);
   // An unreachable port shows as an error on some systems; to the device it is one more lost datagram.
   socket.on("error", () => counters.connectionLosses++);
   counters.connections++;
 
   function wake(): void {
-    if (outbox.size > 0) firstWaitingMs ??= performance.now();
+    gatherer.noteWaiting();
     if (online && !packet) sendNext();
   }
 
   function sendNext(): void {
-    const waitedMs = performance.now() - (firstWaitingMs ?? performance.now());
-    if (outbox.size === 0) return;
-    if (outbox.size < behaviour.recordsPerPacket && waitedMs < behaviour.sendAfterMs) {
-      startTimer(behaviour.sendAfterMs - waitedMs + 1, () => online && !packet && sendNext());
-      return;
-    }
-    const records = outbox.take(behaviour.recordsPerPacket);
-    firstWaitingMs = outbox.size > 0 ? performance.now() : undefined;
-    compose(records);
+    const next = gatherer.take();
+    if (!next) return;
+    if ("inMs" in next) startTimer(next.inMs, () => online && !packet && sendNext());
+    else compose(next.records);
   }
 
   function compose(records: SimulatedRecord[]): void {

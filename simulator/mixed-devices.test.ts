@@ -1,0 +1,119 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { type SimulationOptions, type Summary, startSimulation } from "./index.ts";
+import { openTestGateway, type TestGateway, type Treatment } from "./links/test-gateway.ts";
+import { openTestBroker, openTestHttpGateway } from "./links/test-phone-gateway.ts";
+
+let gateway: TestGateway | undefined;
+afterEach(async () => {
+  await gateway?.close();
+  gateway = undefined;
+});
+
+const NO_EXAMPLES = { lost: [], doubled: [], displaced: [], invented: [] };
+const QUICK = { responseTimeoutMs: 150, backoffMs: [10, 30], sendAfterMs: 100, heartbeatMs: 200 };
+const KINDS = ["queclink", "gt06", "osmand", "owntracks"] as const;
+type Kind = (typeof KINDS)[number];
+
+async function run(
+  kind: Kind,
+  treat: (message: number) => Treatment,
+  options: Partial<SimulationOptions> = {},
+): Promise<Summary> {
+  const passwords = new Map<string, string | null>();
+  const passwordOf = (uid: string): string | null => passwords.get(uid) ?? null;
+  const opened = await openGateway(kind, treat, passwordOf);
+  gateway = opened;
+  const { port } = opened;
+  const portName = { queclink: "queclinkPort", gt06: "gt06Port", osmand: "osmandPort", owntracks: "mqttPort" }[kind];
+  const simulation = await startSimulation({
+    scenario: "load",
+    target: { host: "127.0.0.1", [portName]: port },
+    vehicles: 4,
+    seconds: 0.7,
+    recordsPerSecond: 120,
+    recordsPerPacket: 4,
+    seed: 5,
+    behaviour: QUICK,
+    drainMs: 6_000,
+    ...options,
+  });
+  for (const { uid, password } of simulation.fleet.devices) passwords.set(uid, password);
+  try {
+    await simulation.drained;
+    return simulation.summary(await simulation.check(opened.readFixes, 0));
+  } finally {
+    simulation.close();
+  }
+}
+
+function openGateway(
+  kind: Kind,
+  treat: (message: number) => Treatment,
+  passwordOf: (uid: string) => string | null,
+): Promise<TestGateway> {
+  switch (kind) {
+    case "queclink":
+    case "gt06":
+      return openTestGateway(treat, kind);
+    case "osmand":
+      return openTestHttpGateway(treat, passwordOf);
+    case "owntracks":
+      return openTestBroker(treat, passwordOf);
+  }
+}
+
+function everyFifth(treatment: Treatment): (message: number) => Treatment {
+  return (message) => (message % 5 === 1 ? treatment : "acknowledge");
+}
+
+describe.each(KINDS)("simulated devices of %s", (kind) => {
+  it("deliver every record that they made, and the decoder reads what they meant", async () => {
+    const summary = await run(kind, () => "acknowledge");
+    expect(summary.made).toBeGreaterThan(30);
+    expect(summary.acknowledged).toBe(summary.made);
+    expect(summary.check).toMatchObject({ ok: true, devices: 4, stored: summary.made, examples: NO_EXAMPLES });
+    expect(gateway!.rejected).toBe(0);
+    for (const fix of [...gateway!.stored.values()].flatMap((fixes) => [...fixes.values()])) {
+      expect(fix).toMatchObject({ kind: "fix", valid: true });
+      expect(fix.latDeg).toBeCloseTo(57.7, 0);
+      expect(fix.lonDeg).toBeCloseTo(11.97, 0);
+      expect(fix.speedMps).toBeLessThan(60);
+    }
+  });
+
+  it.each(["withhold", "drop"] as const)("send again until acknowledged when it is treated to '%s'", async (how) => {
+    const summary = await run(kind, everyFifth(how));
+    expect(summary.counters.resends).toBeGreaterThan(0);
+    expect(summary.acknowledged).toBe(summary.made);
+    expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
+  });
+
+  it("never count a record as acknowledged while the gateway is silent", async () => {
+    const summary = await run(kind, () => "withhold", { drainMs: 300 });
+    expect(summary.acknowledged).toBe(0);
+    expect(summary.check).toMatchObject({ ok: true, acknowledged: 0 });
+    expect(summary.check!.storedUnacknowledged).toBeGreaterThan(0);
+  });
+
+  it("find out a gateway that acknowledges what it then loses", async () => {
+    const summary = await run(kind, (message) => (message === 5 ? "loseAndAcknowledge" : "acknowledge"));
+    expect(summary.check!.ok).toBe(false);
+    expect(summary.check!.lost).toBeGreaterThan(0);
+    expect(summary.check!.lost).toBeLessThanOrEqual(4);
+    expect(summary.check!.examples.lost).toHaveLength(summary.check!.lost);
+  });
+
+  it("survive every fault at once", async () => {
+    const faults = { cut: 0.1, vanish: 0.1, split: 0.1, corrupt: 0.05, duplicate: 0.1 };
+    const summary = await run(kind, () => "acknowledge", {
+      scenario: "adversity",
+      seconds: 1.5,
+      behaviour: { ...QUICK, faults },
+      offline: { perMinute: 20, minMs: 50, maxMs: 300 },
+    });
+    expect(summary.counters.faults).toBeGreaterThan(10);
+    expect(summary.counters.duplicates).toBeGreaterThan(0);
+    expect(summary.acknowledged).toBe(summary.made);
+    expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
+  });
+});
