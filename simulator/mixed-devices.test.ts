@@ -1,13 +1,7 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type SimulationOptions, type Summary, startSimulation } from "./index.ts";
 import { openTestGateway, type TestGateway, type Treatment } from "./links/test-gateway.ts";
 import { openTestBroker, openTestHttpGateway } from "./links/test-phone-gateway.ts";
-
-let gateway: TestGateway | undefined;
-afterEach(async () => {
-  await gateway?.close();
-  gateway = undefined;
-});
 
 const NO_EXAMPLES = { lost: [], doubled: [], displaced: [], invented: [] };
 const QUICK = { responseTimeoutMs: 150, backoffMs: [10, 30], sendAfterMs: 100, heartbeatMs: 200 };
@@ -18,16 +12,14 @@ async function run(
   kind: Kind,
   treat: (message: number) => Treatment,
   options: Partial<SimulationOptions> = {},
-): Promise<Summary> {
+): Promise<Summary & { gateway: TestGateway }> {
   const passwords = new Map<string, string | null>();
   const passwordOf = (uid: string): string | null => passwords.get(uid) ?? null;
-  const opened = await openGateway(kind, treat, passwordOf);
-  gateway = opened;
-  const { port } = opened;
+  const gateway = await openGateway(kind, treat, passwordOf);
   const portName = { queclink: "queclinkPort", gt06: "gt06Port", osmand: "osmandPort", owntracks: "mqttPort" }[kind];
   const simulation = await startSimulation({
     scenario: "load",
-    target: { host: "127.0.0.1", [portName]: port },
+    target: { host: "127.0.0.1", [portName]: gateway.port },
     vehicles: 4,
     seconds: 0.7,
     recordsPerSecond: 120,
@@ -40,9 +32,10 @@ async function run(
   for (const { uid, password } of simulation.fleet.devices) passwords.set(uid, password);
   try {
     await simulation.drained;
-    return simulation.summary(await simulation.check(opened.readFixes, 0));
+    return { ...simulation.summary(await simulation.check(gateway.readFixes, 0)), gateway };
   } finally {
     simulation.close();
+    await gateway.close();
   }
 }
 
@@ -66,14 +59,14 @@ function everyFifth(treatment: Treatment): (message: number) => Treatment {
   return (message) => (message % 5 === 1 ? treatment : "acknowledge");
 }
 
-describe.each(KINDS)("simulated devices of %s", (kind) => {
+describe.each(KINDS)("simulated devices of %s", { concurrent: true }, (kind) => {
   it("deliver every record that they made, and the decoder reads what they meant", async () => {
-    const summary = await run(kind, () => "acknowledge");
+    const { gateway, ...summary } = await run(kind, () => "acknowledge");
     expect(summary.made).toBeGreaterThan(30);
     expect(summary.acknowledged).toBe(summary.made);
     expect(summary.check).toMatchObject({ ok: true, devices: 4, stored: summary.made, examples: NO_EXAMPLES });
-    expect(gateway!.rejected).toBe(0);
-    for (const fix of [...gateway!.stored.values()].flatMap((fixes) => [...fixes.values()])) {
+    expect(gateway.rejected).toBe(0);
+    for (const fix of [...gateway.stored.values()].flatMap((fixes) => [...fixes.values()])) {
       expect(fix).toMatchObject({ kind: "fix", valid: true });
       expect(fix.latDeg).toBeCloseTo(57.7, 0);
       expect(fix.lonDeg).toBeCloseTo(11.97, 0);

@@ -2,32 +2,12 @@ import { describe, expect, it } from "vitest";
 import type { Report, Transport } from "#decoders/decoder.ts";
 import { teltonika } from "#decoders/teltonika/index.ts";
 import type { SimulatedRecord } from "../device.ts";
-import { between, pick, seededRandom } from "../random.ts";
+import { seededRandom } from "../random.ts";
 import { tcpDialect, teltonikaTcp, udpDialect } from "./teltonika.ts";
+import { randomRecords } from "./test-records.ts";
 
 const IMEI = "356307042441013";
-const RECORDS = 2_000;
 const RECORDS_PER_PACKET = 20;
-
-/** Records from all over the world, with every value that varies at random. */
-function randomRecords(): SimulatedRecord[] {
-  const random = seededRandom(9, "records");
-  return Array.from({ length: RECORDS }, (_, marker) => ({
-    timeMs: Date.UTC(2026, 0, 1) + pick(random, 1e10),
-    latDeg: between(random, -89, 89),
-    lonDeg: between(random, -180, 180),
-    altitudeM: Math.round(between(random, -400, 4_000)),
-    speedMps: between(random, 0, 60),
-    headingDeg: between(random, 0, 360),
-    satellites: 3 + pick(random, 20),
-    hdop: between(random, 0.5, 3),
-    ignition: random() < 0.5,
-    odometerM: between(random, 0, 4e9),
-    event: random() < 0.2 ? "ignition" : null,
-    run: 1_800_000_000 + pick(random, 1_000),
-    marker,
-  }));
-}
 
 function decode(frame: Uint8Array, transport: Transport): Report[] {
   const result = teltonika.decode(frame, { transport, deviceUid: IMEI, model: "FMB120", receivedAtMs: 0 });
@@ -36,8 +16,8 @@ function decode(frame: Uint8Array, transport: Transport): Report[] {
 }
 
 function packets(): SimulatedRecord[][] {
-  const records = randomRecords();
-  return Array.from({ length: RECORDS / RECORDS_PER_PACKET }, (_, index) =>
+  const records = randomRecords(2_000);
+  return Array.from({ length: records.length / RECORDS_PER_PACKET }, (_, index) =>
     records.slice(index * RECORDS_PER_PACKET, (index + 1) * RECORDS_PER_PACKET),
   );
 }

@@ -34,6 +34,7 @@ export function openMqttLink(context: LinkContext, dialect: MqttDialect): Device
   const topic = dialect.topic(uid);
   const timers = new Map<number, NodeJS.Timeout>();
   const sent = new Set<number>();
+  const returned: SimulatedRecord[] = [];
   let online = true;
   let closed = false;
   let underWay = 0;
@@ -97,7 +98,7 @@ export function openMqttLink(context: LinkContext, dialect: MqttDialect): Device
 
   function sendAll(): void {
     while (client.connected && online && underWay < IN_FLIGHT_MAX) {
-      const next = gatherer.take();
+      const next = returned.length > 0 ? { records: returned.splice(0, 1) } : gatherer.take();
       if (!next || "inMs" in next) return;
       for (const record of next.records) publish(record);
     }
@@ -113,7 +114,11 @@ export function openMqttLink(context: LinkContext, dialect: MqttDialect): Device
       underWay--;
       clearTimeout(timers.get(number));
       timers.delete(number);
-      if (error) return;
+      if (error) {
+        // The library takes no message while it repeats old ones, and gives it back when the connection breaks meanwhile.
+        if (!isDuplicate) returned.push(record);
+        return;
+      }
       counters.acks++;
       context.onAcknowledged([record], performance.now() - sentAtMs);
       if (!isDuplicate && random() < behaviour.faults.duplicate) {
@@ -163,7 +168,7 @@ export function openMqttLink(context: LinkContext, dialect: MqttDialect): Device
       timers.clear();
     },
     get busy() {
-      return outbox.size > 0 || underWay > 0;
+      return outbox.size > 0 || returned.length > 0 || underWay > 0;
     },
   };
 }

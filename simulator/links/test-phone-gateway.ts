@@ -1,8 +1,8 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { Aedes } from "aedes";
-import { osmand } from "#decoders/osmand/index.ts";
 import { frameOf } from "#decoders/osmand/frame.ts";
+import { osmand } from "#decoders/osmand/index.ts";
 import { frameOf as frameOfPublish } from "#decoders/owntracks/frame.ts";
 import type { TestGateway, Treatment } from "./test-gateway.ts";
 import { openTestStore } from "./test-store.ts";
