@@ -55,7 +55,7 @@ function nextPacket(bytes: Uint8Array): FrameResult {
   }
   const fault = dataFault(bytes, PACKET_HEAD_BYTES, dataEnd);
   if (fault) return { kind: "rejected", reason: fault, consumed: length };
-  return { kind: "frame", frame: bytes.subarray(0, length), consumed: length };
+  return { kind: "frame", frame: length === bytes.length ? bytes : bytes.subarray(0, length), consumed: length };
 }
 
 /**

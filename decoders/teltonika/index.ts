@@ -29,19 +29,20 @@ function envelope(frame: Uint8Array): Envelope | { kind: "rejected"; reason: Rej
     return { kind: "login", deviceUid: parts.imei, keep: false, accept, refuse };
   }
   const { codec, dataStart, dataEnd, imei } = parts;
-  const named = imei ?? commandImei(frame, dataStart, dataEnd);
-  const deviceUid = named === undefined ? {} : { deviceUid: named };
-  if (!carriesRecords(codec)) {
-    const serial = codec === CODEC.thirteen || codec === CODEC.fifteen;
-    return serial
-      ? { kind: "data", ...deviceUid, keep: true, recordCount: 1 }
-      : { kind: "commandReply", ...deviceUid, keep: true };
-  }
+  if (!carriesRecords(codec)) return commandEnvelope(codec, imei ?? commandImei(frame, dataStart, dataEnd));
   const recordCount = frame[dataStart + 1]!;
-  return { kind: "data", ...deviceUid, keep: true, recordCount, ack: ackOf(frame, imei !== null, recordCount) };
+  if (imei === null) return { kind: "data", keep: true, recordCount, ack: encodeAck(recordCount) };
+  const head = parseDatagramHead(frame);
+  if (!head) return { kind: "rejected", reason: "format" };
+  const ack = encodeDatagramAck(head.packetId, head.avlPacketId, recordCount);
+  return { kind: "data", deviceUid: imei, keep: true, recordCount, ack };
 }
 
-function ackOf(frame: Uint8Array, datagram: boolean, recordCount: number): Uint8Array {
-  const head = datagram ? parseDatagramHead(frame) : undefined;
-  return head ? encodeDatagramAck(head.packetId, head.avlPacketId, recordCount) : encodeAck(recordCount);
+/** Codecs 13 and 15 pass serial data on; 12 and 14 answer commands. */
+function commandEnvelope(codec: number, imei: string | undefined): Envelope {
+  const deviceUid = imei === undefined ? {} : { deviceUid: imei };
+  const serial = codec === CODEC.thirteen || codec === CODEC.fifteen;
+  return serial
+    ? { kind: "data", ...deviceUid, keep: true, recordCount: 1 }
+    : { kind: "commandReply", ...deviceUid, keep: true };
 }
