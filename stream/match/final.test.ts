@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import type { RoadNetwork } from "../roads/network-file.ts";
+import { drawRoads } from "../roads/sample-roads.ts";
 import { FinalMatcher } from "./final.ts";
 import { drivenWays } from "./legs.ts";
-import { drawRoads, drive, normalNoise, positionsOnly } from "./sample-roads.ts";
+import { drive, normalNoise, positionsOnly } from "./sample-drives.ts";
 import type { MatchFix } from "./viterbi.ts";
 
 function pathOf(roads: RoadNetwork, fixes: readonly MatchFix[]): number[] {
@@ -214,7 +215,8 @@ test("A forbidden turn is avoided where the fixes allow another way.", async () 
       id: 4,
       line: [
         [0, 0],
-        [20, -40], [20, 60],
+        [20, -40],
+        [20, 60],
       ],
     },
     {
@@ -361,8 +363,7 @@ test("A yard away from the street is off the network, and the street is found ag
       noise,
     ),
   ];
-  let timeMs = 0;
-  const fixes = legs.flat().map((fix) => ({ ...fix, timeMs: (timeMs += 1000) }));
+  const fixes = legs.flat().map((fix, i) => ({ ...fix, timeMs: i * 1000 }));
   const { placed, stretches } = new FinalMatcher(roads).match(fixes);
   const yard = placed.slice(legs[0]!.length + 12, legs[0]!.length + legs[1]!.length - 12);
   expect(yard.filter((at) => at === undefined).length / yard.length).toBeGreaterThan(0.9);

@@ -92,7 +92,10 @@ function openFinal(roads: RoadNetwork, write: (line: string) => void): (trace: s
         const { placed, confidence, stretches } = final.match(fixes);
         fixes.forEach((fix, i) => {
           const at = placed[i];
-          if (at === undefined) return write(unmatchedLine(trace, fix, confidence[i]!, true));
+          if (at === undefined) {
+            write(unmatchedLine(trace, fix, confidence[i]!, true));
+            return;
+          }
           const [lat, lon] = pointAt(roads, at.directed, at.offsetM);
           write(matchedLine(roads, trace, fix.timeMs, lat, lon, at.directed, confidence[i]!));
         });

@@ -41,9 +41,9 @@ export function parseLine(line: string): ParsedLine {
     timeMs,
     lat,
     lon,
-    speedMps: optional(point["speedMps"], 0, 200),
-    headingDeg: optional(point["headingDeg"], 0, 360),
-    accuracyM: optional(point["accuracyM"], 0.01, 10_000),
+    speedMps: optional(point.speedMps, 0, 200),
+    headingDeg: optional(point.headingDeg, 0, 360),
+    accuracyM: optional(point.accuracyM, 0.01, 10_000),
   };
   return { kind: "fix", trace: typeof trace === "string" ? JSON.stringify(trace) : String(trace), fix };
 }

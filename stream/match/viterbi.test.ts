@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { drawRoads } from "../roads/sample-roads.ts";
 import { MatchState, restoreMatchState, serialiseMatchState } from "./match-state.ts";
 import type { PathStep } from "./path-tree.ts";
-import { answerLive, drawRoads, drive, normalNoise, positionsOnly, signedWay } from "./sample-roads.ts";
+import { answerLive, drive, normalNoise, positionsOnly, signedWay } from "./sample-drives.ts";
 import { Viterbi } from "./viterbi.ts";
 
 const GRID = Array.from({ length: 7 }, (_, i) => [
@@ -104,7 +105,15 @@ test("The path is decided long before the end of a drive, in order, and memory s
 test("A parked vehicle stays where it is however the receiver wanders.", async () => {
   const roads = await drawRoads(GRID);
   const noise = noisy(6, 0.9, 2);
-  const arriving = drive([[0, 90], [130, 90]], 4, 1, noise);
+  const arriving = drive(
+    [
+      [0, 90],
+      [130, 90],
+    ],
+    4,
+    1,
+    noise,
+  );
   const last = arriving.at(-1)!;
   const parked = Array.from({ length: 120 }, (_, i) => {
     const [east, north] = noise();

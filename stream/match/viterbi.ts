@@ -171,14 +171,7 @@ export class Viterbi {
       if (state.hypotheses[i * STRIDE + EDGE] !== OFF_ROAD) this.#advanceOnRoad(state, i, fix, dtS, credit, detour);
   }
 
-  #advanceOnRoad(
-    state: MatchState,
-    source: number,
-    fix: MatchFix,
-    dtS: number,
-    credit: number,
-    detour: number,
-  ): void {
+  #advanceOnRoad(state: MatchState, source: number, fix: MatchFix, dtS: number, credit: number, detour: number): void {
     const h = this.#predicted;
     const at = source * STRIDE;
     predict(state.hypotheses, at, dtS, state.noise, h);
@@ -481,7 +474,7 @@ export class Viterbi {
     place.placeAt(h[EDGE]!, h[ALONG]!);
     const acrossM = place.eastM * place.tangentN - place.northM * place.tangentE;
     const isStraight = place.tangentE * state.acrossE + place.tangentN * state.acrossN > 0.95;
-    if (isStraight && state.acrossM === state.acrossM && dtS <= 60) state.noise.learn(acrossM, state.acrossM, dtS);
+    if (isStraight && !Number.isNaN(state.acrossM) && dtS <= 60) state.noise.learn(acrossM, state.acrossM, dtS);
     state.acrossM = acrossM;
     state.acrossE = place.tangentE;
     state.acrossN = place.tangentN;

@@ -61,7 +61,9 @@ interface CollectedWay {
 
 async function compileRoads(source: OsmSource): Promise<{ arrays: RoadArrays; skipped: Record<string, number> }> {
   const skipped: Record<string, number> = {};
-  const skip = (reason: string): void => void (skipped[reason] = (skipped[reason] ?? 0) + 1);
+  const skip = (reason: string): void => {
+    skipped[reason] = (skipped[reason] ?? 0) + 1;
+  };
   const { ways, refs, relations } = await collectWays(source, skip);
   const nodes = await locateNodes(source, refs);
   const graph = cutIntoEdges(ways, nodes, skip);
@@ -88,7 +90,7 @@ async function collectWays(
   let refs = new Float64Array(1 << 16);
   let used = 0;
   await source((element) => {
-    if (element.type === "relation" && element.tags["type"] === "restriction") relations.push(element);
+    if (element.type === "relation" && element.tags.type === "restriction") relations.push(element);
     if (element.type !== "way") return;
     const attributes = readWayTags(element.tags);
     if (typeof attributes === "string") return skip(attributes);
@@ -98,7 +100,8 @@ async function collectWays(
       refs = grown;
     }
     refs.set(element.refs, used);
-    ways.push({ id: element.id, attributes, refStart: used, refEnd: (used += element.refs.length) });
+    ways.push({ id: element.id, attributes, refStart: used, refEnd: used + element.refs.length });
+    used += element.refs.length;
   });
   return { ways, refs: refs.slice(0, used), relations };
 }
@@ -324,6 +327,8 @@ function nameTable(ways: readonly CollectedWay[]): Pick<RoadArrays, "wayName" | 
   });
   const encoded = [...indices.keys()].map((name) => Buffer.from(name, "utf8"));
   const nameStart = new Uint32Array(encoded.length + 1);
-  encoded.forEach((bytes, i) => (nameStart[i + 1] = nameStart[i]! + bytes.length));
+  encoded.forEach((bytes, i) => {
+    nameStart[i + 1] = nameStart[i]! + bytes.length;
+  });
   return { wayName, nameStart, nameBytes: new Uint8Array(Buffer.concat(encoded)) };
 }

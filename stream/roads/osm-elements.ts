@@ -109,7 +109,7 @@ function readProperties(properties: Feature["properties"]): Tags {
 function readWayId(feature: Feature, tags: Tags, fallback: number): number {
   const text =
     tags["@id"] ??
-    (typeof feature.id === "string" || typeof feature.id === "number" ? String(feature.id) : (tags["id"] ?? ""));
+    (typeof feature.id === "string" || typeof feature.id === "number" ? String(feature.id) : (tags.id ?? ""));
   const id = Number.parseInt(text.replace(/^way\//, ""), 10);
   return Number.isSafeInteger(id) && id > 0 ? id : fallback;
 }

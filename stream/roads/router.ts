@@ -55,7 +55,8 @@ export class Router {
     for (let d = 0; d < directed; d++) {
       const bit = d & 1 ? ACCESS.carBackward : ACCESS.carForward;
       const speedMps = roads.edgeSpeedKmh[d >> 1]! * MPS_PER_KMH * SPEED_SHARE;
-      this.#edgeS[d] = (roads.edgeAccess[d >> 1]! & bit) === 0 ? Number.POSITIVE_INFINITY : roads.edgeLengthM[d >> 1]! / speedMps;
+      this.#edgeS[d] =
+        (roads.edgeAccess[d >> 1]! & bit) === 0 ? Number.POSITIVE_INFINITY : roads.edgeLengthM[d >> 1]! / speedMps;
     }
     this.#landmarks = measureLandmarks(roads, (d) => this.#edgeS[d]!);
     this.#time = new Float64Array(directed);
@@ -157,7 +158,8 @@ export class Router {
       const d = roads.outEdge[i]!;
       if (this.#edgeS[d] === Number.POSITIVE_INFINITY || isBanned(roads, from, d)) continue;
       const leaving = d & 1 ? roads.edgeBearingEnd[d >> 1]! + 128 : roads.edgeBearingStart[d >> 1]!;
-      const turnS = (from ^ d) === 1 ? (end - start === 1 ? DEAD_END_TURN_S : U_TURN_S) : TURN_S[(leaving - arriving) & 255]!;
+      const turnS =
+        (from ^ d) === 1 ? (end - start === 1 ? DEAD_END_TURN_S : U_TURN_S) : TURN_S[(leaving - arriving) & 255]!;
       this.#offer(d, timeS + turnS, vertex, parent, target);
     }
   }

@@ -22,8 +22,8 @@ export function compileRestrictions(
 ): Pick<RoadNetwork, "banFrom" | "banTo"> {
   const pairs: [from: number, to: number][] = [];
   for (const relation of relations) {
-    const kind = relation.tags["restriction"] ?? relation.tags["restriction:motorcar"];
-    if (kind === undefined || (relation.tags["except"] ?? "").includes("motorcar")) {
+    const kind = relation.tags.restriction ?? relation.tags["restriction:motorcar"];
+    if (kind === undefined || (relation.tags.except ?? "").includes("motorcar")) {
       skip("restrictionNotForCars");
       continue;
     }

@@ -80,28 +80,28 @@ const GRANTED = new Set(["yes", "designated", "permissive", "official", "destina
 
 /** What an OSM way means for driving, or why it is left out. Tag semantics: OpenStreetMap wiki, Key:highway, Key:access. */
 export function readWayTags(tags: Tags): RoadAttributes | WaySkip {
-  const highway = tags["highway"]?.split(";")[0];
+  const highway = tags.highway?.split(";")[0];
   if (highway === undefined) return "notARoad";
-  if (tags["area"] === "yes") return "area";
+  if (tags.area === "yes") return "area";
   const isLink = highway.endsWith("_link");
   const roadClass = findClass(isLink ? highway.slice(0, -"_link".length) : highway);
   if (roadClass === undefined) return "classNotDriven";
   const bicycleOnly = highway in BICYCLE_ONLY;
   const access = readAccess(tags, roadClass, bicycleOnly ? highway : undefined);
   if (access === 0) return "noAccess";
-  const isRoundabout = tags["junction"] === "roundabout" || tags["junction"] === "circular";
+  const isRoundabout = tags.junction === "roundabout" || tags.junction === "circular";
   return {
     classIndex: ROAD_CLASSES.indexOf(roadClass),
-    speedKmh: readSpeedKmh(tags["maxspeed"]) ?? SPEED_KMH[roadClass] * (isLink ? 0.7 : 1),
+    speedKmh: readSpeedKmh(tags.maxspeed) ?? SPEED_KMH[roadClass] * (isLink ? 0.7 : 1),
     access,
     flags:
       (isRoundabout ? EDGE_FLAGS.roundabout : 0) |
-      (tags["tunnel"] !== undefined && tags["tunnel"] !== "no" ? EDGE_FLAGS.tunnel : 0) |
-      (tags["bridge"] !== undefined && tags["bridge"] !== "no" ? EDGE_FLAGS.bridge : 0) |
-      (PRIVATE.has(tags["motor_vehicle"] ?? tags["access"] ?? "") ? EDGE_FLAGS.private : 0) |
+      (tags.tunnel !== undefined && tags.tunnel !== "no" ? EDGE_FLAGS.tunnel : 0) |
+      (tags.bridge !== undefined && tags.bridge !== "no" ? EDGE_FLAGS.bridge : 0) |
+      (PRIVATE.has(tags.motor_vehicle ?? tags.access ?? "") ? EDGE_FLAGS.private : 0) |
       (isLink ? EDGE_FLAGS.link : 0),
-    layer: Math.max(-10, Math.min(10, Number.parseInt(tags["layer"] ?? "0", 10) || 0)),
-    name: tags["name"] ?? tags["ref"] ?? "",
+    layer: Math.max(-10, Math.min(10, Number.parseInt(tags.layer ?? "0", 10) || 0)),
+    name: tags.name ?? tags.ref ?? "",
   };
 }
 
@@ -120,20 +120,20 @@ export function readSpeedKmh(maxspeed: string | undefined): number | undefined {
 }
 
 function readAccess(tags: Tags, roadClass: RoadClass, bicycleWay: string | undefined): number {
-  const general = tags["access"] ?? "yes";
-  const vehicle = tags["vehicle"] ?? general;
-  const motor = tags["motorcar"] ?? tags["motor_vehicle"] ?? vehicle;
+  const general = tags.access ?? "yes";
+  const vehicle = tags.vehicle ?? general;
+  const motor = tags.motorcar ?? tags.motor_vehicle ?? vehicle;
   // A private drive is driven by those who deliver there; agricultural and military roads are not.
   let car = motor === "private" || !DENIED.has(motor);
   if (bicycleWay !== undefined) car = false;
   if (roadClass === "track")
-    car = GRANTED.has(tags["motor_vehicle"] ?? tags["motorcar"] ?? "") || (car && tags["tracktype"] === "grade1");
-  const truck = car && tags["hgv"] !== "no";
-  const bicycleTag = tags["bicycle"] ?? (bicycleWay === undefined ? vehicle : undefined);
+    car = GRANTED.has(tags.motor_vehicle ?? tags.motorcar ?? "") || (car && tags.tracktype === "grade1");
+  const truck = car && tags.hgv !== "no";
+  const bicycleTag = tags.bicycle ?? (bicycleWay === undefined ? vehicle : undefined);
   let bicycle = bicycleTag === undefined ? bicycleWay === "cycleway" : !DENIED.has(bicycleTag);
-  if ((roadClass === "motorway" || roadClass === "trunk") && tags["bicycle"] === undefined) bicycle = false;
+  if ((roadClass === "motorway" || roadClass === "trunk") && tags.bicycle === undefined) bicycle = false;
   const [forward, backward] = readDirections(tags, roadClass);
-  const contraflow = tags["oneway:bicycle"] === "no" || (tags["cycleway"] ?? "").startsWith("opposite");
+  const contraflow = tags["oneway:bicycle"] === "no" || (tags.cycleway ?? "").startsWith("opposite");
   return (
     (car && forward ? ACCESS.carForward : 0) |
     (car && backward ? ACCESS.carBackward : 0) |
@@ -145,10 +145,10 @@ function readAccess(tags: Tags, roadClass: RoadClass, bicycleWay: string | undef
 }
 
 function readDirections(tags: Tags, roadClass: RoadClass): [forward: boolean, backward: boolean] {
-  const oneway = tags["oneway"];
+  const oneway = tags.oneway;
   if (oneway === "-1" || oneway === "reverse") return [false, true];
   if (oneway === "yes" || oneway === "true" || oneway === "1") return [true, false];
   if (oneway !== undefined) return [true, true];
-  const implied = roadClass === "motorway" || tags["junction"] === "roundabout" || tags["junction"] === "circular";
+  const implied = roadClass === "motorway" || tags.junction === "roundabout" || tags.junction === "circular";
   return [true, !implied];
 }

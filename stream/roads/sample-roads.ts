@@ -1,0 +1,62 @@
+import { compileRoadBytes } from "./build.ts";
+import type { RoadNetwork } from "./network-file.ts";
+import { viewRoads } from "./open.ts";
+import type { OsmElement, OsmRelation } from "./osm-elements.ts";
+
+/** Small networks drawn in metres around a point, for tests. */
+
+const ORIGIN = { lat: 41.15, lon: -8.61 };
+const LAT_M = 111_195;
+const LON_M = LAT_M * Math.cos((ORIGIN.lat * Math.PI) / 180);
+
+export interface SampleWay {
+  id: number;
+  /** Points as [east, north] in metres. Ways meet where they have the same point. */
+  line: readonly (readonly [number, number])[];
+  tags?: Record<string, string>;
+}
+
+export function placeOf(east: number, north: number): { lat: number; lon: number } {
+  return { lat: ORIGIN.lat + north / LAT_M, lon: ORIGIN.lon + east / LON_M };
+}
+
+/** A network of these ways; `relations` may name a node by its point. */
+export async function drawRoads(
+  ways: readonly SampleWay[],
+  relations: readonly { from: number; via: readonly [number, number]; to: number; restriction: string }[] = [],
+): Promise<RoadNetwork> {
+  const ids = new Map<string, number>();
+  const elements: OsmElement[] = [];
+  const nodeOf = ([east, north]: readonly [number, number]): number => {
+    const key = `${east},${north}`;
+    const known = ids.get(key);
+    if (known !== undefined) return known;
+    ids.set(key, ids.size + 1);
+    elements.push({ type: "node", id: ids.size, ...placeOf(east, north) });
+    return ids.size;
+  };
+  for (const way of ways)
+    elements.push({
+      type: "way",
+      id: way.id,
+      refs: way.line.map(nodeOf),
+      tags: { highway: "residential", ...way.tags },
+    });
+  for (const { from, via, to, restriction } of relations)
+    elements.push({
+      type: "relation",
+      tags: { type: "restriction", restriction },
+      members: [
+        { type: "way", ref: from, role: "from" },
+        { type: "node", ref: nodeOf(via), role: "via" },
+        { type: "way", ref: to, role: "to" },
+      ],
+    } satisfies OsmRelation);
+  const bytes = await compileRoadBytes((take) => {
+    for (const element of elements) take(element);
+    return Promise.resolve();
+  });
+  const buffer = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(buffer).set(bytes);
+  return viewRoads(buffer, "the sample", true);
+}
