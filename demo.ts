@@ -1,5 +1,12 @@
 import { SingleBar } from "cli-progress";
-import { type Progress, SCENARIOS, type ScenarioName, type SimulationOptions, simulate } from "#simulator";
+import {
+  type Progress,
+  SCENARIOS,
+  type ScenarioName,
+  type SimulationOptions,
+  type SimulationTarget,
+  simulate,
+} from "#simulator";
 import { createKey, openDatabase, revokeKey } from "#store";
 import type { Config } from "./config.ts";
 import { ROLES } from "./roles.ts";
@@ -12,6 +19,9 @@ type Print = (line: string) => void;
 
 const REPORT_EVERY_MS = 5_000;
 const DEMO_SEED = 7;
+/** Nobody wants to wait long for a demo to end. */
+const DEMO_DRAIN_MS = 5_000;
+const LOOPBACK = "127.0.0.1";
 
 /** The service and a fleet on Gothenburg's streets, watched through the HTTP API, until Ctrl-C or `seconds`. */
 export async function runDemo(
@@ -44,8 +54,8 @@ async function driveDemo(
   });
   const demoKey = { fleetId: null, name: "demo", scopes: ["admin"], expiresAt: null };
   const { key, secret } = await createKey(database, demoKey);
-  const portOf = (name: string) => service.listeners.find((listener) => listener.name === name)?.port ?? 0;
-  const apiUrl = `http://127.0.0.1:${portOf("http")}`;
+  const portOf = (name: string) => service.listeners.find((listener) => listener.name === name)?.port;
+  const apiUrl = `http://${LOOPBACK}:${portOf("http")}`;
   try {
     for (const listener of service.listeners) print(`listening ${listener.name} ${listener.host}:${listener.port}`);
     print(`API documentation: ${apiUrl}/docs`);
@@ -54,11 +64,21 @@ async function driveDemo(
     const watch = openWatch(apiUrl, secret, print);
     const summary = await simulate({
       scenario: "drive",
-      target: { host: "127.0.0.1", teltonikaPort: portOf("teltonika tcp"), transport: "mixed" },
+      target: {
+        host: LOOPBACK,
+        teltonikaPort: portOf("teltonika tcp"),
+        teltonikaUdpPort: portOf("teltonika udp"),
+        transport: "mixed",
+        queclinkPort: portOf("queclink tcp"),
+        gt06Port: portOf("gt06 tcp"),
+        mqttPort: portOf("mqtt"),
+        osmandPort: portOf("osmand http"),
+      },
       vehicles: options.vehicles,
       ...(options.seconds === undefined ? {} : { seconds: options.seconds }),
       signal,
       seed: DEMO_SEED,
+      drainMs: DEMO_DRAIN_MS,
       apiUrl,
       apiKey: secret,
       onProgress: watch,
@@ -70,7 +90,7 @@ async function driveDemo(
   }
 }
 
-type Position = { freshness: { state: string; fixAgeS: number } };
+type Position = { protocol: string; freshness: { state: string; fixAgeS: number } };
 
 /** Prints now and then what the API says about the fleet. */
 function openWatch(apiUrl: string, apiKey: string, print: Print): (progress: Progress) => void {
@@ -82,8 +102,9 @@ function openWatch(apiUrl: string, apiKey: string, print: Print): (progress: Pro
     const { data } = (await response.json()) as { data: Position[] };
     const live = data.filter(({ freshness }) => freshness.state === "live").length;
     const newestS = Math.min(...data.map(({ freshness }) => freshness.fixAgeS));
+    const newest = data.length > 0 ? `, newest fix ${newestS.toFixed(1)} s old` : "";
     print(
-      `${progress.elapsedS.toFixed(0).padStart(4)} s · ${data.length} vehicles visible, ${live} live, newest fix ${newestS.toFixed(1)} s old · ` +
+      `${progress.elapsedS.toFixed(0).padStart(4)} s · ${data.length} devices visible (${countsOf(data)}), ${live} live${newest} · ` +
         `${progress.made} records made, ${progress.acknowledged} acknowledged`,
     );
   };
@@ -95,9 +116,22 @@ function openWatch(apiUrl: string, apiKey: string, print: Print): (progress: Pro
   };
 }
 
+/** How many devices of each protocol: `gt06 3, teltonika 5`. */
+function countsOf(positions: readonly Position[]): string {
+  const byProtocol = Object.entries(Object.groupBy(positions, ({ protocol }) => protocol));
+  const counts = byProtocol.map(([protocol, found]) => `${protocol} ${found?.length ?? 0}`);
+  return counts.sort().join(", ") || "none";
+}
+
 export type SimulateCommand = {
   target: string;
+  /** Protocols of the fleet, separated by commas. */
+  protocol: string;
   teltonikaPort: number;
+  queclinkPort: number;
+  gt06Port: number;
+  mqttPort: number;
+  osmandPort: number;
   udp?: boolean;
   vehicles: number;
   seconds: number;
@@ -111,23 +145,47 @@ export type SimulateCommand = {
 /** The `simulate` command: progress on a terminal, one JSON summary at the end. */
 export async function runSimulation(scenario: string, command: SimulateCommand, print: Print): Promise<void> {
   if (!isScenario(scenario)) throw new UsageError(`unknown scenario ${scenario}; known: ${SCENARIOS.join(", ")}`);
-  const { target, teltonikaPort, udp, ...rest } = command;
+  const { seconds, vehicles, recordsPerPacket, seed, recordsPerSecond, apiUrl, apiKey } = command;
+  const target = targetOf(command);
   const asked = new AbortController();
   void untilAsked(["SIGINT", "SIGTERM"]).then(() => asked.abort());
   const bar = process.stderr.isTTY
     ? new SingleBar({ format: "{bar} {value}/{total} s · {acknowledged}/{made} acknowledged" })
     : null;
-  bar?.start(command.seconds, 0, { made: 0, acknowledged: 0 });
+  bar?.start(seconds, 0, { made: 0, acknowledged: 0 });
   const options: SimulationOptions = {
-    ...rest,
     scenario,
-    target: { host: target, teltonikaPort, transport: udp ? "udp" : "tcp" },
+    target,
+    seconds,
+    vehicles,
+    recordsPerPacket,
+    seed,
+    ...(recordsPerSecond === undefined ? {} : { recordsPerSecond }),
+    ...(apiUrl === undefined ? {} : { apiUrl }),
+    ...(apiKey === undefined ? {} : { apiKey }),
     signal: asked.signal,
     onProgress: ({ elapsedS, made, acknowledged }) => bar?.update(Math.round(elapsedS), { made, acknowledged }),
   };
   const summary = await simulate(options).finally(() => bar?.stop());
   print(JSON.stringify(summary));
-  if (summary.check && summary.check.lost + summary.check.doubled > 0) process.exitCode = 1;
+  if (summary.check && !summary.check.ok) process.exitCode = 1;
+}
+
+/** The ports of the protocols that were asked for. */
+function targetOf(command: SimulateCommand): SimulationTarget {
+  const ports: { readonly [protocol: string]: Partial<SimulationTarget> } = {
+    teltonika: { teltonikaPort: command.teltonikaPort, transport: command.udp ? "udp" : "tcp" },
+    queclink: { queclinkPort: command.queclinkPort },
+    gt06: { gt06Port: command.gt06Port },
+    owntracks: { mqttPort: command.mqttPort },
+    osmand: { osmandPort: command.osmandPort },
+  };
+  const names = command.protocol.split(",").map((name) => name.trim());
+  const unknown = names.filter((name) => !Object.hasOwn(ports, name));
+  if (unknown.length > 0) {
+    throw new UsageError(`--protocol: unknown ${unknown.join(", ")}; known: ${Object.keys(ports).join(", ")}`);
+  }
+  return Object.assign({ host: command.target }, ...names.map((name) => ports[name])) as SimulationTarget;
 }
 
 function isScenario(name: string): name is ScenarioName {

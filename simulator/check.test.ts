@@ -26,7 +26,7 @@ function check(fixes: readonly StoredFix[], pageFixes = 3) {
   };
   const readMarker = (attributes: StoredFix["attributes"], run: number) =>
     attributes.run === run && typeof attributes.marker === "number" ? attributes.marker : undefined;
-  return checkLedger(ledgerOfTen(), () => readMarker, source);
+  return checkLedger(ledgerOfTen(), () => ({ protocol: "gt06", readMarker }), source);
 }
 
 const EVEN = [0, 2, 4, 6, 8];
@@ -44,6 +44,7 @@ describe("checking the store against the ledger", () => {
   it("finds a lost record", async () => {
     const result = await check([0, 2, 4, 8].map((marker) => fix(marker)));
     expect(result).toMatchObject({ ok: false, lost: 1, doubled: 0 });
+    expect(result.byProtocol).toEqual({ gt06: { devices: 1, acknowledged: 5, stored: 4, lost: 1 } });
     expect(result.examples.lost).toEqual([{ uid: "a", marker: 6, timeMs: START_MS + 6_000 }]);
   });
 

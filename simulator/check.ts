@@ -1,4 +1,4 @@
-import type { Attributes } from "#decoders/decoder.ts";
+import type { Attributes, ProtocolName } from "#decoders/decoder.ts";
 import type { DeviceProtocol } from "./device.ts";
 import type { DeviceLedger, Ledger } from "./ledger.ts";
 
@@ -28,18 +28,24 @@ export type CheckResult = {
   displaced: number;
   /** Stored under this run's name, and never made: bytes that were damaged on the way and believed. */
   invented: number;
+  byProtocol: { [name in ProtocolName]?: ProtocolCounts };
   examples: Record<"lost" | "doubled" | "displaced" | "invented", Finding[]>;
 };
+
+export type ProtocolCounts = { devices: number; acknowledged: number; stored: number; lost: number };
 
 const EXAMPLES_MAX = 10;
 const CHECKED_AT_ONCE = 4;
 /** Clocks that show an earlier time were never set; the store replaces their times. */
 const CLOCK_BELIEVED_FROM_MS = Date.UTC(2015, 0, 1);
 
+/** What the check needs to know of a device's protocol. */
+export type CheckedProtocol = Pick<DeviceProtocol, "protocol" | "readMarker">;
+
 /** Compares the store with the ledger: each acknowledged record must be there exactly once. */
 export async function checkLedger(
   ledger: Ledger,
-  readMarkerOf: (uid: string) => DeviceProtocol["readMarker"],
+  protocolOf: (uid: string) => CheckedProtocol,
   source: FixSource,
 ): Promise<CheckResult> {
   const result = emptyResult();
@@ -47,7 +53,7 @@ export async function checkLedger(
   await Promise.all(
     Array.from({ length: CHECKED_AT_ONCE }, async () => {
       for (let device = waiting.pop(); device; device = waiting.pop()) {
-        await checkDevice(device, ledger.run, readMarkerOf(device.uid), source(device.uid), result);
+        await checkDevice(device, ledger.run, protocolOf(device.uid), source(device.uid), result);
       }
     }),
   );
@@ -58,11 +64,13 @@ export async function checkLedger(
 async function checkDevice(
   device: DeviceLedger,
   run: number,
-  readMarker: DeviceProtocol["readMarker"],
+  { protocol, readMarker }: CheckedProtocol,
   pages: AsyncIterable<readonly StoredFix[]>,
   result: CheckResult,
 ): Promise<void> {
   const times = new Uint32Array(device.timesMs.length);
+  result.byProtocol[protocol] ??= { devices: 0, acknowledged: 0, stored: 0, lost: 0 };
+  const counts = result.byProtocol[protocol];
   const note = (kind: keyof CheckResult["examples"], marker: number, timeMs: number): void => {
     result[kind]++;
     if (result.examples[kind].length < EXAMPLES_MAX) result.examples[kind].push({ uid: device.uid, marker, timeMs });
@@ -85,9 +93,14 @@ async function checkDevice(
     const isStored = times[marker]! > 0;
     const isAcknowledged = device.isAcknowledged(marker);
     if (isStored) result.stored++;
+    if (isStored) counts.stored++;
     if (isStored && !isAcknowledged) result.storedUnacknowledged++;
-    if (isAcknowledged && !isStored) note("lost", marker, timeMs);
+    if (!isAcknowledged || isStored) return;
+    counts.lost++;
+    note("lost", marker, timeMs);
   });
+  counts.devices++;
+  counts.acknowledged += device.acknowledgedCount;
   result.devices++;
   result.made += device.timesMs.length;
   result.acknowledged += device.acknowledgedCount;
@@ -105,6 +118,7 @@ function emptyResult(): CheckResult {
     doubled: 0,
     displaced: 0,
     invented: 0,
+    byProtocol: {},
     examples: { lost: [], doubled: [], displaced: [], invented: [] },
   };
 }

@@ -3,7 +3,7 @@ import type { Behaviour, DeviceProtocol, LinkCounters } from "./device.ts";
 import { createFleet, type Fleet } from "./fleet.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { loadGothenburg } from "./roads/network.ts";
-import { planScenario, type ScenarioName, type SimulationOptions } from "./scenario.ts";
+import { planScenario, type ScenarioName, type SimulationOptions, type SimulationTarget } from "./scenario.ts";
 import { openServiceApi } from "./service-api.ts";
 
 /** How far a run has come; what `onProgress` gets, once a second. */
@@ -102,7 +102,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
     const untilMs = now() + patienceMs;
     const protocolOf = new Map<string, DeviceProtocol>(fleet.devices.map(({ uid, protocol }) => [uid, protocol]));
     for (;;) {
-      const result = await checkLedger(ledger, (uid) => protocolOf.get(uid)!.readMarker, source);
+      const result = await checkLedger(ledger, (uid) => protocolOf.get(uid)!, source);
       // Only what is missing can still come; a double or a damaged record stays one.
       if (result.lost === 0 || now() > untilMs) return result;
       await new Promise((again) => setTimeout(again, CHECK_AGAIN_MS));
@@ -150,4 +150,4 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
 }
 
 export { SCENARIOS, type ScenarioName } from "./scenario.ts";
-export type { Behaviour, CheckResult, FixSource, SimulationOptions };
+export type { Behaviour, CheckResult, FixSource, SimulationOptions, SimulationTarget };

@@ -1,8 +1,17 @@
 /** Sources in which an answer must wait for a commit. */
-export const ANSWERING_FILES = ["gateway/stream-session.ts", "gateway/datagram-listener.ts"] as const;
+export const ANSWERING_FILES = [
+  "gateway/stream-session.ts",
+  "gateway/datagram-listener.ts",
+  "gateway/http/http-exchange.ts",
+  "gateway/mqtt/mqtt-session.ts",
+] as const;
+
+/** What lets a device forget: bytes on a connection, a status, the callback that the broker's PUBACK waits for. */
+export const ANSWER = /(?:await )?(?:this\.#?answer|acknowledge)\([^;]*\);/;
+export const COMMIT = /(?:const [\w[\]]+ = )?await (?:Promise\.allSettled\(\[)?[\w.#]*journal\.append\([^;]*;/;
 
 /** `append`, awaited, and the answer that follows it within a few lines. */
-const COMMIT_THEN_ANSWER = /(await [\w.#]*journal\.append\([^;]*;[\s\S]{0,200}?)((?:await )?this\.#answer\([^;]*\);)/;
+const COMMIT_THEN_ANSWER = new RegExp(`(${COMMIT.source}[^]{0,200}?)(${ANSWER.source})`);
 
 /** The same source with the answer in front of the commit; undefined where the pair is not found. */
 export function breakOrder(source: string): string | undefined {

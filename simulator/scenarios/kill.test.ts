@@ -21,7 +21,7 @@ describe("the promise: an acknowledged record is a stored record", () => {
       pauseMs: { min: 500, max: 1_500 },
       checkout,
       dataDir,
-      load: { vehicles: 30, recordsPerSecond: 300, recordsPerPacket: 5 },
+      load: { vehicles: 40, recordsPerSecond: 300, recordsPerPacket: 5 },
     });
   }, TEST_MS_MAX);
 
@@ -35,6 +35,19 @@ describe("the promise: an acknowledged record is a stored record", () => {
     expect(result.summary.acknowledged).toBeGreaterThan(1_000);
     expect(result.summary.counters.resends).toBeGreaterThan(0);
     expect(result.summary.counters.faults).toBeGreaterThan(0);
+  });
+
+  it("met devices of every protocol, each with its own acknowledgement", () => {
+    const counts = Object.entries(result.summary.check!.byProtocol);
+    expect(counts.map(([protocol]) => protocol).sort()).toEqual([
+      "gt06",
+      "osmand",
+      "owntracks",
+      "queclink",
+      "teltonika",
+    ]);
+    for (const [, { acknowledged }] of counts) expect(acknowledged).toBeGreaterThan(100);
+    expect(result.summary.counters.heartbeats).toBeGreaterThan(0);
   });
 
   it("found every acknowledged record stored exactly once, as the device made it", () => {

@@ -5,23 +5,27 @@ import { openServiceApi } from "../service-api.ts";
 import { type KillableService, startKillableService } from "./service.ts";
 
 /**
- * What can happen to the service. gateway, stream, database: SIGKILL at a random moment. outage: the database is stopped
+ * What can happen to the service. gateway, stream, api, database: SIGKILL at a random moment. outage: the database is stopped
  * for `outageMs`. blackout: the same, and the gateway is killed while it waits for the database.
  */
-export const VICTIMS = ["gateway", "stream", "database", "outage", "blackout"] as const;
+export const VICTIMS = ["gateway", "stream", "api", "database", "outage", "blackout"] as const;
 export type Victim = (typeof VICTIMS)[number];
 
 export type KillOptions = {
   kills: number;
+  /** Who is killed, each in turn. */
+  victims?: readonly Victim[];
   seed: number;
   /** How long an outage of the database lasts, milliseconds. */
   outageMs: number;
   /** Driving between a recovery and the next kill, milliseconds. */
   pauseMs: { min: number; max: number };
+  /** Longest wait, at the end, for acknowledged records to appear in the store, milliseconds. */
+  checkPatienceMs?: number;
   /** Folder of the program to run, and an empty folder for its database. */
   checkout: string;
   dataDir: string;
-  /** The load. Devices of other protocols join by another scenario or target here. */
+  /** The load, on devices of every protocol unless a target of its own is given. */
   load: Pick<SimulationOptions, "vehicles" | "recordsPerSecond" | "recordsPerPacket"> & Partial<SimulationOptions>;
   onProgress?(progress: Progress & { kills: number }): void;
 };
@@ -36,7 +40,12 @@ export type KillResult = {
 };
 
 /** Impatient devices, so that a short run meets resends, reconnects and takeovers. */
-const BEHAVIOUR = { responseTimeoutMs: 2_500, backoffMs: [100, 300, 600, 1_000], sendAfterMs: 400 };
+const BEHAVIOUR = {
+  responseTimeoutMs: 2_500,
+  backoffMs: [100, 300, 600, 1_000],
+  sendAfterMs: 400,
+  heartbeatMs: 2_000,
+};
 const RESTART_AFTER_MAX_MS = 600;
 /** New acknowledgements that show that the service is back. */
 const RECOVERED_RECORDS = 20;
@@ -56,13 +65,13 @@ export async function runKillScenario(options: KillOptions): Promise<KillResult>
 }
 
 async function killUnderLoad(service: KillableService, options: KillOptions): Promise<KillResult> {
-  const { seed, pauseMs, load } = options;
+  const { seed, pauseMs, load, checkPatienceMs = CHECK_PATIENCE_MS } = options;
   const { apiUrl, apiKey } = service;
   const random = seededRandom(seed, "kills");
   const simulation = await startSimulation({
     scenario: "adversity",
     seed,
-    target: { host: "127.0.0.1", teltonikaPort: service.teltonikaPort, transport: "mixed" },
+    target: service.target,
     behaviour: BEHAVIOUR,
     offline: { perMinute: 1, minMs: 300, maxMs: 3_000 },
     drainMs: DRAIN_MS,
@@ -75,7 +84,7 @@ async function killUnderLoad(service: KillableService, options: KillOptions): Pr
   const ticker = setInterval(() => options.onProgress?.({ ...simulation.progress(), kills: kills.length }), 1_000);
   try {
     await recovered(acknowledged, "the start");
-    for (const victim of planVictims(options.kills, random)) {
+    for (const victim of planVictims(options.kills, options.victims ?? VICTIMS, random)) {
       await sleep(between(random, pauseMs.min, pauseMs.max));
       const atS = simulation.progress().elapsedS;
       await strike(service, victim, options.outageMs, random);
@@ -85,7 +94,7 @@ async function killUnderLoad(service: KillableService, options: KillOptions): Pr
     }
     simulation.stop();
     await simulation.drained;
-    const check = await simulation.check(openServiceApi(apiUrl, apiKey).readFixes, CHECK_PATIENCE_MS);
+    const check = await simulation.check(openServiceApi(apiUrl, apiKey).readFixes, checkPatienceMs);
     const crashes = Object.values(service.roles).flatMap((role) => role.crashes);
     return { ok: check.ok && crashes.length === 0, kills, crashes, summary: simulation.summary(check) };
   } finally {
@@ -95,10 +104,10 @@ async function killUnderLoad(service: KillableService, options: KillOptions): Pr
 }
 
 /** Every victim in turn, in a random order each time round. */
-function planVictims(count: number, random: Random): Victim[] {
+function planVictims(count: number, victims: readonly Victim[], random: Random): Victim[] {
   const plan: Victim[] = [];
   while (plan.length < count) {
-    const round = [...VICTIMS];
+    const round = [...victims];
     while (round.length > 0) plan.push(...round.splice(pick(random, round.length), 1));
   }
   return plan.slice(0, count);
@@ -109,6 +118,7 @@ async function strike(service: KillableService, victim: Victim, outageMs: number
   switch (victim) {
     case "gateway":
     case "stream":
+    case "api":
       service.roles[victim].kill(restartAfterMs);
       await sleep(restartAfterMs);
       return;

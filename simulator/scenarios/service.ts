@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type EmbeddedPostgres, openEmbeddedPostgres } from "#store/embedded.ts";
+import type { SimulationTarget } from "../index.ts";
 import { findFreePort } from "./free-port.ts";
 import { type RoleProcess, startRoleProcess } from "./role-process.ts";
 
@@ -7,7 +8,8 @@ export type RoleName = "gateway" | "stream" | "api";
 
 /** The real service, role by role in processes that can be killed, on a PostgreSQL that can be killed too. */
 export type KillableService = {
-  readonly teltonikaPort: number;
+  /** Where devices of every protocol connect. */
+  readonly target: SimulationTarget;
   readonly apiUrl: string;
   readonly apiKey: string;
   readonly roles: Readonly<Record<RoleName, RoleProcess>>;
@@ -35,12 +37,22 @@ export async function startKillableService({ checkout, dataDir }: ServiceOptions
   let database: EmbeddedPostgres | undefined = await openEmbeddedPostgres({ dataDir });
   const apiKey = `tg_live_${randomBytes(API_KEY_BYTES).toString("base64url")}`;
   const httpPort = await findFreePort();
-  const teltonikaPort = await findFreePort();
+  const ports = {
+    teltonikaPort: await findFreePort(),
+    queclinkPort: await findFreePort(),
+    gt06Port: await findFreePort(),
+    mqttPort: await findFreePort(),
+    osmandPort: await findFreePort(),
+  };
   const environment = {
     DATABASE_URL: database.url,
     HOST,
     HTTP_PORT: String(httpPort),
-    TELTONIKA_PORT: String(teltonikaPort),
+    TELTONIKA_PORT: String(ports.teltonikaPort),
+    QUECLINK_PORT: String(ports.queclinkPort),
+    GT06_PORT: String(ports.gt06Port),
+    MQTT_PORT: String(ports.mqttPort),
+    OSMAND_PORT: String(ports.osmandPort),
     METRICS_PORT: "0",
     ADMIN_API_KEY: apiKey,
     LOG_LEVEL: "warn",
@@ -56,7 +68,7 @@ export async function startKillableService({ checkout, dataDir }: ServiceOptions
   }
 
   const service: KillableService = {
-    teltonikaPort,
+    target: { host: HOST, transport: "mixed", ...ports },
     apiUrl: `http://${HOST}:${httpPort}`,
     apiKey,
     roles,
