@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import type { Envelope, ProtocolDecoder, ProtocolName, RejectReason } from "#decoders/decoder.ts";
 import { JournalFrameError } from "#store/journal-errors.ts";
+import type { Listening } from "./acceptor.ts";
 import type { AckLatency } from "./ack-latency.ts";
 import { addressKey, plainAddress } from "./connection-limits.ts";
 import type { KnownDevice, ListenerSpec } from "./gateway-deps.ts";
@@ -14,7 +15,6 @@ import {
 } from "./maxima.ts";
 import type { Tally } from "./metrics.ts";
 import type { SharedContext } from "./session-context.ts";
-import type { Listening } from "./stream-listener.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 
 export type DatagramContext = SharedContext & {

@@ -1,6 +1,6 @@
-import type { ProtocolName } from "#decoders/decoder.ts";
+import type { ProtocolName, Transport } from "#decoders/decoder.ts";
 import type { JournalWriter } from "#store/journal.ts";
-import type { KnownDevice } from "./gateway-deps.ts";
+import type { KnownDevice, ListenerTransport } from "./gateway-deps.ts";
 import { NOTES_PENDING_MAX } from "./maxima.ts";
 import type { CloseReason, NoteKind, SideTally } from "./metrics.ts";
 
@@ -11,7 +11,7 @@ import type { CloseReason, NoteKind, SideTally } from "./metrics.ts";
 export type AuthLevel = "id" | "network" | "tls" | "clientCertificate" | "password";
 
 /** `sessions`: live sessions of the device once this note holds; a `disconnected` with 1 left is a takeover. */
-export type ConnectedNote = { authLevel: AuthLevel; transport: "tcp" | "tls"; sessions: number };
+export type ConnectedNote = { authLevel: AuthLevel; transport: ListenerTransport; sessions: number };
 export type DisconnectedNote = ConnectedNote & {
   closeReason: CloseReason;
   durationMs: number;
@@ -24,6 +24,15 @@ export type ConflictNote = {
   previousAddress: string;
   /** Silence of the older session: a short one speaks for two devices, a long one for a lost connection. */
   previousSilentMs: number;
+};
+
+/** Whom a note is about, and how its connection came; `tcp` unless told. */
+export type NoteSubject = {
+  device: KnownDevice;
+  protocol: ProtocolName;
+  remoteAddress: string;
+  atMs: number;
+  transport?: Transport;
 };
 
 type NoteBody = { connected: ConnectedNote; disconnected: DisconnectedNote; conflict: ConflictNote };
@@ -44,11 +53,7 @@ export class Notes {
     this.#tallies = tallies;
   }
 
-  write<Kind extends NoteKind>(
-    kind: Kind,
-    about: { device: KnownDevice; protocol: ProtocolName; remoteAddress: string; atMs: number },
-    body: NoteBody[Kind],
-  ): void {
+  write<Kind extends NoteKind>(kind: Kind, about: NoteSubject, body: NoteBody[Kind]): void {
     if (this.#pending.size >= NOTES_PENDING_MAX) {
       this.#tallies[kind].limited += 1;
       return;
@@ -63,17 +68,13 @@ export class Notes {
     await Promise.all(this.#pending);
   }
 
-  async #append(
-    kind: NoteKind,
-    about: { device: KnownDevice; protocol: ProtocolName; remoteAddress: string; atMs: number },
-    bytes: Uint8Array,
-  ): Promise<void> {
+  async #append(kind: NoteKind, about: NoteSubject, bytes: Uint8Array): Promise<void> {
     try {
       await this.#journal.append({
         deviceId: about.device.deviceId,
         kind,
         protocol: about.protocol,
-        transport: "tcp",
+        transport: about.transport ?? "tcp",
         receivedAtMs: about.atMs,
         remoteAddress: about.remoteAddress,
         bytes,

@@ -1,0 +1,2 @@
+export { openHttpContext } from "./http-context.ts";
+export { openHttpListener } from "./http-listener.ts";

@@ -1,0 +1,20 @@
+import type { AckLatency } from "../ack-latency.ts";
+import type { ListenerSpec, ListenerTransport } from "../gateway-deps.ts";
+import type { GatewayMetrics, Tally } from "../metrics.ts";
+import type { SharedContext } from "../session-context.ts";
+
+/** What the MQTT sessions of one listener have in common. */
+export type MqttContext = SharedContext & {
+  transport: ListenerTransport;
+  tally: Tally;
+  ackLatency: AckLatency;
+};
+
+export function openMqttContext(spec: ListenerSpec, shared: SharedContext, metrics: GatewayMetrics): MqttContext {
+  return {
+    ...shared,
+    transport: spec.transport,
+    tally: metrics.openTally(spec.protocol, spec.transport),
+    ackLatency: metrics.ackLatency(spec.protocol),
+  };
+}

@@ -1,0 +1,361 @@
+import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectPacket, PublishPacket } from "aedes";
+import { frameOf } from "#decoders/owntracks/index.ts";
+import type { NewFrame } from "#store/journal.ts";
+import { JournalClosedError, JournalFrameError, JournalFullError } from "#store/journal-errors.ts";
+import type { KnownDevice } from "../gateway-deps.ts";
+import {
+  CLOSE_TIMEOUT_MS,
+  JOURNAL_FULL_RETRY_MS,
+  KEEP_ALIVE_S_MAX,
+  PAYLOAD_BYTES_MAX,
+  PUBLISHES_IN_FLIGHT_MAX,
+  UNREAD_MQTT_BYTES_MAX,
+} from "../maxima.ts";
+import type { CloseReason } from "../metrics.ts";
+import type { AuthLevel } from "../notes.ts";
+import { passwordHashOf } from "../password-checks.ts";
+import type { GatewaySession } from "../session-context.ts";
+import { gateReads, readUngated } from "./gated-read.ts";
+import type { MqttContext } from "./mqtt-context.ts";
+import { PacketMeter } from "./packet-meter.ts";
+import { mayPublish, maySubscribe, uidOfPublish } from "./phone-identity.ts";
+import { type LoginRefusal, logIn } from "./phone-login.ts";
+
+/** Lets the broker acknowledge a publish; with an error it closes the connection instead. */
+export type Acknowledge = (error?: Error | null) => void;
+
+type PublishRefusal = "foreignTopic" | "retained" | "oversize";
+
+/**
+ * One MQTT connection, over TCP, TLS or WebSocket. The broker speaks the protocol; the session decides what the broker
+ * may read, who the client is, and when a publish is acknowledged.
+ *
+ *     naming ──CONNECT──▶ admitting ──device known, password right──▶ open
+ *       │ LOGIN_TIMEOUT_MS,   │ CONNACK with a refusal                 │ DISCONNECT, keep-alive, slow, violation,
+ *       │ no CONNECT          │                                        │ foreign topic, takeover, superseded, drain
+ *       └─────────────────▶ closed ◀──────────────────────────────────┘
+ *
+ * naming     the broker is given one packet, which must be a CONNECT
+ * admitting  nothing is read
+ * open       publishes are committed as they come and acknowledged in their order; with PUBLISHES_IN_FLIGHT_MAX of them
+ *            waiting the rest stays in the socket, which bounds the memory of a session
+ * closed     nothing is read or acknowledged any more; the socket is destroyed within CLOSE_TIMEOUT_MS
+ */
+export class MqttSession implements GatewaySession {
+  readonly #context: MqttContext;
+  readonly #connection: Duplex;
+  readonly #meter = new PacketMeter();
+  readonly remoteAddress: string;
+  #state: "naming" | "admitting" | "open" | "closed" = "naming";
+  #login: ConnectPacket | undefined;
+  #device: KnownDevice | undefined;
+  #authLevel: AuthLevel = "id";
+  readonly #openedAtMs: number;
+  #heardAtMs: number;
+  #closedAtMs = 0;
+  /** When the packet was begun of which more is expected. */
+  #packetBegunAtMs = 0;
+  #inFlight = 0;
+  /** Resolves when the publish before the next one was answered. Never rejects. */
+  #lastTurn: Promise<void> = Promise.resolve();
+  #isJournalFull = false;
+  #frameCount = 0;
+
+  constructor(context: MqttContext, connection: Duplex, remoteAddress: string) {
+    this.#context = context;
+    this.#connection = connection;
+    this.remoteAddress = remoteAddress;
+    this.#openedAtMs = context.monotonicMs();
+    this.#heardAtMs = this.#openedAtMs;
+    context.tally.sessions += 1;
+    context.sessions.add(this);
+    gateReads(connection, this);
+  }
+
+  get authLevel(): AuthLevel {
+    return this.#authLevel;
+  }
+
+  /** What the broker may have of the bytes that arrived; null for nothing now. */
+  read(): Buffer | null {
+    const packets = this.#packetsWelcome();
+    const bytes = packets > 0 ? readUngated(this.#connection) : null;
+    if (bytes === null) return null;
+    this.#heardAtMs = this.#context.monotonicMs();
+    const wasInside = this.#meter.isInside;
+    const metered = this.#meter.take(bytes, packets);
+    if (metered.kind === "refused") {
+      this.#context.tally.frames[metered.reason === "oversize" ? "oversize" : "format"] += 1;
+      this.close(metered.reason);
+      return null;
+    }
+    if (!wasInside || metered.byteCount < bytes.length) this.#packetBegunAtMs = this.#heardAtMs;
+    this.#context.tally.bytesReceived += metered.byteCount;
+    if (metered.byteCount === bytes.length) return bytes;
+    this.#connection.unshift(bytes.subarray(metered.byteCount));
+    return bytes.subarray(0, metered.byteCount);
+  }
+
+  #packetsWelcome(): number {
+    switch (this.#state) {
+      case "naming":
+        return 1;
+      case "open":
+        return this.#context.isDraining() ? 0 : PUBLISHES_IN_FLIGHT_MAX - this.#inFlight;
+      case "admitting":
+      case "closed":
+        return 0;
+    }
+  }
+
+  /** Bends a CONNECT to what is kept: no session state between connections, a keep-alive within our limits. */
+  connecting(packet: ConnectPacket): void {
+    this.#state = "admitting";
+    this.#login = packet;
+    packet.clean = true;
+    const idleS = Math.max(1, Math.floor(this.#context.limits.IDLE_TIMEOUT_MS / 1_500));
+    packet.keepalive = Math.min(packet.keepalive || idleS, KEEP_ALIVE_S_MAX);
+  }
+
+  /** Resolves with the reason for which the login is refused; undefined when the client is in. */
+  async logIn(clientId: string, password: Uint8Array | undefined): Promise<LoginRefusal | undefined> {
+    const { limits, monotonicMs, transport } = this.#context;
+    const login = this.#login;
+    this.#login = undefined;
+    const startedAtMs = monotonicMs();
+    const isWanted = () => !this.#isClosed() && monotonicMs() - startedAtMs < limits.LOGIN_TIMEOUT_MS;
+    const outcome = await logIn(
+      this.#context,
+      {
+        clientId,
+        username: login?.username,
+        willTopic: login?.will?.topic,
+        password,
+        remoteAddress: this.remoteAddress,
+        isTls: transport === "mqttTls",
+      },
+      isWanted,
+    );
+    if (this.#isClosed()) return undefined;
+    switch (outcome.kind) {
+      case "refused":
+        this.#refuse(outcome.reason, outcome.uid);
+        return outcome.reason;
+      case "unnamed":
+        this.#state = "open";
+        return undefined;
+      case "device":
+        this.#open(outcome.device, outcome.authLevel);
+        return undefined;
+    }
+  }
+
+  maySubscribe(filter: string): boolean {
+    if (this.#device !== undefined && maySubscribe(this.#device.uid, filter)) return true;
+    this.#context.tally.refusals.subscription += 1;
+    return false;
+  }
+
+  /** Commits a publish (or a last will) and lets the broker acknowledge it after that, in the order of arrival. */
+  publish(packet: PublishPacket, acknowledge: Acknowledge): void {
+    this.#inFlight += 1;
+    this.#lastTurn = this.#take(packet, this.#lastTurn, acknowledge);
+  }
+
+  /** The broker gave the connection up. */
+  failed(error: Error & { code?: unknown }): void {
+    if (error.message === "drain timeout") this.close("slowReader");
+    else this.close(error.code === undefined ? "framing" : "reset");
+  }
+
+  connectionClosed(): void {
+    this.close("peer");
+    this.#context.tally.sessions -= 1;
+    this.#context.sessionGone(this);
+  }
+
+  drain(): void {
+    if (this.#inFlight === 0) this.close("drain");
+  }
+
+  abort(reason: CloseReason): void {
+    this.close(reason);
+    this.#connection.destroy();
+  }
+
+  silentMs(monotonicMs: number): number {
+    return Math.round(monotonicMs - this.#heardAtMs);
+  }
+
+  checkTime(monotonicMs: number): void {
+    const { LOGIN_TIMEOUT_MS, FRAME_TIMEOUT_MS } = this.#context.limits;
+    switch (this.#state) {
+      case "naming":
+        if (monotonicMs - this.#openedAtMs > LOGIN_TIMEOUT_MS) this.close("loginTimeout");
+        return;
+      case "admitting":
+        return;
+      case "open":
+        if (this.#connection.writableLength > UNREAD_MQTT_BYTES_MAX) this.close("slowReader");
+        else if (this.#inFlight === 0 && this.#meter.isInside && monotonicMs - this.#packetBegunAtMs > FRAME_TIMEOUT_MS)
+          this.close("slowSender");
+        return;
+      case "closed":
+        if (monotonicMs - this.#closedAtMs > CLOSE_TIMEOUT_MS) this.#connection.destroy();
+    }
+  }
+
+  close(reason: CloseReason): void {
+    if (!this.#end(reason)) return;
+    // What is acknowledged leaves before a drained connection does.
+    if (reason === "drain") this.#connection.end();
+    else this.#connection.destroy();
+  }
+
+  /** False when the session was closed before. */
+  #end(reason: CloseReason): boolean {
+    if (this.#state === "closed") return false;
+    const { tally, live, notes, monotonicMs, transport } = this.#context;
+    this.#state = "closed";
+    this.#closedAtMs = monotonicMs();
+    tally.closes[reason] += 1;
+    if (this.#device === undefined) return true;
+    const wasLive = live.leave(this.#device.deviceId, this);
+    notes.write("disconnected", this.#noteSubject(this.#device), {
+      authLevel: this.#authLevel,
+      transport,
+      sessions: wasLive ? 0 : 1,
+      closeReason: reason,
+      durationMs: Math.round(this.#closedAtMs - this.#openedAtMs),
+      frames: this.#frameCount,
+      rejectedFrames: 0,
+    });
+    return true;
+  }
+
+  /** The broker says why in its CONNACK, then closes the connection. */
+  #refuse(reason: LoginRefusal, uid: string | undefined): void {
+    const { tally, knocks, now } = this.#context;
+    tally.refusals[reason] += 1;
+    if (reason === "unknownDevice" && uid !== undefined) knocks.add(uid, "owntracks", this.remoteAddress, now());
+    this.#end(reason);
+  }
+
+  #open(device: KnownDevice, authLevel: AuthLevel): void {
+    const { live, notes, monotonicMs, transport } = this.#context;
+    this.#state = "open";
+    this.#device = device;
+    this.#authLevel = authLevel;
+    const previous = live.enter(device.deviceId, this, monotonicMs());
+    notes.write("connected", this.#noteSubject(device), { authLevel, transport, sessions: 1 });
+    if (previous === undefined) return;
+    notes.write("conflict", this.#noteSubject(device), {
+      authLevel,
+      previousAuthLevel: previous.authLevel,
+      previousAddress: previous.remoteAddress,
+      previousSilentMs: previous.silentMs(monotonicMs()),
+    });
+  }
+
+  async #take(packet: PublishPacket, before: Promise<void>, acknowledge: Acknowledge): Promise<void> {
+    try {
+      if (this.#device === undefined) await before;
+      const device = this.#device ?? (await this.#nameBy(packet.topic));
+      const refusal = refusalOf(packet, device);
+      if (refusal !== undefined) {
+        this.#context.tally.frames[refusal] += 1;
+        this.close(refusal);
+        acknowledge(new Error(refusal));
+      } else if (packet.payload.length === 0) {
+        // Clears a retained message, of which there are none: nothing to keep.
+        this.#context.tally.frames.unkept += 1;
+        await before;
+        acknowledge(null);
+      } else await this.#keep(packet, this.#frameOf(packet, device!), before, acknowledge);
+    } catch (error) {
+      if (!this.#isClosed()) this.#context.onSessionError(error);
+      this.close(error instanceof JournalFullError || error instanceof JournalClosedError ? "journal" : "defect");
+    }
+    this.#inFlight -= 1;
+    if (this.#context.isDraining()) this.drain();
+  }
+
+  /** Offers the publish again for as long as the journal is full; those behind it then wait for their turn. */
+  async #keep(packet: PublishPacket, frame: NewFrame, before: Promise<void>, acknowledge: Acknowledge): Promise<void> {
+    const startedAtMs = this.#heardAtMs;
+    if (this.#isJournalFull) await before;
+    for (;;) {
+      const [commit] = await Promise.allSettled([this.#context.journal.append(frame), before]);
+      if (commit.status === "fulfilled") {
+        this.#committed(packet, startedAtMs);
+        acknowledge(null);
+        return;
+      }
+      const error: unknown = commit.reason;
+      if (error instanceof JournalFrameError) this.#quarantine(frame);
+      if (!(error instanceof JournalFullError) || this.#isClosed()) throw error;
+      this.#isJournalFull = true;
+      await sleep(JOURNAL_FULL_RETRY_MS, undefined, { ref: false });
+    }
+  }
+
+  #committed(packet: PublishPacket, startedAtMs: number): void {
+    const { tally, ackLatency, monotonicMs } = this.#context;
+    this.#isJournalFull = false;
+    this.#frameCount += 1;
+    tally.frames.committed += 1;
+    tally.records += 1;
+    if (packet.qos === 0 || this.#isClosed()) return;
+    tally.acks += 1;
+    ackLatency.observe((monotonicMs() - startedAtMs) / 1_000);
+  }
+
+  /** Lets the device of a topic in, where devices may register themselves and the login named nobody. */
+  async #nameBy(topic: string): Promise<KnownDevice | undefined> {
+    const uid = uidOfPublish(topic);
+    if (uid === undefined || this.#isClosed()) return undefined;
+    const known = await this.#context.admit(uid, "owntracks", () => !this.#isClosed());
+    // A device with a password has to log in with it.
+    if (known.kind !== "known" || this.#isClosed() || passwordHashOf(known.device) !== undefined) return undefined;
+    this.#open(known.device, this.#context.transport === "mqttTls" ? "tls" : "id");
+    return known.device;
+  }
+
+  #frameOf(packet: PublishPacket, device: KnownDevice): NewFrame {
+    return {
+      deviceId: device.deviceId,
+      kind: "frame",
+      protocol: "owntracks",
+      transport: "mqtt",
+      receivedAtMs: this.#context.now(),
+      remoteAddress: this.remoteAddress,
+      bytes: frameOf(packet.topic, Buffer.from(packet.payload as Buffer)),
+    };
+  }
+
+  #quarantine(frame: NewFrame): void {
+    const { deviceId, protocol, transport, receivedAtMs, remoteAddress, bytes } = frame;
+    const fleetId = this.#device?.fleetId ?? null;
+    const where = { deviceId, fleetId, protocol, transport, receivedAtMs, remoteAddress };
+    this.#context.tally.frames.format += 1;
+    this.#context.quarantine.offer({ ...where, reason: "format", detail: null, bytes }, this.#heardAtMs);
+  }
+
+  #noteSubject(device: KnownDevice) {
+    const { now } = this.#context;
+    const where = { protocol: "owntracks", transport: "mqtt", remoteAddress: this.remoteAddress } as const;
+    return { ...where, device, atMs: now() };
+  }
+
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+}
+
+function refusalOf(packet: PublishPacket, device: KnownDevice | undefined): PublishRefusal | undefined {
+  if (device === undefined || !mayPublish(device.uid, packet.topic)) return "foreignTopic";
+  if (packet.retain) return "retained";
+  return packet.payload.length > PAYLOAD_BYTES_MAX ? "oversize" : undefined;
+}
