@@ -6,7 +6,7 @@ import { requireKeys } from "./auth.ts";
 import { createMeasures, type RouteContext } from "./context.ts";
 import type { ApiDeps } from "./deps.ts";
 import { DeviceSchema, UnknownDeviceSchema } from "./device-json.ts";
-import { answerProblems } from "./error-answers.ts";
+import { answerFrameworkError, answerProblems } from "./error-answers.ts";
 import { Event } from "./event-json.ts";
 import { FeedWaker } from "./feed-waker.ts";
 import { Fix, Position } from "./fix-json.ts";
@@ -24,6 +24,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { positionRoutes } from "./routes/positions.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
 import { Silence, silenceRoutes } from "./routes/silence.ts";
+import { refuseUnstorableText } from "./storable-text.ts";
 
 /** uids are URL-escaped in paths: up to three characters for each byte of at most four. */
 const PARAM_CHARACTERS_MAX = UID_CHARACTERS_MAX * 12;
@@ -50,6 +51,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytesMax,
     forceCloseConnections: true,
+    frameworkErrors: answerFrameworkError,
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
   });
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
@@ -80,6 +82,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     async (v1) => {
       await requireKeys(v1, { database: deps.database, usage, now: deps.now });
       limitKeys(v1, limits);
+      refuseUnstorableText(v1);
       for (const routes of [
         deviceRoutes,
         positionRoutes,

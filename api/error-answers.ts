@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { problemOf } from "./problem-of.ts";
 import { PROBLEM_MEDIA_TYPE, Problem } from "./problems.ts";
 
@@ -24,6 +24,11 @@ export function answerProblems(app: FastifyInstance): void {
         : new Problem("method_not_allowed", { headers: { allow: [...new Set(methods)].join(", ") } });
     answer(problem, request, reply);
   });
+}
+
+/** A URL that the router can't read or refuses: it never comes to a route. */
+export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  answer(problemOf(error), request, reply);
 }
 
 function answer(problem: Problem, request: FastifyRequest, reply: FastifyReply): void {

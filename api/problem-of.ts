@@ -28,6 +28,7 @@ export function problemOf(error: FastifyError | Error): Problem {
   if ("validation" in error && Array.isArray(error.validation)) return validationProblem(error);
   const status = "statusCode" in error ? error.statusCode : undefined;
   if (status === 401) return new Problem("key_missing", { headers: { "www-authenticate": "Bearer" } });
+  if (status === 414) return new Problem("url_too_long");
   if (status === 413) return new Problem("body_too_large");
   if (status === 415) return new Problem("media_type");
   if (status !== undefined && status >= 400 && status < 500)

@@ -39,7 +39,7 @@ test.each([
 });
 
 test.each([
-  ["/v1/devices?after=%00"],
+  ["/v1/devices?after=%21"],
   ["/v1/positions?after=AAAA"],
   [`/v1/positions?after=${Buffer.from("positions.99999999999").toString("base64url")}`],
   [`/v1/keys?after=${Buffer.from("positions.1").toString("base64url")}`],
@@ -51,6 +51,28 @@ test.each([
 ])("a cursor that the list did not give is answered 400: %s", async (url) => {
   const answer = await api.call(admin, "GET", url);
   expect([answer.statusCode, answer.json().code]).toEqual([400, "cursor_malformed"]);
+});
+
+test.each([
+  ["GET", "/v1/devices/a%00b", undefined],
+  ["GET", "/v1/devices/a%00b/silence", undefined],
+  ["GET", "/v1/quarantine?reason=%00", undefined],
+  ["POST", "/v1/devices", { uid: "352093081234567", name: "a\0b" }],
+  ["POST", "/v1/devices", { uid: "half a pair \ud800" }],
+  ["POST", "/v1/devices", { uid: "352093081234567", payloadKey: "\0" }],
+  ["POST", "/v1/keys", { name: "\0", scopes: ["fixes:read"] }],
+] as const)("text that can't be stored is answered 400: %s %s", async (method, url, body) => {
+  const answer = await api.call(admin, method, url, body);
+  expect([answer.statusCode, answer.json().code]).toEqual([400, "validation"]);
+});
+
+test.each([
+  [414, "url_too_long", `/v1/devices/${"a".repeat(3_000)}`],
+  [400, "bad_request", "/v1/devices/%E0%A4%A"],
+])("a path that the router refuses is a problem of the catalogue too: %i %s", async (status, code, url) => {
+  const answer = await api.call(admin, "GET", url);
+  expect([answer.statusCode, answer.json().code]).toEqual([status, code]);
+  expect(answer.headers["content-type"]).toContain("application/problem+json");
 });
 
 test("an unknown path is answered 404, a known one with another method 405 and what it allows", async () => {

@@ -19,6 +19,7 @@ export const PROBLEMS = {
   not_retryable: { status: 409, title: "The frame cannot be decoded again" },
   cursor_expired: { status: 410, title: "The cursor is too old; go on from the earliest one" },
   body_too_large: { status: 413, title: "The request body is too large" },
+  url_too_long: { status: 414, title: "A part of the path is too long" },
   media_type: { status: 415, title: "The request body has a media type that is not understood" },
   rate_limited: { status: 429, title: "Too many requests" },
   streams_exhausted: { status: 429, title: "The API key has too many open event streams" },
