@@ -1,8 +1,10 @@
 import { pino } from "pino";
+import { SCOPES } from "#api";
 import { findDecoder } from "#decoders";
 import {
   createKey,
   type Database,
+  findEmbeddedPostgres,
   listDevices,
   listKeys,
   migrate,
@@ -13,6 +15,7 @@ import {
 import { replay } from "#stream";
 import type { Config } from "./config.ts";
 import { openDatabaseServer } from "./service.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Administration from the command line, on the same database as the service. */
 
@@ -20,11 +23,19 @@ type Print = (line: string) => void;
 
 const PAGE_ROWS = 1_000;
 const DEFAULT_FLEET_ID = 1;
+/** SQLSTATE foreign_key_violation. */
+const FOREIGN_KEY_VIOLATED = "23503";
 
 export class CommandFailedError extends Error {}
 
+/** The server that a running service has on the data folder; otherwise one of our own for as long as the command takes. */
+async function reachDatabaseServer(config: Config): Promise<{ url: string; close(): Promise<void> }> {
+  const running = config.DATABASE_URL ? undefined : await findEmbeddedPostgres(config.DATA_DIR);
+  return running ? { url: running.url, close: () => Promise.resolve() } : openDatabaseServer(config);
+}
+
 async function withDatabase(config: Config, work: (database: Database) => Promise<void>): Promise<void> {
-  const server = await openDatabaseServer(config);
+  const server = await reachDatabaseServer(config);
   try {
     await migrate(server.url);
     const database = await openDatabase({ url: server.url, applicationName: "telematics admin", connectionsMax: 2 });
@@ -39,7 +50,7 @@ async function withDatabase(config: Config, work: (database: Database) => Promis
 }
 
 export async function migrateDatabase(config: Config, print: Print): Promise<void> {
-  const server = await openDatabaseServer(config);
+  const server = await reachDatabaseServer(config);
   try {
     const { applied } = await migrate(server.url);
     print(JSON.stringify({ applied }));
@@ -92,16 +103,22 @@ export function createApiKey(
   options: { scopes: string; fleet?: number },
   print: Print,
 ): Promise<void> {
+  const scopes = parseScopes(options.scopes);
   return withDatabase(config, async (database) => {
-    const scopes = options.scopes.split(",").map((scope) => scope.trim());
-    const { key, secret } = await createKey(database, {
-      name,
-      scopes,
-      fleetId: options.fleet ?? null,
-      expiresAt: null,
+    const fleetId = options.fleet ?? null;
+    const created = await createKey(database, { name, scopes, fleetId, expiresAt: null }).catch((error: unknown) => {
+      if ((error as { code?: unknown }).code !== FOREIGN_KEY_VIOLATED) throw error;
+      throw new CommandFailedError(`there is no fleet ${fleetId}`, { cause: error });
     });
-    print(JSON.stringify({ ...key, secret }));
+    print(JSON.stringify({ ...created.key, secret: created.secret }));
   });
+}
+
+function parseScopes(list: string): string[] {
+  const scopes = list.split(",").map((scope) => scope.trim());
+  const unknown = scopes.filter((scope) => !(SCOPES as readonly string[]).includes(scope));
+  if (unknown.length > 0) throw new UsageError(`--scopes: unknown ${unknown.join(", ")}; known: ${SCOPES.join(", ")}`);
+  return scopes;
 }
 
 export function revokeApiKey(config: Config, keyId: number): Promise<void> {

@@ -114,10 +114,18 @@ program
 program
   .command("simulate")
   .description("drive simulated vehicles against a running gateway; prints a score as JSON at the end")
-  .argument("<scenario>", "drive: vehicles on streets · load: as many records as asked for")
+  .argument(
+    "<scenario>",
+    "drive: vehicles on streets · load: as many records as asked for · adversity: load with faults",
+  )
   .requiredOption("--target <host>", "host of the gateway")
+  .option("--protocol <list>", "protocols of the fleet: teltonika, queclink, gt06, owntracks, osmand", "teltonika")
   .option("--teltonika-port <port>", "Teltonika port of the gateway", natural, 5027)
-  .option("--udp", "use UDP instead of TCP")
+  .option("--queclink-port <port>", "Queclink port of the gateway", natural, 5004)
+  .option("--gt06-port <port>", "GT06 port of the gateway", natural, 5023)
+  .option("--mqtt-port <port>", "MQTT port of the gateway", natural, 1883)
+  .option("--osmand-port <port>", "OsmAnd port of the gateway", natural, 5055)
+  .option("--udp", "Teltonika devices use UDP instead of TCP")
   .option("--vehicles <count>", "number of vehicles", natural, 20)
   .option("--seconds <count>", "how long to drive", natural, 60)
   .option("--records-per-second <count>", "offered load of all vehicles together", natural)
@@ -188,6 +196,11 @@ withSettings(keys.command("revoke").description("revoke a key").argument("<id>",
     await revokeApiKey(configOf(command), keyId);
   },
 );
+
+// A reader that has gone (`| head`) is no failure of ours; whoever writes much notices it and stops.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
 
 try {
   await program.parseAsync();

@@ -8,27 +8,40 @@ import { UsageError } from "./usage-error.ts";
 
 const OUTPUT_CHUNK_CHARS = 65_536;
 
-/** Buffers lines into large writes and honours the reader's pace. */
+/** Buffers lines into large writes and honours the reader's pace. A reader that leaves (`| head`) ends the writing. */
 class LineWriter {
   #pending = "";
+  #isClosed = false;
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
 
   write = (line: string): void => {
     this.#pending += `${line}\n`;
   };
 
   async flush(minimumChars = 1): Promise<void> {
-    if (this.#pending.length < minimumChars) return;
+    if (this.#isClosed || this.#pending.length < minimumChars) return;
     const chunk = this.#pending;
     this.#pending = "";
-    if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.write(chunk, (error) => {
+        if (error == null) return resolve();
+        if ((error as NodeJS.ErrnoException).code !== "EPIPE") return reject(error);
+        this.#isClosed = true;
+        resolve();
+      });
+    });
   }
 }
 
-/** Lines of standard input; the output is flushed between them when enough has gathered. */
+/** Lines of standard input for as long as somebody reads the output, which is flushed when enough has gathered. */
 async function* inputLines(output: LineWriter): AsyncIterable<string> {
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
     yield line;
     await output.flush(OUTPUT_CHUNK_CHARS);
+    if (output.isClosed) return;
   }
 }
 
@@ -46,6 +59,7 @@ export async function decodeStandardInput(
     nowMs: Date.now(),
   });
   if (result.kind === "unknownProtocol") throw new UsageError(`unknown protocol ${protocol}`);
+  if (result.kind === "badIdentify") throw new UsageError(`--identify: ${result.detail}`);
   await output.flush();
 }
 
