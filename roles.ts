@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
 import { openApi } from "#api";
 import { findDecoder } from "#decoders";
-import { openGateway } from "#gateway";
+import { type ListenerSpec, openGateway } from "#gateway";
 import {
   findDeviceByUid,
   listen,
@@ -18,11 +18,13 @@ import {
   quarantineRejected,
   recordKnocks,
   registerDevice,
+  verifyPassword,
 } from "#store";
 import { openStream } from "#stream";
 import { type InfluxTarget, openInfluxWriter } from "#stream/sink/influx-writer.ts";
 import { openMetricsSink } from "#stream/sink/metrics-sink.ts";
 import { openSinkThread } from "#stream/sink/sink-thread.ts";
+import { openVehicleFold } from "#stream/vehicle/vehicle-fold.ts";
 import type { Config } from "./config.ts";
 
 /** Constructs and starts one role in this process. Roles never call each other: they meet in the store. */
@@ -94,16 +96,10 @@ async function startGateway({ config, links, log, registry, closers }: Parts): P
   const database = closers.add(await openDatabase({ url, applicationName: "telematics gateway", connectionsMax: 4 }));
   const journal = closers.add(await openPostgresJournal({ url, pendingBytesMax: config.JOURNAL_PENDING_BYTES_MAX }));
   const directory = closers.add(await openDeviceDirectory(database));
-  const teltonika = config.TELTONIKA_PORT;
+  const specs = openableListeners(config, log);
   const gateway = await openGateway({
     limits: config,
-    listeners: [
-      { protocol: "teltonika", transport: "tcp", port: teltonika },
-      { protocol: "teltonika", transport: "udp", port: teltonika },
-      ...(config.TELTONIKA_TLS_PORT === undefined
-        ? []
-        : [{ protocol: "teltonika", transport: "tls", port: config.TELTONIKA_TLS_PORT } as const]),
-    ],
+    listeners: specs,
     ...(config.TLS_CERT && config.TLS_KEY
       ? { tls: { cert: await readFile(config.TLS_CERT, "utf8"), key: await readFile(config.TLS_KEY, "utf8") } }
       : {}),
@@ -116,6 +112,8 @@ async function startGateway({ config, links, log, registry, closers }: Parts): P
     },
     recordKnocks: (knocks) => recordKnocks(database, knocks),
     quarantineRejected: (rows) => quarantineRejected(database, rows),
+    verifyPassword,
+    ...(config.MQTT_UPSTREAM_URL === undefined ? {} : { mqttUpstreamUrl: config.MQTT_UPSTREAM_URL }),
     now: Date.now,
     monotonicMs: () => performance.now(),
     log,
@@ -130,10 +128,41 @@ async function startGateway({ config, links, log, registry, closers }: Parts): P
   }
   const ready = () => Promise.resolve(gateway.ready());
   const listeners = gateway.listeners.map(({ protocol, transport, address, port }): Listener => {
-    const setting = transport === "tls" ? "TELTONIKA_TLS_PORT" : "TELTONIKA_PORT";
-    return { setting, name: `${protocol} ${transport}`, host: address, port };
+    const { setting, name } = DEVICE_LISTENERS.find((known) => isOf(known, protocol, transport))!;
+    return { setting, name, host: address, port };
   });
   return [...listeners, ...(await openOwnMetrics({ config, links, log, registry, closers }, ready))];
+}
+
+type DeviceListener = Pick<ListenerSpec, "protocol" | "transport"> & { setting: keyof Config; name: string };
+
+/** Where devices connect. TCP stands before UDP of the same setting: with port 0 both get one number. */
+const DEVICE_LISTENERS: readonly DeviceListener[] = [
+  { protocol: "teltonika", transport: "tcp", setting: "TELTONIKA_PORT", name: "teltonika tcp" },
+  { protocol: "teltonika", transport: "udp", setting: "TELTONIKA_PORT", name: "teltonika udp" },
+  { protocol: "teltonika", transport: "tls", setting: "TELTONIKA_TLS_PORT", name: "teltonika tls" },
+  { protocol: "queclink", transport: "tcp", setting: "QUECLINK_PORT", name: "queclink tcp" },
+  { protocol: "queclink", transport: "udp", setting: "QUECLINK_PORT", name: "queclink udp" },
+  { protocol: "gt06", transport: "tcp", setting: "GT06_PORT", name: "gt06 tcp" },
+  { protocol: "osmand", transport: "http", setting: "OSMAND_PORT", name: "osmand http" },
+  { protocol: "owntracks", transport: "mqtt", setting: "MQTT_PORT", name: "mqtt" },
+  { protocol: "owntracks", transport: "mqttTls", setting: "MQTT_TLS_PORT", name: "mqtt tls" },
+  { protocol: "owntracks", transport: "mqttWs", setting: "MQTT_WS_PORT", name: "mqtt ws" },
+];
+
+const isOf = (known: DeviceListener, protocol: string, transport: string) =>
+  known.protocol === protocol && known.transport === transport;
+
+/** The listeners that are asked for and whose protocol can be read; no broker of our own beside an external one. */
+function openableListeners(config: Config, log: Logger): ListenerSpec[] {
+  return DEVICE_LISTENERS.flatMap(({ protocol, transport, setting, name }) => {
+    const port = config[setting];
+    if (typeof port !== "number") return [];
+    if (config.MQTT_UPSTREAM_URL !== undefined && protocol === "owntracks") return [];
+    if (findDecoder(protocol) !== undefined) return [{ protocol, transport, port }];
+    log.warn({ listener: name }, "no decoder for this listener, it stays closed");
+    return [];
+  });
 }
 
 async function startStream(parts: Parts): Promise<Listener[]> {
@@ -147,6 +176,8 @@ async function startStream(parts: Parts): Promise<Listener[]> {
       now: Date.now,
     }),
   );
+  const hear = (channels: readonly string[], heard: (channel: string) => void) =>
+    listen(url, Object.fromEntries(channels.map((channel) => [channel, () => heard(channel)])));
   const stream = closers.add(
     await openStream({
       database,
@@ -154,11 +185,11 @@ async function startStream(parts: Parts): Promise<Listener[]> {
       findDecoder,
       log,
       registry,
-      listen: (channels, heard) =>
-        listen(url, Object.fromEntries(channels.map((channel) => [channel, () => heard(channel)]))),
+      listen: hear,
       silentS: config.FRESH_OFFLINE_S,
     }),
   );
+  closers.add(await openVehicleFold({ databaseUrl: url, listen: hear, log }));
   const target = influxTarget(config);
   if (target !== undefined) {
     const settings = { databaseUrl: url, target, retentionDays: config.FIX_RETENTION_DAYS, logLevel: config.LOG_LEVEL };

@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import { connectionSettings, type Database } from "#store/database.ts";
 import { StaleCursorError } from "#store/fold-commit.ts";
 import type { JournalReader } from "#store/journal.ts";
+import { Alarm } from "./alarm.ts";
 import { Caution } from "./caution.ts";
 import type { FindDecoder } from "./decode-frames.ts";
 import { FoldWriter } from "./fold-writer.ts";
@@ -162,32 +163,4 @@ async function connectWriter(url: string): Promise<pg.Client> {
   const client = new pg.Client(connectionSettings(url, "stream"));
   await client.connect();
   return client;
-}
-
-/** Wakes a loop, also when it rings before the loop begins to wait. */
-class Alarm {
-  rang = false;
-  #wake: (() => void) | undefined;
-
-  ring(): void {
-    this.rang = true;
-    this.#wake?.();
-  }
-
-  reset(): void {
-    this.rang = false;
-  }
-
-  /** Resolves after `waitMs`, or at once when it rang since the last reset. */
-  async wait(waitMs: number): Promise<void> {
-    if (this.rang) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = undefined;
-  }
 }

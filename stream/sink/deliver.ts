@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "../pause.ts";
 import type { WriteLines } from "./influx-writer.ts";
 import type { FixLine } from "./line-protocol.ts";
 
@@ -69,13 +69,4 @@ async function insist(lines: readonly string[], delivery: Delivery): Promise<Set
 function backoffMs(attempt: number, retryMsMin: number): number {
   const fullMs = Math.min(retryMsMin * 2 ** (attempt - 1), RETRY_MS_MAX);
   return fullMs / 2 + (Math.random() * fullMs) / 2;
-}
-
-/** Resolves after `waitMs`, or at once when `ending` is aborted. */
-export async function pause(waitMs: number, ending: AbortSignal): Promise<void> {
-  try {
-    await sleep(waitMs, undefined, { signal: ending });
-  } catch (error) {
-    if (!ending.aborted) throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import { pause } from "./deliver.ts";
+import { pause } from "../pause.ts";
 import type { WriteLines } from "./influx-writer.ts";
 import { metricLines } from "./line-protocol.ts";
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { pino } from "pino";
 import { openDatabase } from "#store/database.ts";
-import { pause } from "./deliver.ts";
+import { pause } from "../pause.ts";
 import { openFixSink } from "./fix-sink.ts";
 import { openInfluxWriter } from "./influx-writer.ts";
 import { newSinkTally } from "./sink-metrics.ts";
