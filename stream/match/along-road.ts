@@ -175,7 +175,12 @@ export function observePosition(
   to[at + covEN] = h[covEN]! - (kEE * nE + kEN * nN);
   to[at + covNN] = h[covNN]! - (kNE * nE + kNN * nN);
   INNOVATION.peak = -0.5 * Math.log(determinant);
-  return INNOVATION.peak - ((TAIL + 2) / 2) * Math.log(1 + squared / TAIL);
+  return INNOVATION.peak + tailOf(squared);
+}
+
+/** Log-likelihood of a squared distance in sigmas in two dimensions with Student tails, 0 at the centre. */
+export function tailOf(squared: number): number {
+  return (-(TAIL + 2) / 2) * Math.log(1 + squared / TAIL);
 }
 
 /**

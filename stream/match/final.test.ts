@@ -3,8 +3,8 @@ import type { RoadNetwork } from "../roads/network-file.ts";
 import { drawRoads } from "../roads/sample-roads.ts";
 import { FinalMatcher } from "./final.ts";
 import { drivenWays } from "./legs.ts";
+import type { MatchFix } from "./match-fix.ts";
 import { drive, normalNoise, positionsOnly } from "./sample-drives.ts";
-import type { MatchFix } from "./viterbi.ts";
 
 function pathOf(roads: RoadNetwork, fixes: readonly MatchFix[]): number[] {
   return drivenWays(roads, new FinalMatcher(roads).match(fixes).stretches).map((way) =>

@@ -1,9 +1,11 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { collectStretches, type Stretch } from "./legs.ts";
+import type { MatchFix } from "./match-fix.ts";
 import { MatchState } from "./match-state.ts";
 import type { PathStep } from "./path-tree.ts";
 import { type PlacedFix, placeFixes } from "./place-fixes.ts";
-import { type MatchFix, Viterbi, type ViterbiOptions } from "./viterbi.ts";
+import type { MatchOptions } from "./scratch.ts";
+import { Viterbi } from "./viterbi.ts";
 
 export interface FinalMatch {
   /** Place of each fix on the path; undefined: off the network or unmatched. */
@@ -21,7 +23,7 @@ export class FinalMatcher {
   readonly #scout: Viterbi;
   readonly #viterbi: Viterbi;
 
-  constructor(roads: RoadNetwork, options: ViterbiOptions = {}) {
+  constructor(roads: RoadNetwork, options: MatchOptions = {}) {
     this.#roads = roads;
     this.#scout = new Viterbi(roads, options);
     this.#viterbi = new Viterbi(roads, { beam: FINAL_BEAM, ...options });

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { drawRoads } from "../roads/sample-roads.ts";
+import type { MatchFix } from "./match-fix.ts";
 import { matchLines } from "./match-lines.ts";
 import { drive } from "./sample-drives.ts";
-import type { MatchFix } from "./viterbi.ts";
 
 const TOWN = [
   {

@@ -1,10 +1,11 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { FinalMatcher } from "./final.ts";
 import { appendGeometry, collectStretches, drivenWays, pointAt, type Stretch } from "./legs.ts";
+import type { MatchFix } from "./match-fix.ts";
 import { MatchState } from "./match-state.ts";
 import { parseLine } from "./parse-line.ts";
 import type { PathStep } from "./path-tree.ts";
-import { type MatchFix, Viterbi } from "./viterbi.ts";
+import { Viterbi } from "./viterbi.ts";
 
 export interface MatchLines {
   roads: RoadNetwork;

@@ -1,15 +1,17 @@
-import { INNOVATION } from "./along-road.ts";
+import { INNOVATION, tailOf } from "./along-road.ts";
+import type { Heading } from "./emission.ts";
+import type { FixStep } from "./match-fix.ts";
 import type { Noise } from "./noise.ts";
-import type { MatchFix } from "./viterbi.ts";
 
 /** A trace that starts this unlikely close to every road (half its squared distance in sigmas) starts off the network. */
 export const START_OFF_ROAD_COST = 3.2;
 const LEAVE_COST = 7.5;
 const LEAVE_COST_PER_MPS = 0.5;
-const JOIN_COST = 1.5;
+/** Cost of coming back to the network. */
+export const JOIN_COST = 1.5;
 /** Yards are driven slowly: staying off the network costs by the second and, above walking pace, by the metre. */
 const COST_PER_S = 0.02;
-const COST_PER_M = 0.02;
+const COST_PER_M = 0.08;
 const FREE_SPEED_MPS = 4;
 /** How fast a vehicle off the network is thought to move when it does not say. */
 const UNKNOWN_SPEED_MPS = 2.5;
@@ -24,35 +26,31 @@ export function leaveCost(speedMps: number): number {
   return LEAVE_COST + LEAVE_COST_PER_MPS * Math.max(0, speedMps - 3);
 }
 
-/** Cost of coming back to the network. */
-export function joinCost(dtS: number): number {
-  return JOIN_COST + 0 * dtS;
-}
-
 /**
  * Log-likelihood of a displacement (m, `dtS` seconds) of a vehicle that is free to move, given its own speed and heading
  * where known, less the cost of being off the network for so long and so far.
  */
-export function offRoadStep(eastM: number, northM: number, dtS: number, fix: MatchFix, noise: Noise): number {
+export function offRoadStep({ fix, dtS, eastM, northM }: FixStep, heading: Heading, noise: Noise): number {
   const hasSpeed = fix.speedMps >= 0;
   const speed = hasSpeed ? fix.speedMps : Math.sqrt(eastM ** 2 + northM ** 2) / dtS;
-  let [expectedE, expectedN] = [0, 0];
+  let expectedE = 0;
+  let expectedN = 0;
   let spreadM = (hasSpeed ? Math.sqrt(0.5 * speed * speed + 0.2) : UNKNOWN_SPEED_MPS) * dtS;
-  if (hasSpeed && fix.headingDeg >= 0) {
-    expectedE = speed * dtS * Math.sin((fix.headingDeg * Math.PI) / 180);
-    expectedN = speed * dtS * Math.cos((fix.headingDeg * Math.PI) / 180);
+  if (hasSpeed && heading.known) {
+    expectedE = speed * dtS * heading.east;
+    expectedN = speed * dtS * heading.north;
     spreadM = (0.25 * speed + 0.5) * dtS;
   }
   const variance = 2 * noise.varianceM2 * (1 - noise.memoryAfter(dtS)) + spreadM * spreadM + 1;
-  INNOVATION.distanceM = Math.sqrt((eastM - expectedE) ** 2 + (northM - expectedN) ** 2);
-  const squared = INNOVATION.distanceM ** 2 / variance;
-  INNOVATION.squared = squared;
+  const missedM2 = (eastM - expectedE) ** 2 + (northM - expectedN) ** 2;
+  INNOVATION.distanceM = Math.sqrt(missedM2);
+  INNOVATION.squared = missedM2 / variance;
   const prior =
     COST_PER_S * dtS +
-    (speed > FREE_SPEED_MPS ? COST_PER_M * (speed - FREE_SPEED_MPS) * dtS * 4 : 0) +
+    COST_PER_M * Math.max(0, speed - FREE_SPEED_MPS) * dtS +
     speedCost(hasSpeed ? speed : UNKNOWN_SPEED_ASSUMED_MPS) +
-    (fix.headingDeg >= 0 ? HEADING_COST : 0);
-  return -Math.log(variance) - 4.5 * Math.log1p(squared / 7) - prior;
+    (heading.known ? HEADING_COST : 0);
+  return -Math.log(variance) + tailOf(INNOVATION.squared) - prior;
 }
 
 function speedCost(speedMps: number): number {

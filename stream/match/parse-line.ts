@@ -1,4 +1,4 @@
-import type { MatchFix } from "./viterbi.ts";
+import type { MatchFix } from "./match-fix.ts";
 
 export type LineErrorCode =
   | "notJson"

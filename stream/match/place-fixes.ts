@@ -3,9 +3,9 @@ import { confine, motionOver, observeSpeed, predict } from "./along-road.ts";
 import { observeOnEdge } from "./emission.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import type { Leg, Stretch } from "./legs.ts";
+import type { MatchFix } from "./match-fix.ts";
 import type { Noise } from "./noise.ts";
 import { EdgePlace } from "./project.ts";
-import type { MatchFix } from "./viterbi.ts";
 
 const { alongM: ALONG, speedMps: SPEED } = FIELD;
 const UNKNOWN_SPEED_VARIANCE = 14 ** 2;

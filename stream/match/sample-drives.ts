@@ -1,7 +1,8 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { placeOf } from "../roads/sample-roads.ts";
+import type { MatchAnswer, MatchFix } from "./match-fix.ts";
 import { MatchState } from "./match-state.ts";
-import { type MatchAnswer, type MatchFix, Viterbi } from "./viterbi.ts";
+import { Viterbi } from "./viterbi.ts";
 
 /** Fixes of a vehicle that drives along a line (metres) at a constant speed, one every `intervalS`. */
 export function drive(

@@ -1,0 +1,147 @@
+import { confine, INNOVATION, observeSpeed, predict } from "./along-road.ts";
+import { headingLikelihood, observeOnEdge } from "./emission.ts";
+import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
+import type { FixStep, MatchFix } from "./match-fix.ts";
+import type { MatchState } from "./match-state.ts";
+import { Reach } from "./reach.ts";
+import type { MatchScratch } from "./scratch.ts";
+import { COST_PER_METRE, mayDrive, U_TURN_COST } from "./transition.ts";
+
+/** Nobody turns round faster than this, unless there was time to slow down in between. */
+const TURNING_SPEED_MPS = 4;
+const TURNING_S = 8;
+/** Below this reach a search needs no direction. */
+const NEARBY_M = 120;
+/** Bounds on a log-likelihood for giving up a search early. */
+const PEAK_MAX = 2;
+const PEAK_MARGIN = 1;
+
+const { score: SCORE, edge: EDGE, alongM: ALONG } = FIELD;
+
+/** Candidates that follow from the hypotheses on the road: every edge that each of them can have reached by the fix. */
+export class RoadCandidates {
+  readonly #s: MatchScratch;
+  readonly #reach: Reach;
+
+  constructor(scratch: MatchScratch) {
+    this.#s = scratch;
+    this.#reach = new Reach(scratch.roads, scratch.vehicle);
+  }
+
+  /** `detour`: how many times the straight line a way may be long. */
+  advance(state: MatchState, step: FixStep, detour: number): void {
+    // Any way there costs at least the straight line: that much is no argument against having driven.
+    const credit = COST_PER_METRE * Math.sqrt(step.eastM * step.eastM + step.northM * step.northM);
+    for (let i = 0; i < state.count; i++)
+      if (state.hypotheses[i * STRIDE + EDGE] !== OFF_ROAD) this.#advanceOne(state, i, step, credit, detour);
+  }
+
+  #advanceOne(state: MatchState, source: number, { fix, dtS }: FixStep, credit: number, detour: number): void {
+    const h = this.#s.predicted;
+    const at = source * STRIDE;
+    predict(state.hypotheses, at, dtS, state.noise, h);
+    const startM = state.hypotheses[at + ALONG]!;
+    let score = h[SCORE]! + credit;
+    if (fix.speedMps >= 0) score += observeSpeed(h, fix.speedMps);
+    const start = h[EDGE]!;
+    const expectedM = h[ALONG]!;
+    const perMetre2 = 0.5 / h[FIELD.covAA]!;
+    const gateM = 4 * state.noise.sigmaM + 15;
+    let maxM = expectedM + 4 * Math.sqrt(h[FIELD.covAA]!) + 2;
+    // Over short times the speed bounds the search; over long ones the place of the fix does.
+    const isLong = maxM - startM > NEARBY_M;
+    if (isLong) maxM = Math.min(maxM, startM + detour * (this.#distanceToOrigin(start, startM) + 75) + gateM);
+    const reach = this.#reach;
+    const { edgeLengthM, edgeFrom, edgeTo } = this.#s.roads;
+    let peak = PEAK_MAX;
+    reach.begin(start);
+    for (let label = reach.next(); label >= 0; label = reach.next()) {
+      const prior = score - reach.cost[label]!;
+      const hopeless = this.#s.slots.best - this.#s.beam;
+      if (prior + peak < hopeless) break;
+      const directed = reach.edge[label]!;
+      const startsM = reach.lengthM[label]!;
+      const endsM = startsM + edgeLengthM[directed >> 1]!;
+      // To be on this edge costs at least the way from where the vehicle is expected to the edge's nearer end.
+      const missedM = expectedM > endsM ? expectedM - endsM : expectedM < startsM ? startsM - expectedM : 0;
+      if (prior + peak - missedM * missedM * perMetre2 > hopeless) {
+        this.#consider(source, h, directed, startsM, prior, label);
+        // What the best of the further edges could still reach: the same spread without the misfit.
+        peak = INNOVATION.peak + PEAK_MARGIN;
+      }
+      if (endsM > maxM) continue;
+      if (isLong) {
+        const vertex = directed & 1 ? edgeFrom[directed >> 1]! : edgeTo[directed >> 1]!;
+        if (endsM + this.#s.place.vertexDistanceM(vertex) - gateM > maxM) continue;
+      }
+      reach.expand(label);
+    }
+    if (h[FIELD.speedMps]! < TURNING_SPEED_MPS || dtS > TURNING_S) this.#turnRound(source, start, score, fix);
+  }
+
+  #distanceToOrigin(directed: number, offsetM: number): number {
+    this.#s.place.placeAt(directed, offsetM);
+    return Math.sqrt(this.#s.place.eastM ** 2 + this.#s.place.northM ** 2);
+  }
+
+  /** Works out one candidate edge for a predicted hypothesis. */
+  #consider(source: number, h: Float64Array, directed: number, shiftM: number, prior: number, label: number): void {
+    const slots = this.#s.slots;
+    const place = this.#s.place;
+    const floats = slots.floats;
+    const at = slots.workAt;
+    const edgeM = this.#s.roads.edgeLengthM[directed >> 1]!;
+    const likelihood = observeOnEdge(h, shiftM, place, directed, edgeM, floats, at);
+    const { squared, distanceM } = INNOVATION;
+    let score = prior + likelihood;
+    if (score < slots.best - this.#s.beam) return;
+    score += confine(floats, at, edgeM);
+    if (this.#s.heading.known) {
+      const along = floats[at + ALONG]!;
+      if (along < place.fromM || along > place.toM) place.placeAt(directed, along);
+      score += headingLikelihood(this.#s.heading, place.tangentE, place.tangentN);
+    }
+    if (score < slots.best - this.#s.beam) return;
+    floats[at + SCORE] = score;
+    floats[at + EDGE] = directed;
+    const slot = slots.take(squared, distanceM, source);
+    if (slot >= 0 && label > 0) this.#recordPath(slot, label);
+  }
+
+  #recordPath(slot: number, label: number): void {
+    const reach = this.#reach;
+    let length = 0;
+    for (let l = label; l > 0; l = reach.parent[l]!) length++;
+    let to = this.#s.slots.reservePath(slot, length) + length;
+    if (to < length) return;
+    for (let l = label; l > 0; l = reach.parent[l]!) this.#s.slots.pool[--to] = reach.edge[l]!;
+  }
+
+  /** The hypothesis that the vehicle turned round in the road since the last fix. */
+  #turnRound(source: number, directed: number, score: number, fix: MatchFix): void {
+    const back = directed ^ 1;
+    if (!mayDrive(this.#s.roads, this.#s.vehicle, back)) return;
+    const prior = score - U_TURN_COST;
+    if (prior < this.#s.slots.best - this.#s.beam) return;
+    const h = this.#s.predicted;
+    const edgeM = this.#s.roads.edgeLengthM[directed >> 1]!;
+    const turnedAtM = Math.min(edgeM, Math.max(0, h[ALONG]!));
+    h[ALONG] = edgeM - turnedAtM;
+    h[FIELD.speedMps] = fix.speedMps >= 0 ? fix.speedMps : 1;
+    h[FIELD.covAS] = 0;
+    h[FIELD.covSE] = 0;
+    h[FIELD.covSN] = 0;
+    h[FIELD.covAE] = -h[FIELD.covAE]!;
+    h[FIELD.covAN] = -h[FIELD.covAN]!;
+    h[FIELD.covSS] = 9;
+    const before = this.#s.slots.count;
+    this.#consider(source, h, back, 0, prior, 0);
+    if (this.#s.slots.count === before) return;
+    const slot = before;
+    const to = this.#s.slots.reservePath(slot, 1);
+    if (to < 0) return;
+    this.#s.slots.pool[to] = back;
+    this.#s.slots.enterM[slot] = edgeM - turnedAtM;
+    this.#s.slots.leaveM[slot] = turnedAtM;
+  }
+}

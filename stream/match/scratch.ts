@@ -1,0 +1,35 @@
+import type { RoadNetwork } from "../roads/network-file.ts";
+import type { Heading } from "./emission.ts";
+import { STRIDE } from "./hypothesis.ts";
+import { EdgePlace } from "./project.ts";
+import { Slots } from "./slots.ts";
+import { CAR, type VehicleKind } from "./transition.ts";
+
+export interface MatchOptions {
+  vehicle?: VehicleKind;
+  /** Log-likelihood below the best at which a hypothesis is given up. */
+  beam?: number;
+}
+
+/** Online, hypotheses further behind never came back in time to matter (measured: same answers as with 12). */
+const BEAM = 8;
+
+/** What the steps of one matcher share: the network, the settings, and memory that is used again for every fix. */
+export class MatchScratch {
+  readonly roads: RoadNetwork;
+  readonly vehicle: VehicleKind;
+  readonly beam: number;
+  /** Its origin is the fix at hand. */
+  readonly place: EdgePlace;
+  readonly slots = new Slots();
+  /** A hypothesis moved to the time of the fix at hand. */
+  readonly predicted = new Float64Array(STRIDE);
+  readonly heading: Heading = { known: false, east: 0, north: 0, variance: 1 };
+
+  constructor(roads: RoadNetwork, options: MatchOptions) {
+    this.roads = roads;
+    this.vehicle = options.vehicle ?? CAR;
+    this.beam = options.beam ?? BEAM;
+    this.place = new EdgePlace(roads);
+  }
+}
