@@ -76,7 +76,7 @@ function complaint({ file, specifier, typeOnly }: Import): string | undefined {
   }
   if (!specifier.startsWith("#")) return undefined;
   const target = specifier.slice(1).split("/")[0] ?? "";
-  const isTest = file.endsWith(".test.ts");
+  const isTest = /\.test\.ts$|\/test-[a-z-]+\.ts$/.test(file);
   if (isTest && specifier.startsWith("#store")) return undefined;
   if (file.startsWith("simulator/scenarios/") && target === "store") return undefined;
   if (folder === "store" && typeOnly && target === "decoders") return undefined;

@@ -2,7 +2,9 @@ import type { BlockList } from "node:net";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { ProtocolDecoder, ProtocolName, RejectReason, Transport } from "#decoders/decoder.ts";
+import type { CommandStore } from "#store/command-delivery.ts";
 import type { JournalWriter } from "#store/journal.ts";
+import type { CommandTimes } from "./commands/delivery.ts";
 
 /** What the gateway needs of the world. The composition root passes it in; the names of the limits are the settings'. */
 
@@ -13,18 +15,26 @@ export type GatewayLimits = Readonly<{
   LOGIN_TIMEOUT_MS: number;
   IDLE_TIMEOUT_MS: number;
   FRAME_TIMEOUT_MS: number;
+  /** Time that an HTTP request waits for its commit; 15 s unless told. */
+  COMMIT_TIMEOUT_MS?: number;
   DRAIN_TIMEOUT_MS: number;
   PROXY_PROTOCOL: boolean;
   AUTO_REGISTER: boolean;
 }>;
 
-export type ListenerTransport = "tcp" | "udp" | "tls";
+export type ListenerTransport = "tcp" | "udp" | "tls" | "http" | "mqtt" | "mqttTls" | "mqttWs";
 
-/** Port 0 picks a free one. */
+/** Port 0 picks a free one; for UDP that of the same protocol's TCP listener, if one stands before it. */
 export type ListenerSpec = { protocol: ProtocolName; transport: ListenerTransport; port: number };
 
 /** What the gateway needs of a registered device. */
-export type KnownDevice = { deviceId: number; fleetId: number; uid: string };
+export type KnownDevice = {
+  deviceId: number;
+  fleetId: number;
+  uid: string;
+  /** Secrets and options by name, as registered. */
+  settings?: Readonly<Record<string, unknown>>;
+};
 
 /** Rejects while the database is away: the connection then waits, it is never refused. */
 export type FindDevice = (uid: string) => Promise<KnownDevice | undefined>;
@@ -63,6 +73,9 @@ export type RejectedFrame = {
 
 export type QuarantineRejected = (rows: readonly RejectedFrame[]) => Promise<void>;
 
+/** False for a wrong password; `stored` is the hash from the device's settings. */
+export type VerifyPassword = (password: Uint8Array, stored: string) => Promise<boolean>;
+
 export type TlsFiles = {
   /** PEM text of the certificate chain and its key. */
   cert: string;
@@ -80,7 +93,15 @@ export type GatewayDeps = {
   registerDevice: RegisterDevice;
   recordKnocks: RecordKnocks;
   quarantineRejected: QuarantineRejected;
-  /** Needed by `tls` listeners. */
+  /** Without it no password is right. */
+  verifyPassword?: VerifyPassword;
+  /** An external MQTT broker to take phones from: `mqtt://`, `mqtts://`, `ws://` or `wss://`. */
+  mqttUpstreamUrl?: string;
+  /** Where commands to devices wait; without it none are sent. */
+  commands?: CommandStore;
+  /** The times of commands, where they are not those of `maxima.ts`. */
+  commandTimes?: Partial<CommandTimes>;
+  /** Needed by `tls` and `mqttTls` listeners. */
   tls?: TlsFiles;
   /** Source networks that prove a device (a private APN): sessions from there are of auth level `network`. */
   trustedNetworks?: BlockList;

@@ -1,11 +1,17 @@
+import type { ProtocolName } from "#decoders/decoder.ts";
+import type { Listening } from "./acceptor.ts";
 import { ConnectionLimits } from "./connection-limits.ts";
 import { type DatagramListening, openDatagramListener } from "./datagram-listener.ts";
 import type { GatewayDeps, ListenerSpec, ListenerTransport } from "./gateway-deps.ts";
+import { openHttpContext, openHttpListener } from "./http/index.ts";
 import { SWEEP_INTERVAL_MS } from "./maxima.ts";
 import { openMetrics } from "./metrics.ts";
+import { type Broker, openBroker, openMqttContext, openMqttListener, openUpstream } from "./mqtt/index.ts";
 import { openListenerContext, openSharedContext, type SharedContext } from "./session-context.ts";
-import { type Listening, openStreamListener } from "./stream-listener.ts";
+import { openStreamListener } from "./stream-listener.ts";
 
+export { COMMAND_TYPES, type CommandType } from "./commands/adapter.ts";
+export { type AskedCommand, type PreparedCommand, prepareCommand } from "./commands/prepare.ts";
 export type * from "./gateway-deps.ts";
 export type { CloseReason } from "./metrics.ts";
 export type { AuthLevel, ConflictNote, ConnectedNote, DisconnectedNote } from "./notes.ts";
@@ -38,31 +44,67 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
   const connections = new ConnectionLimits(deps.limits.CONNECTIONS_MAX, deps.limits.CONNECTIONS_PER_ADDRESS_MAX);
   const streams: Listening[] = [];
   const datagrams: DatagramListening[] = [];
+  let opening: Promise<Broker> | undefined;
+  const broker = () => {
+    opening ??= openBroker(deps.limits, shared.onListenerError);
+    return opening;
+  };
+  const closeBroker = () => void opening?.then((opened) => opened.close());
   const stop = () => {
     for (const listening of [...streams, ...datagrams]) listening.stop();
   };
   try {
     for (const spec of deps.listeners) {
-      const context = openListenerContext(spec, deps, shared, metrics, connections);
-      if (spec.transport === "udp") datagrams.push(await openDatagramListener(spec, context));
-      else streams.push(await openStreamListener(spec, context, connections, deps.tls));
+      switch (spec.transport) {
+        case "udp": {
+          const port = spec.port === 0 ? portOf(streams, spec.protocol) : spec.port;
+          const context = openListenerContext(spec, deps, shared, metrics, connections);
+          datagrams.push(await openDatagramListener({ ...spec, port }, context));
+          break;
+        }
+        case "tcp":
+        case "tls": {
+          const context = openListenerContext(spec, deps, shared, metrics, connections);
+          streams.push(await openStreamListener(spec, context, connections, deps.tls));
+          break;
+        }
+        case "http":
+          streams.push(await openHttpListener(spec, openHttpContext(spec, deps, shared, metrics), connections));
+          break;
+        case "mqtt":
+        case "mqttTls":
+        case "mqttWs": {
+          const context = openMqttContext(spec, shared, metrics);
+          streams.push(await openMqttListener(spec, context, connections, await broker(), deps.tls));
+          break;
+        }
+      }
     }
   } catch (error) {
     stop();
     for (const listening of datagrams) listening.close();
+    closeBroker();
     throw error;
   }
+  const upstream = deps.mqttUpstreamUrl === undefined ? undefined : openUpstream(deps.mqttUpstreamUrl, shared, metrics);
   const sweeper = openSweeper(shared, datagrams, deps);
   const drain = async (timeoutMs: number) => {
     state.isDraining = true;
     stop();
     for (const session of shared.sessions) session.drain();
     const deadline = deadlineIn(timeoutMs);
-    await Promise.race([deadline.passed, allGone(shared, datagrams)]);
+    await Promise.race([deadline.passed, Promise.all([allGone(shared, datagrams), upstream?.drained()])]);
     for (const session of shared.sessions) session.abort("drain");
     for (const listening of datagrams) listening.close();
+    upstream?.close();
+    closeBroker();
     clearInterval(sweeper);
-    const written = [shared.notes.flush(), shared.knocks.flush(), shared.quarantine.flush()];
+    const written = [
+      shared.notes.flush(),
+      shared.knocks.flush(),
+      shared.quarantine.flush(),
+      shared.commands?.close() ?? Promise.resolve(),
+    ];
     await Promise.race([deadline.passed, Promise.all(written)]);
     deadline.cancel();
   };
@@ -99,9 +141,17 @@ function openSweeper(
     for (const session of shared.sessions) session.checkTime(nowMs);
     for (const listening of datagrams) listening.sweep(nowMs);
     shared.quarantine.sweep(nowMs);
+    shared.passwords.sweep(nowMs);
+    shared.commands?.sweep(nowMs);
     void shared.quarantine.flush();
     void shared.knocks.flush();
   }, intervalMs);
+}
+
+/** The number that the TCP listener of a protocol was given: a device is told one port for both. */
+function portOf(streams: readonly Listening[], protocol: ProtocolName): number {
+  const beside = streams.find(({ spec }) => spec.protocol === protocol && spec.transport === "tcp");
+  return beside?.port ?? 0;
 }
 
 async function allGone(shared: SharedContext, datagrams: readonly DatagramListening[]): Promise<void> {

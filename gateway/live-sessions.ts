@@ -35,6 +35,10 @@ export class LiveSessions<Session extends LiveSession> {
     return previous;
   }
 
+  find(deviceId: number): Session | undefined {
+    return this.#byDevice.get(deviceId)?.session;
+  }
+
   /** True when `session` was still the device's live one. */
   leave(deviceId: number, session: Session): boolean {
     if (this.#byDevice.get(deviceId)?.session !== session) return false;

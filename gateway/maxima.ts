@@ -67,5 +67,76 @@ export const FRAMES_PER_TURN_MAX = 64;
 /** Time for the whole PROXY protocol header: a balancer sends it with its first packet. */
 export const PROXY_HEADER_TIMEOUT_MS = 3_000;
 
+/** How long the answer to a command is waited for; devices ask their CAN bus or GNSS first. */
+export const COMMAND_ANSWER_TIMEOUT_MS = 60_000;
+
+/** After that, how long a late answer is let pass where answers bear no id, so that it is not taken for another's. */
+export const COMMAND_LATE_ANSWER_MS = 30_000;
+
+/** How long a command whose condition cannot be judged waits for a fix. */
+export const COMMAND_EVIDENCE_PATIENCE_MS = 60_000;
+
+/** How often waiting commands are looked for besides notifications. */
+export const COMMAND_POLL_MS = 5_000;
+
+/** A command in flight is given up this long after its answer is due: its gateway is gone. */
+export const COMMAND_LEASE_MARGIN_MS = 30_000;
+
+/** Devices with open commands looked at in one sweep, and commands taken over from gateways that are gone. */
+export const COMMAND_DEVICES_MAX = 100_000;
+export const COMMAND_LAPSED_MAX = 100;
+
+/** Frames of a device searched for the answer that a lost gateway did not note. */
+export const COMMAND_FRAMES_SEARCHED_MAX = 1_000;
+
 /** A log message that devices or outages can repeat is written once in this time. */
 export const REPEATED_LOG_INTERVAL_MS = 10_000;
+
+/** Passwords being checked at once (each takes 16 MB and a core for 40 ms), those that may wait, those remembered. */
+export const PASSWORD_CHECKS_AT_ONCE = 2;
+export const PASSWORD_CHECKS_WAITING_MAX = 1_000;
+export const PASSWORDS_REMEMBERED_MAX = 100_000;
+
+/** Passwords that one address may try for one device; what was right before is not counted. */
+export const PASSWORD_TRIES_PER_MINUTE = 10;
+export const PASSWORD_TRY_KEYS_MAX = 50_000;
+
+/** Payload of an MQTT publish and body of an HTTP request. */
+export const PAYLOAD_BYTES_MAX = 65_536;
+
+/** MQTT topics believed; `owntracks/<user>/<device>/waypoints` with long names fits. */
+export const TOPIC_BYTES_MAX = 512;
+
+/** Whole MQTT packets: a CONNECT with its will, a PUBLISH, any other. */
+export const CONNECT_BYTES_MAX = 8_192;
+export const PUBLISH_BYTES_MAX = PAYLOAD_BYTES_MAX + TOPIC_BYTES_MAX + 9;
+export const CONTROL_BYTES_MAX = 4_096;
+
+/** Publishes of one MQTT connection that wait for their commit; the next ones are left in its socket. */
+export const PUBLISHES_IN_FLIGHT_MAX = 64;
+
+/** Longest keep-alive interval granted to an MQTT client; one that asks for more, or for none, gets this. */
+export const KEEP_ALIVE_S_MAX = 7_200;
+
+/** Bytes that an MQTT client has not taken off us, and time that it may take for them; then it is a slow reader. */
+export const UNREAD_MQTT_BYTES_MAX = 131_072;
+export const UNREAD_MQTT_TIMEOUT_MS = 20_000;
+
+/** One message of a WebSocket, which may hold several MQTT packets. */
+export const WEB_SOCKET_MESSAGE_BYTES_MAX = 131_072;
+
+/** Messages of an external broker that wait for their commit at once. */
+export const UPSTREAM_IN_FLIGHT_MAX = 500;
+export const UPSTREAM_RECONNECT_MS = 2_000;
+
+/** Request head, its path with the query, and requests that one HTTP connection may send without waiting for answers. */
+export const HTTP_HEAD_BYTES_MAX = 8_192;
+export const HTTP_PATH_CHARACTERS_MAX = 4_096;
+export const HTTP_REQUESTS_IN_FLIGHT_MAX = 8;
+
+/** Silence after which an HTTP connection without a request is closed; slow request heads end by it too. */
+export const HTTP_IDLE_TIMEOUT_MS = 30_000;
+
+/** How long an HTTP request waits for its commit, and when the client is asked to come again after that. */
+export const HTTP_COMMIT_TIMEOUT_MS = 15_000;
+export const HTTP_RETRY_AFTER_S = 10;

@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { ProtocolName } from "#decoders/decoder.ts";
 import { AckLatency, registerAckLatencies } from "./ack-latency.ts";
+import { COMMAND_OUTCOMES, type CommandTally } from "./commands/delivery.ts";
 import type { ListenerTransport } from "./gateway-deps.ts";
 
 /** What became of a delimited frame. The rejections bear the decoder's own reasons. */
@@ -17,6 +18,8 @@ export const FRAME_OUTCOMES = [
   "format",
   "oversize",
   "preamble",
+  "foreignTopic",
+  "retained",
 ] as const;
 export type FrameOutcome = (typeof FRAME_OUTCOMES)[number];
 
@@ -31,6 +34,12 @@ export const REFUSAL_REASONS = [
   "datagramRate",
   "datagramsPending",
   "journal",
+  "directoryAway",
+  "clientId",
+  "password",
+  "passwordChecks",
+  "subscription",
+  "request",
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
@@ -52,6 +61,12 @@ export const CLOSE_REASONS = [
   "drain",
   "journal",
   "defect",
+  "clientId",
+  "password",
+  "passwordChecks",
+  "foreignTopic",
+  "retained",
+  "oversize",
 ] as const;
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
@@ -61,10 +76,13 @@ export type SideOutcome = (typeof SIDE_OUTCOMES)[number];
 export const NOTE_KINDS = ["connected", "disconnected", "conflict"] as const;
 export type NoteKind = (typeof NOTE_KINDS)[number];
 
+/** A listener's transport, or the connection to an external broker. */
+export type CountedTransport = ListenerTransport | "mqttUpstream";
+
 /** Plain numbers of one listener: the hot path adds to them, a scrape reads them. */
 export class Tally {
   readonly protocol: ProtocolName;
-  readonly transport: ListenerTransport;
+  readonly transport: CountedTransport;
   readonly frames: Record<FrameOutcome, number> = zeros(FRAME_OUTCOMES);
   readonly refusals: Record<RefusalReason, number> = zeros(REFUSAL_REASONS);
   readonly closes: Record<CloseReason, number> = zeros(CLOSE_REASONS);
@@ -74,7 +92,7 @@ export class Tally {
   bytesReceived = 0;
   bytesSent = 0;
 
-  constructor(protocol: ProtocolName, transport: ListenerTransport) {
+  constructor(protocol: ProtocolName, transport: CountedTransport) {
     this.protocol = protocol;
     this.transport = transport;
   }
@@ -86,7 +104,8 @@ export type GatewayMetrics = {
   quarantine: SideTally;
   knocks: SideTally;
   notes: Record<NoteKind, SideTally>;
-  openTally(protocol: ProtocolName, transport: ListenerTransport): Tally;
+  commands: CommandTally;
+  openTally(protocol: ProtocolName, transport: CountedTransport): Tally;
   ackLatency(protocol: ProtocolName): AckLatency;
 };
 
@@ -99,6 +118,7 @@ export function openMetrics(
   const quarantine = zeros(SIDE_OUTCOMES);
   const knocks = zeros(SIDE_OUTCOMES);
   const notes = { connected: zeros(SIDE_OUTCOMES), disconnected: zeros(SIDE_OUTCOMES), conflict: zeros(SIDE_OUTCOMES) };
+  const commands = zeros(COMMAND_OUTCOMES);
   const counter = counterOf(registry);
 
   const sessions = new Gauge({
@@ -155,6 +175,9 @@ export function openMetrics(
   counter("gateway_notes_total", "Journalled notes about sessions", ["kind", "outcome"], (add) => {
     for (const kind of NOTE_KINDS) for (const outcome of SIDE_OUTCOMES) add([kind, outcome], notes[kind][outcome]);
   });
+  counter("gateway_commands_total", "Attempts to have a command carried out", ["outcome"], (add) => {
+    for (const outcome of COMMAND_OUTCOMES) add([outcome], commands[outcome]);
+  });
   const latencies = new Map<ProtocolName, AckLatency>();
   registerAckLatencies(registry, latencies);
 
@@ -162,6 +185,7 @@ export function openMetrics(
     quarantine,
     knocks,
     notes,
+    commands,
     openTally: (protocol, transport) => {
       const tally = new Tally(protocol, transport);
       tallies.push(tally);

@@ -4,34 +4,61 @@ import type { ProtocolDecoder, ProtocolName } from "#decoders/decoder.ts";
 import type { JournalWriter } from "#store/journal.ts";
 import type { AckLatency } from "./ack-latency.ts";
 import { type Admit, openAdmission } from "./admission.ts";
+import { type CommandLink, Commands } from "./commands/delivery.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import type { GatewayDeps, GatewayLimits, ListenerSpec } from "./gateway-deps.ts";
 import { Knocks } from "./knocks.ts";
 import { LiveSessions } from "./live-sessions.ts";
-import { REPEATED_LOG_INTERVAL_MS } from "./maxima.ts";
-import type { GatewayMetrics, Tally } from "./metrics.ts";
+import {
+  COMMAND_ANSWER_TIMEOUT_MS,
+  COMMAND_EVIDENCE_PATIENCE_MS,
+  COMMAND_LATE_ANSWER_MS,
+  COMMAND_POLL_MS,
+  REPEATED_LOG_INTERVAL_MS,
+} from "./maxima.ts";
+import type { CloseReason, GatewayMetrics, Tally } from "./metrics.ts";
 import { type AuthLevel, Notes } from "./notes.ts";
+import { PasswordChecks } from "./password-checks.ts";
 import { Quarantine } from "./quarantine.ts";
-import type { StreamSession } from "./stream-session.ts";
 import { TokenBuckets } from "./token-buckets.ts";
+
+/** A device's connection, whatever the transport, as far as the gateway as a whole deals with it. */
+export type GatewaySession = {
+  readonly remoteAddress: string;
+  readonly authLevel: AuthLevel;
+  /** Time since the device was last heard, milliseconds. */
+  silentMs(monotonicMs: number): number;
+  /** Keeps the time limits; called for every session by one sweep. */
+  checkTime(monotonicMs: number): void;
+  /** Closes when what is in hand is committed and answered. */
+  drain(): void;
+  close(reason: CloseReason): void;
+  /** Ends the connection at once, whatever is in hand. */
+  abort(reason: CloseReason): void;
+};
 
 /** What all sessions of the gateway have in common. */
 export type SharedContext = {
   limits: GatewayLimits;
   journal: JournalWriter;
   admit: Admit;
+  /** As `admit`, but nobody is registered by it. */
+  identify: Admit;
+  passwords: PasswordChecks;
   /** Every connection that still has a socket, closed ones included. */
-  sessions: Set<StreamSession>;
-  live: LiveSessions<StreamSession>;
+  sessions: Set<GatewaySession>;
+  live: LiveSessions<GatewaySession>;
   notes: Notes;
   knocks: Knocks;
   quarantine: Quarantine;
+  /** Absent where the gateway was given no commands. */
+  commands: Commands | undefined;
   now: () => number;
   monotonicMs: () => number;
   isDraining: () => boolean;
   /** Calls `then` once no session is left. */
   onLastSessionGone: (then: () => void) => void;
-  sessionGone: (session: StreamSession) => void;
+  sessionGone: (session: GatewaySession) => void;
   onSessionError: (error: unknown) => void;
   onListenerError: (error: unknown) => void;
 };
@@ -51,24 +78,28 @@ export function openSharedContext(
   metrics: GatewayMetrics,
   state: { readonly isDraining: boolean },
 ): SharedContext {
-  const sessions = new Set<StreamSession>();
+  const sessions = new Set<GatewaySession>();
   const repeated = new TokenBuckets(1_000 / REPEATED_LOG_INTERVAL_MS, 1, 10);
   const logSeldom = (level: "warn" | "error", message: string) => (error: unknown) => {
     if (repeated.take(message, deps.monotonicMs())) deps.log[level]({ err: error }, message);
   };
+  const onDirectoryAway = logSeldom("warn", "device directory does not answer, logins wait");
+  const admission = (autoRegister: boolean) =>
+    openAdmission(deps.findDevice, deps.registerDevice, { autoRegister, onDirectoryAway });
+  const live = new LiveSessions<GatewaySession>();
   let whenAllGone = () => {};
   return {
     limits: deps.limits,
     journal: deps.journal,
-    admit: openAdmission(deps.findDevice, deps.registerDevice, {
-      autoRegister: deps.limits.AUTO_REGISTER,
-      onDirectoryAway: logSeldom("warn", "device directory does not answer, logins wait"),
-    }),
+    admit: admission(deps.limits.AUTO_REGISTER),
+    identify: admission(false),
+    passwords: new PasswordChecks(deps.verifyPassword ?? (() => Promise.resolve(false))),
     sessions,
-    live: new LiveSessions(),
+    live,
     notes: new Notes(deps.journal, metrics.notes),
     knocks: new Knocks(deps.recordKnocks, metrics.knocks),
     quarantine: new Quarantine(deps.quarantineRejected, metrics.quarantine),
+    commands: openCommands(deps, metrics, live, logSeldom("warn", "commands are not delivered, trying again")),
     now: deps.now,
     monotonicMs: deps.monotonicMs,
     isDraining: () => state.isDraining,
@@ -82,6 +113,35 @@ export function openSharedContext(
     onSessionError: logSeldom("error", "frame was not committed, connection ends unanswered"),
     onListenerError: logSeldom("error", "listener failed"),
   };
+}
+
+function openCommands(
+  deps: GatewayDeps,
+  metrics: GatewayMetrics,
+  live: LiveSessions<GatewaySession>,
+  onError: (error: unknown) => void,
+): Commands | undefined {
+  if (deps.commands === undefined) return undefined;
+  return new Commands({
+    store: deps.commands,
+    times: {
+      answerTimeoutMs: COMMAND_ANSWER_TIMEOUT_MS,
+      lateAnswerMs: COMMAND_LATE_ANSWER_MS,
+      evidencePatienceMs: COMMAND_EVIDENCE_PATIENCE_MS,
+      pollMs: COMMAND_POLL_MS,
+      ...deps.commandTimes,
+    },
+    findDecoder: deps.findDecoder,
+    findLink: (deviceId) => linkOf(live.find(deviceId)),
+    tally: metrics.commands,
+    monotonicMs: deps.monotonicMs,
+    onError,
+  });
+}
+
+/** Not every kind of session can be talked to. */
+function linkOf(session: GatewaySession | undefined): CommandLink | undefined {
+  return session !== undefined && "sendCommand" in session ? (session as GatewaySession & CommandLink) : undefined;
 }
 
 export function openListenerContext(

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import type { Envelope, FatalReason, RejectReason, StreamFramer } from "#decoders/decoder.ts";
+import type { Envelope, FatalReason, ProtocolName, RejectReason, StreamFramer } from "#decoders/decoder.ts";
 import type { NewFrame } from "#store/journal.ts";
 import { JournalClosedError, JournalFrameError, JournalFullError } from "#store/journal-errors.ts";
 import type { KnownDevice } from "./gateway-deps.ts";
@@ -50,6 +50,8 @@ export class StreamSession {
   #heardAtMs: number;
   /** When a frame of which more is expected was begun; 0 at a frame boundary. */
   #frameBegunAtMs = 0;
+  /** A command that waits for the answer to the frame in hand. */
+  #command: Uint8Array | undefined;
   #frameCount = 0;
   #rejectedCount = 0;
 
@@ -67,6 +69,18 @@ export class StreamSession {
 
   get authLevel(): AuthLevel {
     return this.#authLevel;
+  }
+
+  get protocol(): ProtocolName {
+    return this.#context.protocol;
+  }
+
+  /** Writes a command, after the answer to the frame in hand; false where the device can't be reached any more. */
+  sendCommand(bytes: Uint8Array): boolean {
+    if (this.#state !== "open") return false;
+    if (this.#isBusy) this.#command = bytes;
+    else this.#send(bytes);
+    return true;
   }
 
   receive(chunk: Uint8Array): void {
@@ -148,6 +162,7 @@ export class StreamSession {
         rejectedFrames: this.#rejectedCount,
       });
     }
+    if (!this.#isBusy) this.#leaveCommands();
     if (reason === "slowReader" || reason === "reset") this.#socket.destroy();
     else this.#socket.destroySoon();
   }
@@ -164,10 +179,13 @@ export class StreamSession {
         if (envelope.keep && this.#device !== undefined) {
           const kept = this.#frameToKeep(frame, this.#device);
           try {
-            await this.#context.journal.append(kept);
+            const seq = await this.#context.journal.append(kept);
             this.#answer(envelope, startedAtMs);
+            if (envelope.kind === "commandReply") this.#hearReply(kept, seq);
           } catch (error) {
-            if (await this.#appendAfter(error, kept)) this.#answer(envelope, startedAtMs);
+            const seq = await this.#appendAfter(error, kept);
+            if (seq !== undefined) this.#answer(envelope, startedAtMs);
+            if (seq !== undefined && envelope.kind === "commandReply") this.#hearReply(kept, seq);
           }
         } else this.#answerUnkept(envelope);
         count += 1;
@@ -182,7 +200,13 @@ export class StreamSession {
   }
 
   #goOn(): void {
-    if (this.#state === "closed") return;
+    if (this.#state === "closed") {
+      this.#leaveCommands();
+      return;
+    }
+    if (this.#command !== undefined) this.#send(this.#command);
+    this.#command = undefined;
+    if (this.#isClosed()) return;
     if (this.#context.isDraining()) this.drain();
     if (this.#socket.isPaused()) this.#socket.resume();
     else if (this.#hasPeerEnded) this.close("peer");
@@ -243,20 +267,19 @@ export class StreamSession {
   }
 
   /**
-   * Offers the frame again for as long as the journal is full; true when it was committed. A frame that the database
+   * Offers the frame again for as long as the journal is full; its seq when it was committed. A frame that the database
    * never takes is set aside unanswered. Throws when the session ended or the journal failed.
    */
-  async #appendAfter(firstError: unknown, frame: NewFrame): Promise<boolean> {
+  async #appendAfter(firstError: unknown, frame: NewFrame): Promise<number | undefined> {
     for (let error = firstError; ; ) {
       if (error instanceof JournalFrameError) {
         this.#reject(frame.bytes, "format");
-        return false;
+        return undefined;
       }
       if (!(error instanceof JournalFullError) || this.#isClosed()) throw error;
       await sleep(JOURNAL_FULL_RETRY_MS, undefined, { ref: false });
       try {
-        await this.#context.journal.append(frame);
-        return true;
+        return await this.#context.journal.append(frame);
       } catch (nextError) {
         error = nextError;
       }
@@ -274,6 +297,15 @@ export class StreamSession {
     this.#send(ack);
     tally.acks += 1;
     ackLatency.observe((monotonicMs() - startedAtMs) / 1_000);
+  }
+
+  #hearReply({ bytes, transport, receivedAtMs }: NewFrame, seq: number): void {
+    if (this.#device === undefined) return;
+    this.#context.commands?.committed(this.#device.deviceId, { seq, bytes, transport, receivedAtMs });
+  }
+
+  #leaveCommands(): void {
+    if (this.#device !== undefined) this.#context.commands?.disconnected(this.#device.deviceId, this);
   }
 
   #answerUnkept(envelope: Envelope): void {
@@ -333,6 +365,7 @@ export class StreamSession {
     const previous = live.enter(device.deviceId, this, monotonicMs());
     const about = { device, protocol, remoteAddress: this.remoteAddress, atMs: now() };
     notes.write("connected", about, { authLevel: this.#authLevel, transport, sessions: 1 });
+    this.#context.commands?.connected(device.deviceId);
     if (previous === undefined) return;
     notes.write("conflict", about, {
       authLevel: this.#authLevel,

@@ -1,3 +1,5 @@
+export { type CommandStore, openCommandStore } from "./command-delivery.ts";
+export { cancelCommand, createCommand, findCommand, findDeviceProtocol, listCommands } from "./commands.ts";
 export { type Database, openDatabase } from "./database.ts";
 export { type DeviceDirectory, openDeviceDirectory } from "./device-directory.ts";
 export { verifyPassword } from "./device-passwords.ts";
