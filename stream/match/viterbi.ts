@@ -128,19 +128,26 @@ export class Viterbi {
   #report(state: MatchState): MatchAnswer {
     const answer = this.#answer;
     const h = state.hypotheses;
-    const directed = state.count > 0 ? h[EDGE]! : OFF_ROAD;
     let total = 0;
-    let same = 0;
+    let best = 0;
+    let share = 0;
+    // Hypotheses on the same way and direction speak for one answer.
     for (let i = 0; i < state.count; i++) {
-      const weight = Math.exp(h[i * STRIDE + SCORE]!);
-      total += weight;
-      if (this.#sameWay(h[i * STRIDE + EDGE]!, directed)) same += weight;
+      total += Math.exp(h[i * STRIDE + SCORE]!);
+      let same = 0;
+      for (let k = 0; k < state.count; k++)
+        if (this.#sameWay(h[i * STRIDE + EDGE]!, h[k * STRIDE + EDGE]!)) same += Math.exp(h[k * STRIDE + SCORE]!);
+      if (same > share) {
+        share = same;
+        best = i;
+      }
     }
+    const directed = state.count > 0 ? h[best * STRIDE + EDGE]! : OFF_ROAD;
     answer.directed = directed;
     answer.offRoad = directed === OFF_ROAD;
-    answer.confidence = total > 0 ? same / total : 0;
+    answer.confidence = total > 0 ? share / total : 0;
     if (directed === OFF_ROAD) return answer;
-    this.#s.place.placeAt(directed, h[ALONG]!);
+    this.#s.place.placeAt(directed, h[best * STRIDE + ALONG]!);
     answer.offsetM = this.#s.place.atM;
     answer.latE7 = this.#s.place.latE7;
     answer.lonE7 = this.#s.place.lonE7;
