@@ -1,9 +1,10 @@
+import { CHECKPOINT_HYPOTHESES, Checkpoint, checkpointTips, renumberCheckpoints } from "./checkpoint.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import { NOISE_FIELDS, Noise } from "./noise.ts";
 import { NODE_BYTES, type PathStep, PathTree } from "./path-tree.ts";
 
 /** Most hypotheses that a device carries from fix to fix. */
-export const HYPOTHESES_MAX = 12;
+export const HYPOTHESES_MAX = 10;
 
 /** What is known of one device's drive between two fixes. Small, of fixed size, serialisable. */
 export class MatchState {
@@ -23,19 +24,24 @@ export class MatchState {
   acrossM = Number.NaN;
   acrossE = 0;
   acrossN = 0;
+  readonly older = new Checkpoint();
+  readonly newer = new Checkpoint();
 }
 
 /*
  * Serialised, little endian:  version u16 · hypotheses u16 · nodes u16 · outliers u16 · fingerprint of the roads u32
- *                             · fixes u32 · floats f64 (timeMs, latE7, lonE7, across ×3, noise) · hypotheses f64 · nodes
+ *                             · fixes u32 · floats f64 (timeMs, latE7, lonE7, across ×3, noise) · hypotheses f64
+ *                             · two checkpoints (count, timeMs, latE7, lonE7, hypotheses; f64) · nodes
  */
 const STATE_VERSION = 1;
 const HEAD_BYTES = 16;
 const SCALARS = 6;
+const CHECKPOINT_SCALARS = 4;
 
 /**
  * The state as bytes, for the roads with this fingerprint. Nothing is rounded: a restored device gives the same answers.
- * At most 12 hypotheses of 136 bytes, 100 nodes of 18 and a head of 136: below 4 kB. What is decided by now is handed over first.
+ * At most 10 hypotheses and 6 in checkpoints of 136 bytes each, 90 nodes of 18 and a head of 208: below 4 kB. What is
+ * decided by now is handed over first.
  */
 export function serialiseMatchState(
   state: MatchState,
@@ -43,7 +49,9 @@ export function serialiseMatchState(
   decided: (step: PathStep) => void,
 ): Uint8Array {
   settleState(state, decided);
-  const floats = SCALARS + NOISE_FIELDS + state.count * STRIDE;
+  const checkpoints = [state.older, state.newer];
+  let floats = SCALARS + NOISE_FIELDS + state.count * STRIDE;
+  for (const { count } of checkpoints) floats += CHECKPOINT_SCALARS + count * STRIDE;
   const bytes = new Uint8Array(HEAD_BYTES + floats * 8 + state.tree.used * NODE_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, STATE_VERSION, true);
@@ -61,6 +69,10 @@ export function serialiseMatchState(
     write(value);
   state.noiseSums.forEach(write);
   for (let i = 0; i < state.count * STRIDE; i++) write(state.hypotheses[i]!);
+  for (const checkpoint of checkpoints) {
+    for (const value of [checkpoint.count, checkpoint.timeMs, checkpoint.latE7, checkpoint.lonE7]) write(value);
+    for (let i = 0; i < checkpoint.count * STRIDE; i++) write(checkpoint.hypotheses[i]!);
+  }
   state.tree.write(view, at);
   return bytes;
 }
@@ -73,15 +85,15 @@ export function restoreMatchState(bytes: Uint8Array, fingerprint: number): Match
   const state = new MatchState();
   state.count = view.getUint16(2, true);
   const nodes = view.getUint16(4, true);
-  const floatsEnd = HEAD_BYTES + (SCALARS + NOISE_FIELDS + state.count * STRIDE) * 8;
-  if (state.count > HYPOTHESES_MAX || bytes.length !== floatsEnd + nodes * NODE_BYTES) return undefined;
-  state.outliers = view.getUint16(6, true);
-  state.fixes = view.getUint32(12, true);
+  const floatsEnd = bytes.length - nodes * NODE_BYTES;
   let at = HEAD_BYTES;
   const read = (): number => {
     at += 8;
-    return view.getFloat64(at - 8, true);
+    return at <= floatsEnd ? view.getFloat64(at - 8, true) : Number.NaN;
   };
+  if (state.count > HYPOTHESES_MAX) return undefined;
+  state.outliers = view.getUint16(6, true);
+  state.fixes = view.getUint32(12, true);
   state.timeMs = read();
   state.latE7 = read();
   state.lonE7 = read();
@@ -90,14 +102,25 @@ export function restoreMatchState(bytes: Uint8Array, fingerprint: number): Match
   state.acrossN = read();
   for (let i = 0; i < NOISE_FIELDS; i++) state.noiseSums[i] = read();
   for (let i = 0; i < state.count * STRIDE; i++) state.hypotheses[i] = read();
+  for (const checkpoint of [state.older, state.newer]) {
+    checkpoint.count = read();
+    if (!(checkpoint.count <= CHECKPOINT_HYPOTHESES)) return undefined;
+    checkpoint.timeMs = read();
+    checkpoint.latE7 = read();
+    checkpoint.lonE7 = read();
+    for (let i = 0; i < checkpoint.count * STRIDE; i++) checkpoint.hypotheses[i] = read();
+  }
+  if (at !== floatsEnd) return undefined;
   state.tree.read(view, at, nodes);
   return state;
 }
 
 /** Hands over the part of the path that all hypotheses share and forgets dead branches. */
 function settleState(state: MatchState, decided: (step: PathStep) => void): void {
-  const tips = new Int32Array(state.count);
-  for (let i = 0; i < state.count; i++) tips[i] = state.hypotheses[i * STRIDE + FIELD.node]!;
-  state.tree.settle(tips, state.count, decided);
-  for (let i = 0; i < state.count; i++) state.hypotheses[i * STRIDE + FIELD.node] = tips[i]!;
+  const tips = new Int32Array(state.count + 2 * CHECKPOINT_HYPOTHESES);
+  const first = checkpointTips(state, tips);
+  for (let i = 0; i < state.count; i++) tips[first + i] = state.hypotheses[i * STRIDE + FIELD.node]!;
+  state.tree.settle(tips, first + state.count, decided);
+  renumberCheckpoints(state, tips);
+  for (let i = 0; i < state.count; i++) state.hypotheses[i * STRIDE + FIELD.node] = tips[first + i]!;
 }

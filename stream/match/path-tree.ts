@@ -3,7 +3,7 @@
  * their past, so when all lead back to one node, the path up to there is decided. The arena is small and grows only when
  * a single step, such as the far side of a long gap, needs more.
  */
-export const NODE_CAPACITY = 100;
+export const NODE_CAPACITY = 90;
 export const NODE_BYTES = 18;
 const NODE_CAPACITY_MAX = 1 << 14;
 /** `edge` of a node that ends a stretch of road: the vehicle left the network, or the match broke. */

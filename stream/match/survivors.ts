@@ -1,3 +1,4 @@
+import { CHECKPOINT_HYPOTHESES, checkpointTips, renumberCheckpoints } from "./checkpoint.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import { HYPOTHESES_MAX, type MatchState } from "./match-state.ts";
 import { NODE_CAPACITY, type PathStep } from "./path-tree.ts";
@@ -10,7 +11,9 @@ export class Survivors {
   readonly #s: MatchScratch;
   /** Slots of the best candidates, best first. */
   readonly #order = new Int32Array(HYPOTHESES_MAX);
-  readonly #tips = new Int32Array(HYPOTHESES_MAX);
+  /** Nodes that the checkpoints, and from `firstTip` on the candidates' new edges, hang on. */
+  readonly #tips = new Int32Array(HYPOTHESES_MAX + 2 * CHECKPOINT_HYPOTHESES);
+  #firstTip = 0;
 
   constructor(scratch: MatchScratch) {
     this.#s = scratch;
@@ -25,7 +28,7 @@ export class Survivors {
     kept = this.#makeRoom(state, kept, decided);
     const firstNew = state.tree.used;
     for (let k = 0; k < kept; k++)
-      floats[order[k]! * STRIDE + NODE] = this.#addNodes(state, order[k]!, this.#tips[k]!, firstNew);
+      floats[order[k]! * STRIDE + NODE] = this.#addNodes(state, order[k]!, this.#tips[this.#firstTip + k]!, firstNew);
     for (let k = 0; k < kept; k++) {
       const from = order[k]! * STRIDE;
       const to = k * STRIDE;
@@ -64,19 +67,22 @@ export class Survivors {
     const { tree, hypotheses: h } = state;
     const slots = this.#s.slots;
     const tips = this.#tips;
+    const first = checkpointTips(state, tips);
+    this.#firstTip = first;
     let needed = 0;
     for (let k = 0; k < candidates; k++) {
       const source = slots.source[this.#order[k]!]!;
-      tips[k] = source < 0 ? -1 : h[source * STRIDE + NODE]!;
+      tips[first + k] = source < 0 ? -1 : h[source * STRIDE + NODE]!;
       needed += slots.pathLength[this.#order[k]!]!;
     }
     if (tree.used + needed <= NODE_CAPACITY) return candidates;
     let kept = candidates;
-    tree.settle(tips, kept, decided);
+    tree.settle(tips, first + kept, decided);
     while (kept > 1 && tree.used + needed > NODE_CAPACITY) {
       needed -= slots.pathLength[this.#order[--kept]!]!;
-      tree.settle(tips, kept, decided);
+      tree.settle(tips, first + kept, decided);
     }
+    renumberCheckpoints(state, tips);
     tree.grow(tree.used + needed);
     return kept;
   }

@@ -1,5 +1,6 @@
 import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
+import { rewind, updateCheckpoints } from "./checkpoint.ts";
 import { readHeading } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep, MatchAnswer, MatchFix } from "./match-fix.ts";
@@ -66,6 +67,7 @@ export class Viterbi {
           return this.#report(state);
         }
         this.#s.slots.clear();
+        this.#advanceFromCheckpoint(state, step);
       }
     }
     if (this.#s.slots.count === 0) {
@@ -78,6 +80,7 @@ export class Viterbi {
     state.lonE7 = step.lonE7;
     state.outliers = 0;
     this.#learnNoise(state, step.dtS);
+    updateCheckpoints(state);
     return this.#report(state);
   }
 
@@ -97,6 +100,18 @@ export class Viterbi {
     if (step.dtS > DETOUR_WIDE_FROM_S && this.#isOutlier(state.noise.sigmaM))
       this.#onRoad.advance(state, step, DETOUR_WIDE);
     this.#offRoad.advance(state, step);
+  }
+
+  /** The last fixes were gross errors and led astray: tries to explain this one from before them. */
+  #advanceFromCheckpoint(state: MatchState, step: FixStep): void {
+    const { count, timeMs, latE7, lonE7 } = state;
+    const kept = state.hypotheses.slice();
+    if (!rewind(state, step.fix.timeMs)) return;
+    this.#advance(state, readStep(state, step.fix));
+    if (!this.#isOutlier(state.noise.sigmaM)) return;
+    this.#s.slots.clear();
+    state.hypotheses.set(kept);
+    Object.assign(state, { count, timeMs, latE7, lonE7 });
   }
 
   #isOutlier(sigmaM: number): boolean {
