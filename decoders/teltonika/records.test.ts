@@ -148,6 +148,6 @@ test("the checksum, folded and by slices, equals the checksum bit by bit", () =>
       }
       expect(crc16(bytes, from, bytes.length)).toBe(crc);
     }),
-    { numRuns: 400 },
+    { numRuns: 400, endOnFailure: true },
   );
 });
