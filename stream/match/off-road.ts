@@ -16,7 +16,7 @@ const FREE_SPEED_MPS = 4;
 /** How fast a vehicle off the network is thought to move when it does not say. */
 const UNKNOWN_SPEED_MPS = 2.5;
 /** Where the device gives no speed, leaving the road is judged as if it drove at this one. */
-const UNKNOWN_SPEED_ASSUMED_MPS = 6;
+const UNKNOWN_SPEED_ASSUMED_MPS = 9;
 /** What a measured speed and heading cost a hypothesis on the road on average, which one off it must pay as well. */
 const SPEED_COST = 0.5;
 const HEADING_COST = 0.7;
