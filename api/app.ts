@@ -3,6 +3,7 @@ import swaggerUi from "@fastify/swagger-ui";
 import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { requireKeys } from "./auth.ts";
+import { CommandSchema, CommandWithAudit } from "./command-json.ts";
 import { createMeasures, type RouteContext } from "./context.ts";
 import type { ApiDeps } from "./deps.ts";
 import { DeviceSchema, UnknownDeviceSchema } from "./device-json.ts";
@@ -16,6 +17,7 @@ import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
 import { DOCS_POLICY, openApiDocument, ProblemSchema } from "./openapi.ts";
 import { Quarantined } from "./quarantine-json.ts";
 import { limitAddresses, limitKeys, registerRateLimit } from "./rate-limits.ts";
+import { commandRoutes } from "./routes/commands.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { eventStreamRoutes } from "./routes/event-stream.ts";
 import { feedRoutes } from "./routes/feeds.ts";
@@ -24,7 +26,11 @@ import { keyRoutes } from "./routes/keys.ts";
 import { positionRoutes } from "./routes/positions.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
 import { Silence, silenceRoutes } from "./routes/silence.ts";
+import { vehicleDeviceRoutes } from "./routes/vehicle-devices.ts";
+import { vehiclePositionRoutes } from "./routes/vehicle-positions.ts";
+import { vehicleRoutes } from "./routes/vehicles.ts";
 import { refuseUnstorableText } from "./storable-text.ts";
+import { VehiclePositionSchema, VehicleSchema } from "./vehicle-json.ts";
 
 /** uids are URL-escaped in paths: up to three characters for each byte of at most four. */
 const PARAM_CHARACTERS_MAX = UID_CHARACTERS_MAX * 12;
@@ -37,9 +43,13 @@ const COMPONENTS = [
   UnknownDeviceSchema,
   Event,
   Quarantined,
+  CommandSchema,
+  CommandWithAudit,
   Key,
   CreatedKey,
   Silence,
+  VehicleSchema,
+  VehiclePositionSchema,
 ];
 
 /** The API as a Fastify instance that does not listen. Closing it closes what it made, not what it was given. */
@@ -90,6 +100,10 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         feedRoutes,
         eventStreamRoutes,
         quarantineRoutes,
+        commandRoutes,
+        vehicleRoutes,
+        vehicleDeviceRoutes,
+        vehiclePositionRoutes,
         keyRoutes,
       ]) {
         await v1.register(routes(context));

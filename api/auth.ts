@@ -14,6 +14,11 @@ export const SCOPES = [
   "events:read",
   "quarantine:read",
   "quarantine:write",
+  "commands:read",
+  "commands:write",
+  "commands:immobiliser",
+  "vehicles:read",
+  "vehicles:write",
   "keys:write",
   "admin",
 ] as const;

@@ -38,8 +38,10 @@ export const openApiDocument: FastifyDynamicSwaggerOptions = {
     tags: [
       { name: "devices" },
       { name: "positions" },
+      { name: "vehicles", description: "What carries one or more devices" },
       { name: "feeds", description: "In commit order, to be followed by cursor" },
       { name: "quarantine" },
+      { name: "commands", description: "To devices: queued, sent when they are connected, answered" },
       { name: "keys" },
       { name: "operation" },
     ],

@@ -6,6 +6,7 @@ import {
   storeFixes,
   storePosition,
   storeQuarantined,
+  storeVehicle,
   TEST_NOW_MS,
   type TestApi,
 } from "./testing.ts";
@@ -15,18 +16,22 @@ import {
  * must answer 404; each list must answer nothing of another fleet. An operation that this test cannot call fails it.
  */
 
-type Operation = { method: "GET" | "POST" | "PATCH" | "DELETE"; path: string };
+type Operation = { method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"; path: string };
 
 let api: TestApi;
 let theirFleet: number;
 let mine: string;
 let theirs: string;
-/** For the family of each path, the id of a thing of the other fleet. */
+/** For what stands before an id in a path, the id of such a thing of the other fleet. */
 const theirIds = new Map<string, string>();
 /** Bodies that would be right if the thing were ours. */
-const bodies: Record<string, object> = { "PATCH /v1/devices/{id}": { name: "mine now" } };
+const bodies: Record<string, object> = {
+  "PATCH /v1/devices/{id}": { name: "mine now" },
+  "PATCH /v1/vehicles/{id}": { name: "mine now" },
+  "PUT /v1/vehicles/{id}/devices/{uid}": { priority: 1 },
+};
 /** Operations that make something new and name nothing that exists. */
-const creations = new Set(["POST /v1/devices", "POST /v1/keys"]);
+const creations = new Set(["POST /v1/devices", "POST /v1/vehicles", "POST /v1/keys", "POST /v1/commands"]);
 /** Answered to keys of all fleets only: what they list belongs to no fleet. */
 const fleetless = new Set(["GET /v1/devices/unknown"]);
 /** Not a list of JSON; its tenancy is tested with the streams. */
@@ -45,6 +50,9 @@ beforeAll(async () => {
   await settleFeeds(api.database);
   theirIds.set("devices", encodeURIComponent("their/device"));
   theirIds.set("quarantine", await storeQuarantined(api.database, { deviceId, fleetId: theirFleet }));
+  const command = { device: "their/device", text: "getver" };
+  theirIds.set("commands", (await api.call(theirs, "POST", "/v1/commands", command)).json().id);
+  theirIds.set("vehicles", String(await storeVehicle(api.database, theirFleet, [{ deviceId, priority: 1 }])));
   const keys = (await api.call(theirs, "GET", "/v1/keys")).json();
   theirIds.set("keys", String(keys.data[0].id));
 });
@@ -61,10 +69,10 @@ function operations(): Operation[] {
 }
 
 function urlOf(path: string): string {
-  return path.replace(/\{\w+\}/g, () => {
-    const id = theirIds.get(path.split("/")[2]!);
+  return path.replace(/(\w+)\/\{\w+\}/g, (_, family: string) => {
+    const id = theirIds.get(family);
     if (id === undefined) throw new Error(`no id of another fleet to call ${path} with`);
-    return id;
+    return `${family}/${id}`;
   });
 }
 
@@ -100,6 +108,23 @@ test("no list shows anything of another fleet, and every list is covered", async
     const shown = (await api.call(theirs, method, path)).json().data.length;
     expect([path, shown]).toEqual([path, 1]);
   }
+});
+
+test("a key cannot send commands to a device of another fleet", async () => {
+  const answer = await api.call(mine, "POST", "/v1/commands", { deviceUid: "their/device", text: "getver" });
+  expect([answer.statusCode, answer.json().code]).toEqual([404, "not_found"]);
+});
+
+test("a device and a vehicle of different fleets are never bound, whoever asks", async () => {
+  const myVehicle = (await api.call(mine, "POST", "/v1/vehicles", { kind: "van" })).json().id;
+  const url = `/v1/vehicles/${myVehicle}/devices/${theirIds.get("devices")}`;
+  for (const secret of [mine, theirs, await api.key()]) {
+    const answers = [await api.call(secret, "PUT", url, {}), await api.call(secret, "DELETE", url)];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([404, 404]);
+  }
+  expect((await api.call(mine, "DELETE", `/v1/vehicles/${myVehicle}`)).statusCode).toBe(204);
+  const elsewhere = await api.call(mine, "POST", "/v1/vehicles", { kind: "van", fleetId: theirFleet });
+  expect(elsewhere.statusCode).toBe(404);
 });
 
 test("a key cannot make devices or keys in another fleet", async () => {

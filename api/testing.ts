@@ -8,7 +8,7 @@ import { createKey } from "#store/keys.ts";
 import { openTestDatabase } from "#store/testing.ts";
 import { buildApp } from "./app.ts";
 import type { Scope } from "./auth.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { ApiDeps, PrepareCommand } from "./deps.ts";
 
 /** The clock of tests: fixed unless moved. */
 export const TEST_NOW_MS = Date.UTC(2026, 10, 22, 12);
@@ -28,7 +28,7 @@ export type TestApi = {
   close: () => Promise<void>;
 };
 
-type Method = "GET" | "POST" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 type TestOptions = Pick<ApiDeps, "limits" | "readiness"> & { database?: Database };
 
 /** The API on a database of its own, not listening. */
@@ -46,6 +46,7 @@ export async function openTestApi(options: TestOptions = {}): Promise<TestApi> {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    prepareCommand: prepareTestCommand,
     freshness: { delayedS: 60, staleS: 300, offlineS: 1_800 },
     logger: pino({ level: "silent" }),
     now: () => clock.nowMs,
@@ -90,6 +91,16 @@ export async function openTestApi(options: TestOptions = {}): Promise<TestApi> {
     },
   };
 }
+
+/** What the API asks the protocols, in small: `getver` and `setdigout 1` are commands, the second an immobiliser's. */
+const prepareTestCommand: PrepareCommand = ({ protocol, text, type, class: asked, condition }) => {
+  const words = text ?? (type === "version" ? "getver" : "");
+  if (protocol !== "teltonika" || !/^(getver|setdigout \d)$/.test(words)) return { kind: "misfit", detail: "No such." };
+  const isImmobiliser = asked === "immobiliser" || words.startsWith("setdigout");
+  return isImmobiliser
+    ? { kind: "fit", text: words, class: "immobiliser", condition: { speedMaxMps: 0.5, fixAgeMaxS: 60 } }
+    : { kind: "fit", text: words, class: "normal", condition };
+};
 
 export type TestFix = {
   deviceId: number;
@@ -138,6 +149,33 @@ export async function storePosition(database: Database, fix: TestFix): Promise<v
      values ($1, $1 % 16, 1, $2, $3, $3, true, 'teltonika', $4, $5, 13.9, '{"ignition": true}', $3)`,
     [fix.deviceId, fix.fixId, at, fix.lat ?? -33.1, fix.lon ?? 151.2],
   );
+}
+
+/** A vehicle with devices in it, the first of which speaks for it; gives its id. */
+export async function storeVehicle(
+  database: Database,
+  fleetId: number,
+  devices: readonly { deviceId: number; priority: number }[],
+  timeMs = TEST_NOW_MS,
+): Promise<number> {
+  const { rows } = await database.pool.query(
+    "insert into vehicle (fleet_id, kind) values ($1, 'van') returning vehicle_id",
+    [fleetId],
+  );
+  const vehicleId: number = rows[0].vehicle_id;
+  for (const { deviceId, priority } of devices) {
+    await database.pool.query(
+      "insert into vehicle_device (vehicle_id, device_id, priority, bound_from) values ($1, $2, $3, '2026-01-01')",
+      [vehicleId, deviceId, priority],
+    );
+  }
+  await database.pool.query(
+    `insert into vehicle_state (vehicle_id, basis, newest, fold, device_id, reason, since, fix_id, fix_time, received_at,
+       protocol, lat_deg, lon_deg, speed_mps)
+     values ($1, '', '{}', '{}', $2, 'stale', $3, 2048, $3, $3, 'teltonika', -33.1, 151.2, 13.9)`,
+    [vehicleId, devices[0]?.deviceId ?? null, new Date(timeMs)],
+  );
+  return vehicleId;
 }
 
 export async function storeEvents(
