@@ -1,10 +1,17 @@
 import { pino } from "pino";
 import { SCOPES } from "#api";
 import { findDecoder } from "#decoders";
+import { prepareCommand } from "#gateway";
 import {
+  cancelCommand,
+  createCommand,
   createKey,
   type Database,
+  findCommand,
+  findDevice,
+  findDeviceProtocol,
   findEmbeddedPostgres,
+  listCommands,
   listDevices,
   listKeys,
   migrate,
@@ -144,5 +151,54 @@ export function replayFrames(
       log: pino({ level: config.LOG_LEVEL }, pino.destination(2)),
       write: print,
     });
+  });
+}
+
+export function listAllCommands(
+  config: Config,
+  options: { device?: string; limit: number },
+  print: Print,
+): Promise<void> {
+  return withDatabase(config, async (database) => {
+    const filter = { deviceUid: options.device ?? null, state: null };
+    for (const command of await listCommands(database, null, filter, { beforeId: null, limit: options.limit })) {
+      print(JSON.stringify(command));
+    }
+  });
+}
+
+export function sendCommand(
+  config: Config,
+  asked: { uid: string; text: string; ttl: number; attempts: number; class?: "normal" | "immobiliser" },
+  print: Print,
+): Promise<void> {
+  return withDatabase(config, async (database) => {
+    const device = await findDevice(database, null, asked.uid);
+    if (device === undefined) throw new CommandFailedError(`there is no device ${asked.uid}`);
+    const protocol = await findDeviceProtocol(database, device.deviceId);
+    if (protocol === null) throw new CommandFailedError("the device's protocol is not known yet");
+    const { text, class: commandClass } = asked;
+    const prepared = prepareCommand({ protocol, text, ...(commandClass === undefined ? {} : { class: commandClass }) });
+    if (prepared.kind === "misfit") throw new CommandFailedError(prepared.detail);
+    const commandId = await createCommand(database, {
+      fleetId: device.fleetId,
+      deviceId: device.deviceId,
+      protocol,
+      class: prepared.class,
+      text: prepared.text,
+      condition: prepared.condition,
+      keyId: null,
+      ttlS: asked.ttl,
+      attemptsMax: asked.attempts,
+    });
+    print(JSON.stringify(await findCommand(database, null, commandId)));
+  });
+}
+
+export function cancelQueuedCommand(config: Config, commandId: number): Promise<void> {
+  return withDatabase(config, async (database) => {
+    if (await cancelCommand(database, null, String(commandId), null)) return;
+    const command = await findCommand(database, null, String(commandId));
+    throw new CommandFailedError(command === undefined ? `there is no command ${commandId}` : `it is ${command.state}`);
   });
 }

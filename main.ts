@@ -202,6 +202,47 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
 
+const commands = program.command("commands").description("commands to devices");
+withSettings(commands.command("list").description("newest first, one JSON object a line"))
+  .option("--device <uid>", "only of this device")
+  .option("--limit <count>", "how many", natural, 100)
+  .action(async (options: { device?: string; limit: number }, command: Command) => {
+    const { listAllCommands } = await import("./administration.ts");
+    await listAllCommands(configOf(command), options, printLine);
+  });
+withSettings(
+  commands
+    .command("send")
+    .description("queue a command; it is sent when the device is connected")
+    .argument("<uid>", "device")
+    .argument("<text>", "in the words of the device's manual"),
+)
+  .option("--ttl <seconds>", "how long it is wanted", natural, 3_600)
+  .option("--attempts <count>", "times it may be sent when no answer comes", natural, 3)
+  .addOption(
+    new Option("--class <class>", "immobiliser: only to a vehicle seen to stand").choices(["normal", "immobiliser"]),
+  )
+  .action(
+    async (
+      uid: string,
+      text: string,
+      options: { ttl: number; attempts: number; class?: "normal" | "immobiliser" },
+      command: Command,
+    ) => {
+      const { sendCommand } = await import("./administration.ts");
+      await sendCommand(configOf(command), { uid, text, ...options }, printLine);
+    },
+  );
+withSettings(
+  commands
+    .command("cancel")
+    .description("take back a command that is not on its way")
+    .argument("<id>", "command", natural),
+).action(async (commandId: number, _options, command: Command) => {
+  const { cancelQueuedCommand } = await import("./administration.ts");
+  await cancelQueuedCommand(configOf(command), commandId);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

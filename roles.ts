@@ -6,10 +6,11 @@ import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
 import { openApi } from "#api";
 import { findDecoder } from "#decoders";
-import { type ListenerSpec, openGateway } from "#gateway";
+import { type ListenerSpec, openGateway, prepareCommand } from "#gateway";
 import {
   findDeviceByUid,
   listen,
+  openCommandStore,
   openDatabase,
   openDeviceDirectory,
   openJournalReader,
@@ -96,6 +97,7 @@ async function startGateway({ config, links, log, registry, closers }: Parts): P
   const database = closers.add(await openDatabase({ url, applicationName: "telematics gateway", connectionsMax: 4 }));
   const journal = closers.add(await openPostgresJournal({ url, pendingBytesMax: config.JOURNAL_PENDING_BYTES_MAX }));
   const directory = closers.add(await openDeviceDirectory(database));
+  const commands = closers.add(await openCommandStore(database));
   const specs = openableListeners(config, log);
   const gateway = await openGateway({
     limits: config,
@@ -113,6 +115,7 @@ async function startGateway({ config, links, log, registry, closers }: Parts): P
     recordKnocks: (knocks) => recordKnocks(database, knocks),
     quarantineRejected: (rows) => quarantineRejected(database, rows),
     verifyPassword,
+    commands,
     ...(config.MQTT_UPSTREAM_URL === undefined ? {} : { mqttUpstreamUrl: config.MQTT_UPSTREAM_URL }),
     now: Date.now,
     monotonicMs: () => performance.now(),
@@ -224,6 +227,7 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
         return AggregatorRegistry.aggregate(all).metrics();
       },
       registry,
+      prepareCommand,
       freshness: { delayedS: config.FRESH_DELAYED_S, staleS: config.FRESH_STALE_S, offlineS: config.FRESH_OFFLINE_S },
       logger: log,
       now: Date.now,

@@ -1,11 +1,24 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { Registry } from "prom-client";
+import type { CommandClass, CommandCondition } from "#store/commands.ts";
 import type { Database } from "#store/database.ts";
 import type { FreshnessThresholds } from "#stream/freshness.ts";
 import type { ApiLimits } from "./limits.ts";
 
 /** One thing that must be well for this process to serve. A check that rejects counts as not well. */
 export type ReadinessCheck = { name: string; check: () => Promise<{ ready: boolean; detail: string }> };
+
+/** Looks at a command before it is queued: its text, its class and its condition as its protocol has them. */
+export type PrepareCommand = (asked: {
+  protocol: string;
+  text?: string;
+  type?: "locate" | "status" | "version" | "restart";
+  options: Record<string, string | number>;
+  class?: CommandClass;
+  condition: CommandCondition | null;
+}) =>
+  | { kind: "fit"; text: string; class: CommandClass; condition: CommandCondition | null }
+  | { kind: "misfit"; detail: string };
 
 /** What the API is given; it opens nothing itself and closes only what it made. */
 export type ApiDeps = {
@@ -17,6 +30,7 @@ export type ApiDeps = {
   /** What `/metrics` answers, in the Prometheus text format; the registry alone unless given. */
   metrics?: () => Promise<string>;
   freshness: FreshnessThresholds;
+  prepareCommand: PrepareCommand;
   logger: FastifyBaseLogger;
   /** Unix milliseconds. */
   now: () => number;

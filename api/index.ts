@@ -5,7 +5,7 @@ import type { ApiDeps } from "./deps.ts";
 
 export { buildApp } from "./app.ts";
 export { SCOPES, type Scope } from "./auth.ts";
-export type { ApiDeps, ReadinessCheck } from "./deps.ts";
+export type { ApiDeps, PrepareCommand, ReadinessCheck } from "./deps.ts";
 
 export type Api = { app: FastifyInstance; host: string; port: number; close(): Promise<void> };
 

@@ -36,6 +36,12 @@ export const API_LIMITS: ApiLimits = {
 export const PAGE_ROWS_DEFAULT = 100;
 export const PAGE_ROWS_MAX = 1_000;
 export const UID_CHARACTERS_MAX = 200;
+/** Commands: their text at most (a phone's configuration as JSON fits), how long and how often they are tried. */
+export const COMMAND_TEXT_CHARACTERS_MAX = 16_000;
+export const COMMAND_TTL_DEFAULT_S = 3_600;
+export const COMMAND_TTL_MAX_S = 2_592_000;
+export const COMMAND_ATTEMPTS_DEFAULT = 3;
+export const COMMAND_ATTEMPTS_MAX = 10;
 /** How long a feed cursor is honoured. */
 export const FEED_CURSOR_DAYS_MAX = 30;
 /** What `poll_after_ms` advises: at once while there is more, otherwise this. */
