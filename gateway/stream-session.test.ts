@@ -75,6 +75,23 @@ describe("the promise of the ack", () => {
     await device.closed();
   });
 
+  it("closes also when the end was heard of while the socket was paused", async () => {
+    const { journal, connect, metric } = await openTestGateway();
+    const device = await connect();
+    await device.login("dev1");
+    journal.hold();
+    device.send(data(1));
+    await until(() => journal.pendingFrames === 1);
+    const before = await metric("gateway_bytes_received_total", {});
+    device.send(data(2));
+    await until(async () => (await metric("gateway_bytes_received_total", {})) > before);
+    device.socket.end();
+    await pause(20);
+    journal.release();
+    await device.receives(ackOf(1) + ackOf(2));
+    await device.closed();
+  });
+
   it("acks nothing while the journal is away, says so, and goes on by itself", async () => {
     const { gateway, journal, connect } = await openTestGateway();
     const device = await connect();

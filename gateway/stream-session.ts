@@ -208,8 +208,9 @@ export class StreamSession {
     this.#command = undefined;
     if (this.#isClosed()) return;
     if (this.#context.isDraining()) this.drain();
-    if (this.#socket.isPaused()) this.#socket.resume();
-    else if (this.#hasPeerEnded) this.close("peer");
+    // The end is heard of even while paused, once all that came before it was taken: nothing is left to resume for.
+    if (this.#hasPeerEnded) this.close("peer");
+    else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #consume(received: ReceivedBytes, byteCount: number): void {
