@@ -56,7 +56,11 @@ export const ConfigSchema = Type.Object({
   CONNECTIONS_PER_ADDRESS_MAX: Count(1_000, "Device connections of one network address"),
   LOGIN_TIMEOUT_MS: Milliseconds(10_000, "Time for a connection to say who it is"),
   IDLE_TIMEOUT_MS: Milliseconds(1_900_000, "Silence after which a connection is closed; above the longest device ping"),
-  FRAME_TIMEOUT_MS: Milliseconds(30_000, "Time for a begun frame to be complete; closes slow senders"),
+  FRAME_TIMEOUT_MS: Milliseconds(30_000, "Time for a begun frame to be complete; closes slow senders and readers"),
+  COMMIT_TIMEOUT_MS: Milliseconds(
+    15_000,
+    "Time that an HTTP request waits for its commit; then it is told to come again",
+  ),
   DRAIN_TIMEOUT_MS: Milliseconds(10_000, "Time that SIGTERM leaves for frames in flight"),
   JOURNAL_PENDING_BYTES_MAX: Count(67_108_864, "Bytes of frames that may wait for their commit"),
   FRESH_DELAYED_S: Count(60, "Age in seconds from which a position is called delayed"),

@@ -118,9 +118,8 @@ export const PUBLISHES_IN_FLIGHT_MAX = 64;
 /** Longest keep-alive interval granted to an MQTT client; one that asks for more, or for none, gets this. */
 export const KEEP_ALIVE_S_MAX = 7_200;
 
-/** Bytes that an MQTT client has not taken off us, and time that it may take for them; then it is a slow reader. */
+/** Bytes of commands that an MQTT client has not taken off us; beyond it the connection is closed as a slow reader. */
 export const UNREAD_MQTT_BYTES_MAX = 131_072;
-export const UNREAD_MQTT_TIMEOUT_MS = 20_000;
 
 /** One message of a WebSocket, which may hold several MQTT packets. */
 export const WEB_SOCKET_MESSAGE_BYTES_MAX = 131_072;

@@ -157,32 +157,15 @@ export async function openTestGateway(
   const journal = new FakeJournal();
   const knocks: Knock[] = [];
   const quarantined: RejectedFrame[] = [];
-  const metrics = new Registry();
+  const deps = testDeps();
+  const { metrics } = deps;
   const gateway = await openGateway({
-    listeners: [{ protocol: "teltonika", transport: "tcp", port: 0 }],
-    findDecoder: () => testDecoder,
+    ...deps,
     journal,
-    findDevice: (uid) => Promise.resolve(deviceOf(uid)),
-    registerDevice: ({ uid, fleetId }) => Promise.resolve({ deviceId: 1_000 + uid.length, fleetId, uid }),
     recordKnocks: async (batch) => void knocks.push(...batch),
     quarantineRejected: async (rows) => void quarantined.push(...rows),
-    now: () => Date.now(),
-    monotonicMs: () => performance.now(),
-    log: pino({ level: "silent" }),
-    metrics,
     ...overrides,
-    limits: {
-      HOST: "127.0.0.1",
-      CONNECTIONS_MAX: 100,
-      CONNECTIONS_PER_ADDRESS_MAX: 100,
-      LOGIN_TIMEOUT_MS: 30_000,
-      IDLE_TIMEOUT_MS: 30_000,
-      FRAME_TIMEOUT_MS: 30_000,
-      DRAIN_TIMEOUT_MS: 5_000,
-      PROXY_PROTOCOL: false,
-      AUTO_REGISTER: false,
-      ...overrides.limits,
-    },
+    limits: { ...deps.limits, ...overrides.limits },
   });
   openGateways.push(gateway);
   const port = gateway.listeners[0]?.port ?? 0;
@@ -195,6 +178,34 @@ export async function openTestGateway(
     metric: (name, labels) => readMetric(metrics, name, labels),
     port,
     connect: async (options) => keep(await TestDevice.connect(port, options?.from)),
+  };
+}
+
+/** What a gateway needs, as fakes. */
+export function testDeps(): GatewayDeps {
+  return {
+    listeners: [{ protocol: "teltonika", transport: "tcp", port: 0 }],
+    findDecoder: () => testDecoder,
+    journal: new FakeJournal(),
+    findDevice: (uid) => Promise.resolve(deviceOf(uid)),
+    registerDevice: ({ uid, fleetId }) => Promise.resolve({ deviceId: 1_000 + uid.length, fleetId, uid }),
+    recordKnocks: () => Promise.resolve(),
+    quarantineRejected: () => Promise.resolve(),
+    now: () => Date.now(),
+    monotonicMs: () => performance.now(),
+    log: pino({ level: "silent" }),
+    metrics: new Registry(),
+    limits: {
+      HOST: "127.0.0.1",
+      CONNECTIONS_MAX: 100,
+      CONNECTIONS_PER_ADDRESS_MAX: 100,
+      LOGIN_TIMEOUT_MS: 30_000,
+      IDLE_TIMEOUT_MS: 30_000,
+      FRAME_TIMEOUT_MS: 30_000,
+      DRAIN_TIMEOUT_MS: 5_000,
+      PROXY_PROTOCOL: false,
+      AUTO_REGISTER: false,
+    },
   };
 }
 

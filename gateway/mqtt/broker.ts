@@ -2,10 +2,10 @@ import type { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from "aedes";
 import type { GatewayLimits } from "../gateway-deps.ts";
-import { SWEEP_INTERVAL_MS, UNREAD_MQTT_TIMEOUT_MS } from "../maxima.ts";
+import { SWEEP_INTERVAL_MS } from "../maxima.ts";
 import { sessionOf } from "./gated-read.ts";
 import type { MqttContext } from "./mqtt-context.ts";
-import { MqttSession } from "./mqtt-session.ts";
+import { type Deliver, MqttSession } from "./mqtt-session.ts";
 import { returnCodeOf } from "./phone-login.ts";
 
 /** The embedded MQTT 3.1.1 broker; one for all its listeners. */
@@ -25,7 +25,7 @@ export async function openBroker(limits: GatewayLimits, onError: (error: unknown
   const broker = new DeviceBroker({
     // The sweep closes silent connections first; this is the broker's own limit.
     connectTimeout: limits.LOGIN_TIMEOUT_MS + 2 * SWEEP_INTERVAL_MS,
-    drainTimeout: UNREAD_MQTT_TIMEOUT_MS,
+    drainTimeout: limits.FRAME_TIMEOUT_MS,
     maxTopicLevels: TOPIC_LEVELS_MAX,
     preConnect: (client, packet, done) => {
       sessionOf(client.conn).connecting(packet);
@@ -52,7 +52,7 @@ export async function openBroker(limits: GatewayLimits, onError: (error: unknown
   (broker as EventEmitter).on("error", onError);
   return {
     handle: (context, connection, remoteAddress) => {
-      new MqttSession(context, connection, remoteAddress);
+      new MqttSession(context, connection, remoteAddress, deliver);
       broker.handle(connection);
     },
     close: () => broker.close(),
@@ -64,6 +64,13 @@ const TOPIC_LEVELS_MAX = 10;
 
 /** The client ids that the clients gave, until their login is decided. */
 const loginIds = new WeakMap<Client, string>();
+
+/** Past the broker's own distribution: a subscriber that reads slowly holds up nobody but itself. */
+const deliver: Deliver = (connection, topic, payload) => {
+  const { client } = connection as Duplex & { client?: Client };
+  const packet = { cmd: "publish", qos: 1, dup: false, retain: false, topic, payload } as const;
+  client?.publish(packet, () => undefined);
+};
 
 type Done = (error: AuthenticateError | null, success: boolean | null) => void;
 

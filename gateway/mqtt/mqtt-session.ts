@@ -4,6 +4,7 @@ import type { ConnectPacket, PublishPacket } from "aedes";
 import { frameOf } from "#decoders/owntracks/index.ts";
 import type { NewFrame } from "#store/journal.ts";
 import { JournalClosedError, JournalFrameError, JournalFullError } from "#store/journal-errors.ts";
+import type { CommandLink } from "../commands/delivery.ts";
 import type { KnownDevice } from "../gateway-deps.ts";
 import {
   CLOSE_TIMEOUT_MS,
@@ -20,11 +21,14 @@ import type { GatewaySession } from "../session-context.ts";
 import { gateReads, readUngated } from "./gated-read.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import { PacketMeter } from "./packet-meter.ts";
-import { mayPublish, maySubscribe, uidOfPublish } from "./phone-identity.ts";
+import { commandTopic, mayPublish, maySubscribe, uidOfPublish } from "./phone-identity.ts";
 import { type LoginRefusal, logIn } from "./phone-login.ts";
 
 /** Lets the broker acknowledge a publish; with an error it closes the connection instead. */
 export type Acknowledge = (error?: Error | null) => void;
+
+/** Publishes to the client at the other end of a connection, with QoS 1. */
+export type Deliver = (connection: Duplex, topic: string, payload: Buffer) => void;
 
 type PublishRefusal = "foreignTopic" | "retained" | "oversize";
 
@@ -62,9 +66,13 @@ export class MqttSession implements GatewaySession {
   #lastTurn: Promise<void> = Promise.resolve();
   #isJournalFull = false;
   #frameCount = 0;
+  readonly #deliver: Deliver;
+  /** Takes commands once the device has subscribed to them. */
+  #link: CommandLink | undefined;
 
-  constructor(context: MqttContext, connection: Duplex, remoteAddress: string) {
+  constructor(context: MqttContext, connection: Duplex, remoteAddress: string, deliver: Deliver) {
     this.#context = context;
+    this.#deliver = deliver;
     this.#connection = connection;
     this.remoteAddress = remoteAddress;
     this.#openedAtMs = context.monotonicMs();
@@ -153,9 +161,25 @@ export class MqttSession implements GatewaySession {
   }
 
   maySubscribe(filter: string): boolean {
-    if (this.#device !== undefined && maySubscribe(this.#device.uid, filter)) return true;
-    this.#context.tally.refusals.subscription += 1;
-    return false;
+    const { commands, tally } = this.#context;
+    const device = this.#device;
+    if (device === undefined || this.#isClosed() || !maySubscribe(device.uid, filter)) {
+      tally.refusals.subscription += 1;
+      return false;
+    }
+    if (this.#link === undefined && commands !== undefined) {
+      this.#link = { protocol: "owntracks", sendCommand: (bytes) => this.#sendCommand(device, bytes) };
+      commands.attach(device.deviceId, this.#link);
+    }
+    return true;
+  }
+
+  #sendCommand(device: KnownDevice, payload: Uint8Array): boolean {
+    if (this.#isClosed()) return false;
+    this.#context.tally.bytesSent += payload.length;
+    this.#deliver(this.#connection, commandTopic(device.uid), Buffer.from(payload));
+    if (this.#connection.writableLength > UNREAD_MQTT_BYTES_MAX) this.close("slowReader");
+    return true;
   }
 
   /** Commits a publish (or a last will) and lets the broker acknowledge it after that, in the order of arrival. */
@@ -221,6 +245,7 @@ export class MqttSession implements GatewaySession {
     this.#state = "closed";
     this.#closedAtMs = monotonicMs();
     tally.closes[reason] += 1;
+    if (this.#inFlight === 0) this.#leaveCommands();
     if (this.#device === undefined) return true;
     const wasLive = live.leave(this.#device.deviceId, this);
     notes.write("disconnected", this.#noteSubject(this.#device), {
@@ -279,7 +304,15 @@ export class MqttSession implements GatewaySession {
       this.close(error instanceof JournalFullError || error instanceof JournalClosedError ? "journal" : "defect");
     }
     this.#inFlight -= 1;
-    if (this.#context.isDraining()) this.drain();
+    if (this.#inFlight === 0 && this.#isClosed()) this.#leaveCommands();
+    else if (this.#context.isDraining()) this.drain();
+  }
+
+  /** What the connection brought is committed: no answer to a command comes on it any more. */
+  #leaveCommands(): void {
+    if (this.#link === undefined || this.#device === undefined) return;
+    this.#context.commands?.detach(this.#device.deviceId, this.#link);
+    this.#link = undefined;
   }
 
   /** Offers the publish again for as long as the journal is full; those behind it then wait for their turn. */
@@ -289,8 +322,8 @@ export class MqttSession implements GatewaySession {
     for (;;) {
       const [commit] = await Promise.allSettled([this.#context.journal.append(frame), before]);
       if (commit.status === "fulfilled") {
-        this.#committed(packet, startedAtMs);
         acknowledge(null);
+        this.#committed(packet, frame, commit.value, startedAtMs);
         return;
       }
       const error: unknown = commit.reason;
@@ -301,8 +334,9 @@ export class MqttSession implements GatewaySession {
     }
   }
 
-  #committed(packet: PublishPacket, startedAtMs: number): void {
-    const { tally, ackLatency, monotonicMs } = this.#context;
+  #committed(packet: PublishPacket, frame: NewFrame, seq: number, startedAtMs: number): void {
+    const { tally, ackLatency, monotonicMs, commands } = this.#context;
+    commands?.committed(frame.deviceId, { ...frame, seq });
     this.#isJournalFull = false;
     this.#frameCount += 1;
     tally.frames.committed += 1;

@@ -45,7 +45,11 @@ export function mayPublish(uid: string, topic: string): boolean {
 
 /** True when a device may subscribe to `filter`: its own commands, no wildcard. */
 export function maySubscribe(uid: string, filter: string): boolean {
-  return filter === `${ROOT}/${uid}/cmd`;
+  return filter === commandTopic(uid);
+}
+
+export function commandTopic(uid: string): string {
+  return `${ROOT}/${uid}/cmd`;
 }
 
 /** The device of a topic below our root. */

@@ -1,0 +1,280 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { frameOf } from "#decoders/owntracks/index.ts";
+import { JournalFullError } from "#store/journal-errors.ts";
+import { closeTestGateways, FakeJournal, hex, pause, until } from "../test-gateway.ts";
+import {
+  closePhones,
+  connectBytes,
+  location,
+  loggedIn,
+  openPhoneGateway,
+  packetBytes,
+  puback,
+  publishBytes,
+  subscribeBytes,
+} from "./test-phones.ts";
+
+const TOPIC = "owntracks/ana/phone";
+const framed = (payload: string, topic = TOPIC) => hex(frameOf(topic, Buffer.from(payload)));
+
+afterEach(async () => {
+  closePhones();
+  await closeTestGateways();
+});
+
+describe("a publish", () => {
+  it("is acknowledged only when its frame is committed, and kept as topic and payload", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    journal.hold();
+    phone.send(publishBytes({ payload: location(1), messageId: 7 }));
+    await until(() => journal.pendingFrames > 0);
+    await pause();
+    expect(phone.receivedHex).toBe("");
+    journal.release();
+    await phone.receives(puback(7));
+    expect(journal.frames()).toEqual([framed(location(1))]);
+    expect(journal.committed.find((frame) => frame.kind === "frame")).toMatchObject({
+      protocol: "owntracks",
+      transport: "mqtt",
+      remoteAddress: "127.0.0.1",
+    });
+  });
+
+  it("of QoS 2 gets its PUBREC only when its frame is committed", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    journal.hold();
+    phone.send(publishBytes({ qos: 2, messageId: 3 }));
+    await until(() => journal.pendingFrames > 0);
+    await pause();
+    expect(phone.receivedHex).toBe("");
+    journal.release();
+    await phone.receives("50020003");
+    phone.send(packetBytes(0x62, Buffer.of(0, 3)));
+    await phone.receives("5002000370020003");
+  });
+
+  it("of QoS 0 is kept as well", async () => {
+    const { phone, journal } = await openPhoneGateway();
+    await (await phone()).publishAsync(TOPIC, location(1), { qos: 0 });
+    await until(() => journal.frames().length === 1);
+  });
+
+  it("is answered in the order of arrival, whatever order the journal commits in", async () => {
+    const commits: (() => void)[] = [];
+    const journal = new FakeJournal();
+    const append = journal.append.bind(journal);
+    journal.append = (frame) =>
+      frame.kind === "frame" ? new Promise((resolve) => commits.push(() => resolve(append(frame)))) : append(frame);
+    const { raw } = await openPhoneGateway({ journal });
+    const phone = await loggedIn(await raw());
+    phone.send(publishBytes({ messageId: 1 }), publishBytes({ messageId: 2 }), publishBytes({ messageId: 3 }));
+    await until(() => commits.length === 3);
+    commits[2]!();
+    commits[1]!();
+    await pause();
+    expect(phone.receivedHex).toBe("");
+    commits[0]!();
+    await phone.receives(puback(1) + puback(2) + puback(3));
+  });
+
+  it("waits while the journal is full, before those that came after it", async () => {
+    const journal = new FakeJournal();
+    const append = journal.append.bind(journal);
+    let refusals = 2;
+    journal.append = (frame) => {
+      if (frame.kind !== "frame" || refusals === 0) return append(frame);
+      refusals -= 1;
+      return Promise.reject(new JournalFullError("full"));
+    };
+    const { raw } = await openPhoneGateway({ journal });
+    const phone = await loggedIn(await raw());
+    phone.send(publishBytes({ messageId: 1, payload: location(1) }));
+    await until(() => refusals < 2);
+    phone.send(publishBytes({ messageId: 2, payload: location(2) }));
+    await phone.receives(puback(1) + puback(2));
+    expect(journal.frames()).toEqual([framed(location(1)), framed(location(2))]);
+  });
+
+  it("that the journal fails on ends the connection unanswered", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    journal.failWith = new Error("broken");
+    phone.send(publishBytes({ messageId: 1 }));
+    await phone.closed();
+    expect(phone.receivedHex).toBe("");
+  });
+
+  it("beyond those that may be in flight stays in the socket until there is room", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    journal.hold();
+    const count = 500;
+    phone.send(...Array.from({ length: count }, (_, index) => publishBytes({ messageId: index + 1 })));
+    await until(() => journal.pendingFrames >= 64);
+    await pause();
+    expect(journal.pendingFrames).toBe(64);
+    journal.release();
+    await phone.receives(Array.from({ length: count }, (_, index) => puback(index + 1)).join(""));
+    expect(journal.frames()).toHaveLength(count);
+  });
+
+  it("with an empty payload clears a retained message: acknowledged, not kept", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    phone.send(publishBytes({ payload: "", messageId: 4 }));
+    await phone.receives(puback(4));
+    expect(journal.frames()).toEqual([]);
+  });
+
+  it("that is no JSON is kept all the same: the stream says what is wrong with it", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    phone.send(publishBytes({ payload: "hello", messageId: 4 }));
+    await phone.receives(puback(4));
+    expect(journal.frames()).toEqual([framed("hello")]);
+  });
+
+  it("arrives whole when every byte comes by itself", async () => {
+    const { raw } = await openPhoneGateway();
+    const phone = await raw();
+    for (const byte of [...connectBytes(), ...publishBytes({ payload: location(5), messageId: 5 })]) {
+      phone.send(Buffer.of(byte));
+      await sleep(1);
+    }
+    await phone.receives(`20020000${puback(5)}`);
+  });
+});
+
+describe("a last will", () => {
+  const will = { topic: TOPIC, payload: Buffer.from('{"_type":"lwt","tst":1}'), qos: 1, retain: false } as const;
+
+  it("is journalled like a publish when the connection breaks, and not after a DISCONNECT", async () => {
+    const { phone, journal } = await openPhoneGateway();
+    const polite = await phone("ana", { will });
+    await polite.endAsync();
+    await until(() => journal.notes().some((note) => note.kind === "disconnected"));
+    await pause();
+    expect(journal.frames()).toEqual([]);
+    const broken = await phone("ana", { will });
+    broken.stream.destroy();
+    await until(() => journal.frames().length === 1);
+    expect(journal.frames()).toEqual([framed('{"_type":"lwt","tst":1}')]);
+  });
+
+  it("for another device's topic is dropped", async () => {
+    const { phone, journal, metric } = await openPhoneGateway();
+    const broken = await phone("ana", { will: { ...will, topic: "owntracks/bo/phone" }, username: "ana/phone" });
+    broken.stream.destroy();
+    await until(async () => (await metric("gateway_frames_total", { outcome: "foreignTopic" })) === 1);
+    expect(journal.frames()).toEqual([]);
+  });
+});
+
+describe("a connection", () => {
+  it("is noted with how the device proved itself and why it ended", async () => {
+    const { phone, journal } = await openPhoneGateway();
+    await (await phone()).endAsync();
+    await until(() => journal.notes().length === 2);
+    expect(journal.notes()).toMatchObject([
+      { kind: "connected", authLevel: "password", transport: "mqtt", sessions: 1 },
+      { kind: "disconnected", closeReason: "peer", frames: 0, sessions: 0 },
+    ]);
+  });
+
+  it("takes over from the device's older one, whichever client id they gave, and says so", async () => {
+    const { phone, journal } = await openPhoneGateway();
+    const first = await phone();
+    const second = await phone("ana", { clientId: "ana/phone" });
+    await until(() => !first.connected);
+    await second.publishAsync(TOPIC, location(1), { qos: 1 });
+    const last = journal.notes().find((note) => note.kind === "disconnected");
+    expect(last).toMatchObject({ closeReason: "takeover", sessions: 1 });
+  });
+
+  it("is closed by its own keep-alive, and within our limit where it asked for none", async () => {
+    const { raw, metric } = await openPhoneGateway({ limits: { IDLE_TIMEOUT_MS: 1_500 } });
+    const silent = await loggedIn(await raw(), { keepAliveS: 1 });
+    const endless = await loggedIn(await raw(), { user: "bo", keepAliveS: 0 });
+    await Promise.all([silent.closed(), endless.closed()]);
+    expect(await metric("gateway_closed_total", { reason: "idle" })).toBe(2);
+  });
+
+  it("keeps nothing from one time to the next: a session is never present", async () => {
+    const { raw } = await openPhoneGateway();
+    const first = await loggedIn(await raw(), { isClean: false });
+    first.send(subscribeBytes(`${TOPIC}/cmd`));
+    await first.receives("9003000901");
+    await loggedIn(await raw(), { isClean: false });
+  });
+});
+
+describe("a drain", () => {
+  it("lets publishes in flight be committed and acknowledged, then closes all connections", async () => {
+    const { raw, journal, gateway } = await openPhoneGateway();
+    const busy = await loggedIn(await raw());
+    const idle = await loggedIn(await raw(), { user: "bo" });
+    journal.hold();
+    busy.send(publishBytes({ messageId: 9 }));
+    await until(() => journal.pendingFrames > 2 || journal.pendingFrames === 1);
+    const drained = gateway.drain();
+    await idle.closed();
+    expect(busy.isClosed).toBe(false);
+    journal.release();
+    await busy.receives(puback(9));
+    await Promise.all([drained, busy.closed()]);
+  });
+});
+
+describe("while the database is away", () => {
+  it("acknowledgements are withheld, connections stay, and all goes on when it is back", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phones = await Promise.all(
+      ["ana", "bo", "cleo"].map(async (user) => ({ user, device: await loggedIn(await raw(), { user }) })),
+    );
+    journal.hold();
+    for (const { user, device } of phones)
+      device.send(publishBytes({ topic: `owntracks/${user}/phone`, messageId: 2 }));
+    await until(() => journal.pendingFrames === 3);
+    await pause(200);
+    for (const { device } of phones) expect([device.isClosed, device.receivedHex]).toEqual([false, ""]);
+    journal.release();
+    for (const { device } of phones) await device.receives(puback(2));
+  });
+
+  it("a login waits for the directory, and is told to come again after its time", async () => {
+    let isAway = true;
+    const { raw } = await openPhoneGateway({
+      findDevice: (uid) =>
+        isAway
+          ? Promise.reject(new Error("away"))
+          : Promise.resolve({ deviceId: 5, fleetId: 1, uid, settings: { "auth.passwordHash": "right ana" } }),
+      limits: { LOGIN_TIMEOUT_MS: 1_500 },
+    });
+    const impatient = await raw();
+    impatient.send(connectBytes());
+    await impatient.receives("20020003");
+    const patient = await raw();
+    patient.send(connectBytes());
+    await pause();
+    isAway = false;
+    await patient.receives("20020000");
+  });
+});
+
+describe("a subscription", () => {
+  it("is granted to the device's own commands and to nothing else", async () => {
+    const { raw, metric } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    phone.send(subscribeBytes(`${TOPIC}/cmd`));
+    await phone.receives("9003000901");
+    for (const topic of ["#", "owntracks/+/+", "owntracks/bo/phone/cmd", "$SYS/#", TOPIC]) {
+      phone.receivedHex = "";
+      phone.send(subscribeBytes(topic));
+      await phone.receives("9003000980");
+    }
+    expect(await metric("gateway_refused_total", { reason: "subscription" })).toBe(5);
+  });
+});
