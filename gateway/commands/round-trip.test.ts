@@ -1,12 +1,11 @@
+import { connectAsync, type MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findDecoder } from "#decoders";
 import { commandReply, command as gt06Command, login as gt06Login } from "#decoders/gt06/index.ts";
-import { frameOf, locationFrame, locationPayload } from "#decoders/owntracks/index.ts";
+import { frameOf, locationPayload, PAYLOAD_KEY_SETTING } from "#decoders/owntracks/index.ts";
 import { asciiMessage, commandAnswer, heartbeat } from "#decoders/queclink/encode.ts";
 import { encodeAddressedCommand, encodeLogin, encodePacket } from "#decoders/teltonika/encode.ts";
 import { hex, until } from "../test-gateway.ts";
-import { COMMAND_OUTCOMES, type CommandLink, Commands, type CommandTally } from "./delivery.ts";
-import { type BenchGateway, type CommandBench, connectTeltonika, openCommandBench, TIMES } from "./test-bench.ts";
+import { type BenchGateway, type CommandBench, connectTeltonika, openCommandBench } from "./test-bench.ts";
 
 let bench: CommandBench;
 let gateway: BenchGateway;
@@ -166,73 +165,78 @@ describe("a GT06 tracker", () => {
 });
 
 describe("a phone with OwnTracks", () => {
-  const topic = "owntracks/ada/pixel";
+  const clients: MqttClient[] = [];
 
-  /** Commands as the MQTT listener has them: a link for each subscribed phone, and what was journalled. */
-  async function connectPhone(
-    deviceId: number,
-    onPayload: (payload: object, say: (frame: Uint8Array) => void) => void,
-  ) {
-    const commands = new Commands({
-      store: await bench.newStore(),
-      times: TIMES,
-      findDecoder,
-      findLink: () => undefined,
-      tally: Object.fromEntries(COMMAND_OUTCOMES.map((name) => [name, 0])) as CommandTally,
-      monotonicMs: () => performance.now(),
-      onError: (error) => {
-        throw error;
-      },
+  afterAll(() => {
+    for (const client of clients) client.end(true);
+  });
+
+  /** A phone that is subscribed to its commands and answers each with publishes. */
+  async function connectPhone(uid: string, answers: (payload: object) => Uint8Array[]): Promise<object[]> {
+    const heard: object[] = [];
+    const [user = "", device = ""] = uid.split("/");
+    const client = await connectAsync(`mqtt://127.0.0.1:${gateway.portOf("owntracks")}`, {
+      username: user,
+      password: "right",
+      clientId: `${user} ${device}`,
     });
-    const say = async (bytes: Uint8Array) => {
-      const frame = { transport: "mqtt", receivedAtMs: Date.now(), bytes } as const;
-      const about = { deviceId, kind: "frame", protocol: "owntracks", remoteAddress: null } as const;
-      const seq = await bench.journal.append({ ...about, ...frame });
-      commands.committed(deviceId, { ...frame, seq });
-    };
-    const link: CommandLink = {
-      protocol: "owntracks",
-      sendCommand: (bytes) => {
-        onPayload(JSON.parse(Buffer.from(bytes).toString()), (frame) => void say(frame));
-        return true;
-      },
-    };
-    commands.attach(deviceId, link);
-    return commands;
+    clients.push(client);
+    client.on("message", (topic, payload) => {
+      if (topic !== `owntracks/${uid}/cmd`) return;
+      const command = JSON.parse(payload.toString());
+      heard.push(command);
+      for (const answer of answers(command)) client.publish(`owntracks/${uid}`, Buffer.from(answer), { qos: 1 });
+    });
+    await client.subscribeAsync(`owntracks/${uid}/cmd`, { qos: 1 });
+    return heard;
   }
 
+  const password = { "auth.passwordHash": "right" };
+  const location = { latDeg: 41.15, lonDeg: -8.61, timeMs: 1_790_000_000_000, trackerId: "px" };
+
   it("asked where it is answers with a location that was asked for, not with any other", async () => {
-    const deviceId = await bench.register("ada/pixel", "owntracks");
-    const heard: object[] = [];
-    const location = { latDeg: 41.15, lonDeg: -8.61, timeMs: 1_790_000_000_000, trackerId: "px" };
-    const commands = await connectPhone(deviceId, (payload, say) => {
-      heard.push(payload);
-      say(locationFrame(topic, { ...location, latDeg: 1, trigger: "t" }));
-      say(locationFrame(topic, { ...location, trigger: "r" }));
-    });
+    const deviceId = await bench.register("ada/pixel", "owntracks", password);
+    const requested = locationPayload({ ...location, trigger: "r" });
+    const heard = await connectPhone("ada/pixel", () => [
+      locationPayload({ ...location, latDeg: 1, trigger: "t" }),
+      requested,
+    ]);
     const id = await bench.queue(deviceId, "owntracks", "reportLocation");
-    commands.connected(deviceId);
     const done = await bench.reaches(id, "answered");
     expect(heard).toEqual([{ _type: "cmd", action: "reportLocation" }]);
     expect(JSON.parse(done.answer ?? "")).toEqual({ time: "2026-09-21T14:13:20.000Z", lat: 41.15, lon: -8.61 });
-    expect(await answerFrame(id)).toBe(hex(frameOf(topic, locationPayload({ ...location, trigger: "r" }))));
-    await commands.close();
+    expect(await answerFrame(id)).toBe(hex(frameOf("owntracks/ada/pixel", requested)));
+  });
+
+  it("that is away gets its command when it subscribes", async () => {
+    const deviceId = await bench.register("ada/watch", "owntracks", password);
+    const id = await bench.queue(deviceId, "owntracks", "status");
+    await connectPhone("ada/watch", () => [Buffer.from('{"_type":"status","android":{"wifi":1}}')]);
+    expect(await bench.reaches(id, "answered")).toMatchObject({ result: "ok", attempts: 1 });
+  });
+
+  it("with a payload key gets its commands sealed", async () => {
+    const settings = { ...password, [PAYLOAD_KEY_SETTING]: "secret" };
+    const deviceId = await bench.register("ada/sealed", "owntracks", settings);
+    const heard = await connectPhone("ada/sealed", () => []);
+    const id = await bench.queue(deviceId, "owntracks", "reportLocation");
+    await bench.reaches(id, "sent");
+    await until(() => heard.length === 1);
+    expect(heard[0]).toEqual({ _type: "encrypted", data: expect.any(String) });
   });
 
   it("told to set something is not waited for", async () => {
-    const deviceId = await bench.register("ada/tablet", "owntracks");
-    const heard: object[] = [];
-    const commands = await connectPhone(deviceId, (payload) => heard.push(payload));
+    const deviceId = await bench.register("ada/tablet", "owntracks", password);
+    const heard = await connectPhone("ada/tablet", () => []);
     const text = JSON.stringify({ action: "setConfiguration", configuration: { monitoring: 2 } });
     const id = await bench.queue(deviceId, "owntracks", text);
     const next = await bench.queue(deviceId, "owntracks", "clearWaypoints");
-    commands.connected(deviceId);
     expect(await bench.reaches(next, "sent")).toMatchObject({ result: null });
     expect(await bench.read(id)).toMatchObject({ state: "sent", result: null });
+    await until(() => heard.length === 2);
     expect(heard).toEqual([
       { _type: "cmd", action: "setConfiguration", configuration: { monitoring: 2 } },
       { _type: "cmd", action: "clearWaypoints" },
     ]);
-    await commands.close();
   });
 });

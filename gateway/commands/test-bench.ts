@@ -17,6 +17,7 @@ export const LISTENERS: readonly ListenerSpec[] = [
   { protocol: "teltonika", transport: "tcp", port: 0 },
   { protocol: "queclink", transport: "tcp", port: 0 },
   { protocol: "gt06", transport: "tcp", port: 0 },
+  { protocol: "owntracks", transport: "mqtt", port: 0 },
 ];
 
 /** Long enough to matter only where a test says so. */
@@ -50,6 +51,7 @@ export type CommandBench = {
 };
 
 export type BenchGateway = {
+  portOf(protocol: ListenerSpec["protocol"]): number;
   connect(protocol: ListenerSpec["protocol"]): Promise<TestDevice>;
   drain(): Promise<void>;
 };
@@ -82,14 +84,16 @@ export async function openCommandBench(): Promise<CommandBench> {
         findDecoder,
         journal: options.holdFrames === undefined ? journal : holding(journal, options.holdFrames),
         findDevice: (uid) => findDeviceByUid(database, uid),
+        verifyPassword: async (password, stored) => Buffer.from(password).toString() === stored,
         commands: options.store ?? store,
         commandTimes: { ...TIMES, ...options.times },
         limits: { LOGIN_TIMEOUT_MS: 200_000, FRAME_TIMEOUT_MS: 200_000, IDLE_TIMEOUT_MS: 80 * 1_000 },
       });
+      const portOf = (protocol: string) => gateway.listeners.find((listener) => listener.protocol === protocol)!.port;
       return {
+        portOf,
         connect: async (protocol) => {
-          const { port } = gateway.listeners.find((listener) => listener.protocol === protocol)!;
-          const device = await TestDevice.connect(port);
+          const device = await TestDevice.connect(portOf(protocol));
           devices.push(device);
           return device;
         },
