@@ -70,7 +70,10 @@ export const PROXY_HEADER_TIMEOUT_MS = 3_000;
 /** How long the answer to a command is waited for; devices ask their CAN bus or GNSS first. */
 export const COMMAND_ANSWER_TIMEOUT_MS = 60_000;
 
-/** After that, how long a late answer is let pass where answers bear no id, so that it is not taken for another's. */
+/** How long a command may wait for the frame in hand: its condition was judged before. */
+export const COMMAND_HELD_MAX_MS = 2_000;
+
+/** After the time for an answer, how long a late one is let pass where answers bear no id, so that it is not taken for another's. */
 export const COMMAND_LATE_ANSWER_MS = 30_000;
 
 /** How long a command whose condition cannot be judged waits for a fix. */

@@ -6,6 +6,7 @@ import { JournalClosedError, JournalFrameError, JournalFullError } from "#store/
 import type { KnownDevice } from "./gateway-deps.ts";
 import {
   CLOSE_TIMEOUT_MS,
+  COMMAND_HELD_MAX_MS,
   FRAMES_PER_TURN_MAX,
   JOURNAL_FULL_RETRY_MS,
   LOST_FRAMING_BYTES_KEPT,
@@ -50,8 +51,7 @@ export class StreamSession {
   #heardAtMs: number;
   /** When a frame of which more is expected was begun; 0 at a frame boundary. */
   #frameBegunAtMs = 0;
-  /** A command that waits for the answer to the frame in hand. */
-  #command: Uint8Array | undefined;
+  #heldCommand: HeldCommand | undefined;
   #frameCount = 0;
   #rejectedCount = 0;
 
@@ -75,11 +75,19 @@ export class StreamSession {
     return this.#context.protocol;
   }
 
-  /** Writes a command, after the answer to the frame in hand; false where the device can't be reached any more. */
-  sendCommand(bytes: Uint8Array): boolean {
-    if (this.#state !== "open") return false;
-    if (this.#isBusy) this.#command = bytes;
-    else this.#send(bytes);
+  /**
+   * Writes a command, after the answer to the frame in hand. False where it was not written: the connection has ended,
+   * or the frame took longer than what was known when the command was decided on may be believed.
+   */
+  sendCommand(bytes: Uint8Array): boolean | Promise<boolean> {
+    if (this.#state !== "open" || this.#heldCommand !== undefined) return false;
+    if (this.#isBusy) {
+      const untilMs = this.#context.monotonicMs() + COMMAND_HELD_MAX_MS;
+      return new Promise((resolve) => {
+        this.#heldCommand = { bytes, untilMs, settle: resolve };
+      });
+    }
+    this.#send(bytes);
     return true;
   }
 
@@ -188,6 +196,7 @@ export class StreamSession {
             if (seq !== undefined && envelope.kind === "commandReply") this.#hearReply(kept, seq);
           }
         } else this.#answerUnkept(envelope);
+        if (this.#heldCommand !== undefined) this.#writeHeldCommand(this.#heldCommand);
         count += 1;
         if (count % FRAMES_PER_TURN_MAX === 0) await nextTurn();
       }
@@ -200,13 +209,11 @@ export class StreamSession {
   }
 
   #goOn(): void {
-    if (this.#state === "closed") {
+    if (this.#heldCommand !== undefined) this.#writeHeldCommand(this.#heldCommand);
+    if (this.#isClosed()) {
       this.#leaveCommands();
       return;
     }
-    if (this.#command !== undefined) this.#send(this.#command);
-    this.#command = undefined;
-    if (this.#isClosed()) return;
     if (this.#context.isDraining()) this.drain();
     // The end is heard of even while paused, once all that came before it was taken: nothing is left to resume for.
     if (this.#hasPeerEnded) this.close("peer");
@@ -298,6 +305,13 @@ export class StreamSession {
     this.#send(ack);
     tally.acks += 1;
     ackLatency.observe((monotonicMs() - startedAtMs) / 1_000);
+  }
+
+  #writeHeldCommand({ bytes, untilMs, settle }: HeldCommand): void {
+    this.#heldCommand = undefined;
+    const isWanted = !this.#isClosed() && this.#context.monotonicMs() <= untilMs;
+    if (isWanted) this.#send(bytes);
+    settle(isWanted);
   }
 
   #hearReply({ bytes, transport, receivedAtMs }: NewFrame, seq: number): void {
@@ -409,6 +423,9 @@ export class StreamSession {
     return this.#state === "closed";
   }
 }
+
+/** A command that waits for the answer to the frame in hand. */
+type HeldCommand = { bytes: Uint8Array; untilMs: number; settle: (isWritten: boolean) => void };
 
 function answerOf(envelope: Envelope): Uint8Array | undefined {
   return envelope.kind === "login" ? envelope.accept : envelope.ack;

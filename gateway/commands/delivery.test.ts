@@ -35,33 +35,45 @@ describe("a command", () => {
     expect(await bench.reaches(id, "answered")).toMatchObject({ answer: "here", attempts: 1 });
   });
 
-  it("waits for the answer to the frame in hand before it is written", async () => {
-    let release = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
+  describe("that comes while a frame is being committed", () => {
+    const at = { timeMs: 1_790_000_000_000, longitudeE7: 0, latitudeE7: 0, altitudeM: 0, headingDeg: 0, speedKmh: 0 };
+    const elements = [{ id: 239, bytes: Uint8Array.of(1) }];
+    const record = { ...at, priority: 0, satellites: 0, eventId: 0, elements };
+    const packet = encodePacket({ kind: "records", codec: 0x08, records: [record] });
+
+    async function sendWhileBusy(skew: { ms: number }) {
+      let release = () => {};
+      const holdFrames = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const gateway = await bench.openGateway({ holdFrames, skew });
+      const device = await connectTeltonika(gateway, imei, () => "done");
+      device.receivedHex = "";
+      device.send(packet);
+      await pause();
+      const id = await bench.queue(deviceId, "teltonika", "getver");
+      await bench.reaches(id, "sending");
+      await pause();
+      expect(device.receivedHex).toBe("");
+      return { id, device, release };
+    }
+
+    it("is written after the frame's answer", async () => {
+      const { id, device, release } = await sendWhileBusy({ ms: 0 });
+      release();
+      expect(await bench.reaches(id, "answered")).toMatchObject({ attempts: 1 });
+      expect(device.receivedHex.startsWith("00000001" + "00000000")).toBe(true);
     });
-    const gateway = await bench.openGateway({ holdFrames: held });
-    const device = await connectTeltonika(gateway, imei, () => "done");
-    device.receivedHex = "";
-    const element = { id: 239, bytes: Uint8Array.of(1) };
-    const record = {
-      timeMs: 1_790_000_000_000,
-      priority: 0,
-      longitudeE7: 0,
-      latitudeE7: 0,
-      altitudeM: 0,
-      headingDeg: 0,
-    };
-    const rest = { satellites: 0, speedKmh: 0, eventId: 0, elements: [element] };
-    device.send(encodePacket({ kind: "records", codec: 0x08, records: [{ ...record, ...rest }] }));
-    await pause();
-    const id = await bench.queue(deviceId, "teltonika", "getver");
-    await bench.reaches(id, "sent");
-    await pause();
-    expect(device.receivedHex).toBe("");
-    release();
-    await bench.reaches(id, "answered");
-    expect(device.receivedHex.startsWith("00000001" + "00000000")).toBe(true);
+
+    it("is decided on anew where that took long", async () => {
+      const skew = { ms: 0 };
+      const { id, device, release } = await sendWhileBusy(skew);
+      skew.ms = 5_000;
+      release();
+      expect(await bench.reaches(id, "answered")).toMatchObject({ attempts: 1 });
+      expect(device.heard).toEqual(["getver"]);
+      expect(await bench.actions(id)).toEqual(["queued", "sending", "queued", "sending", "sent", "answered"]);
+    });
   });
 
   it("that nobody could deliver in its time expires, and is never sent", async () => {

@@ -14,8 +14,8 @@ import { findCommandAdapter } from "./prepare.ts";
 /** A connection that can hand bytes to its device. */
 export type CommandLink = {
   readonly protocol: ProtocolName;
-  /** Takes the bytes to write them between two answers; false where the connection is over. */
-  sendCommand(bytes: Uint8Array): boolean;
+  /** Writes the bytes between two answers; false where they were not written. */
+  sendCommand(bytes: Uint8Array): boolean | Promise<boolean>;
 };
 
 export type CommandTimes = {
@@ -282,9 +282,10 @@ export class Commands {
     const attempt = { commandId: command.commandId, holder: this.#holder, attempt: command.attempts + 1 };
     const { answerTimeoutMs, lateAnswerMs } = times;
     const ended = this.#wait(delivery, { command, adapter, key: encoded.key, link }, answerTimeoutMs);
-    if (this.#isClosing || this.#linkOf(command.deviceId) !== link || !link.sendCommand(encoded.bytes)) {
+    const isLive = !this.#isClosing && this.#linkOf(command.deviceId) === link;
+    if (!isLive || !(await link.sendCommand(encoded.bytes))) {
       delete delivery.waiting;
-      await store.release(attempt, "the connection ended before it could be sent", { isUnsent: true });
+      await store.release(attempt, "the connection was not free to send it", { isUnsent: true });
       return;
     }
     tally.sent += 1;

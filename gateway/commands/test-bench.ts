@@ -37,6 +37,8 @@ export type CommandBench = {
     times?: Partial<CommandTimes>;
     store?: CommandStore;
     holdFrames?: Promise<void>;
+    /** Added to the gateway's clock for time limits; a test may move it on. */
+    skew?: { ms: number };
   }): Promise<BenchGateway>;
   closeGateways(): Promise<void>;
   register(uid: string, protocol: string, settings?: Record<string, string>): Promise<number>;
@@ -84,6 +86,7 @@ export async function openCommandBench(): Promise<CommandBench> {
         findDecoder,
         journal: options.holdFrames === undefined ? journal : holding(journal, options.holdFrames),
         findDevice: (uid) => findDeviceByUid(database, uid),
+        monotonicMs: () => performance.now() + (options.skew?.ms ?? 0),
         verifyPassword: async (password, stored) => Buffer.from(password).toString() === stored,
         commands: options.store ?? store,
         commandTimes: { ...TIMES, ...options.times },
