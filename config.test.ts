@@ -30,3 +30,13 @@ test("an InfluxDB that is named in part is an error for each setting that is mis
   expect(parseConfig(whole).kind).toBe("ok");
   expect(parseConfig({ ...whole, INFLUX_URL: "influx:8086" }).kind).toBe("invalid");
 });
+
+test("MQTT over TLS listens where a certificate is given, and only there", () => {
+  const tls = { TLS_CERT: "cert.pem", TLS_KEY: "key.pem" };
+  expect(parseConfig({})).toMatchObject({ config: { MQTT_PORT: 1883 } });
+  expect(parseConfig({})).not.toHaveProperty("config.MQTT_TLS_PORT");
+  expect(parseConfig(tls)).toMatchObject({ config: { MQTT_TLS_PORT: 8883 } });
+  expect(parseConfig({ ...tls, MQTT_TLS_PORT: "0" })).toMatchObject({ config: { MQTT_TLS_PORT: 0 } });
+  expect(parseConfig({ MQTT_TLS_PORT: "8883" })).toMatchObject({ kind: "invalid" });
+  expect(parseConfig({ MQTT_UPSTREAM_URL: "broker.example" })).toMatchObject({ kind: "invalid" });
+});

@@ -33,6 +33,7 @@ export async function openAcceptor(
   spec: ListenerSpec,
   context: AcceptContext,
   connections: ConnectionLimits,
+  /** Given for a TLS listener only. */
   tls: TlsFiles | undefined,
   entered: Entered,
 ): Promise<Listening> {
@@ -52,6 +53,12 @@ export async function openAcceptor(
       server.close();
     },
   };
+}
+
+/** The files of a TLS listener, which can't do without. */
+export function requireTls(tls: TlsFiles | undefined): TlsFiles {
+  if (tls === undefined) throw new Error("a TLS listener needs a certificate and its key");
+  return tls;
 }
 
 /** Gives back the place of a connection that has no session of its own to do it. */

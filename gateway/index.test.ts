@@ -85,6 +85,27 @@ describe("opening", () => {
     for (const listener of gateway.listeners) expect(listener.port).toBeGreaterThan(0);
   });
 
+  it("gives the datagrams of a protocol the number that its connections were given", async () => {
+    const { gateway } = await openTestGateway({
+      listeners: [
+        { protocol: "teltonika", transport: "tcp", port: 0 },
+        { protocol: "teltonika", transport: "udp", port: 0 },
+        { protocol: "queclink", transport: "tcp", port: 0 },
+        { protocol: "queclink", transport: "udp", port: 0 },
+      ],
+    });
+    const portOf = (protocol: string, transport: string) =>
+      gateway.listeners.find((one) => one.protocol === protocol && one.transport === transport)?.port;
+    expect(portOf("teltonika", "udp")).toBe(portOf("teltonika", "tcp"));
+    expect(portOf("queclink", "udp")).toBe(portOf("queclink", "tcp"));
+    expect(portOf("queclink", "udp")).not.toBe(portOf("teltonika", "udp"));
+  });
+
+  it("leaves plain connections plain where there is a certificate", async () => {
+    const { connect } = await openTestGateway({ tls: { cert: "none", key: "none" } });
+    await (await connect()).login("dev1");
+  });
+
   it("fails as a whole when one port is taken", async () => {
     const { port } = await openTestGateway();
     const attempt = openTestGateway({

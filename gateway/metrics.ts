@@ -107,6 +107,8 @@ export type GatewayMetrics = {
   commands: CommandTally;
   openTally(protocol: ProtocolName, transport: CountedTransport): Tally;
   ackLatency(protocol: ProtocolName): AckLatency;
+  /** Says whether the external broker's messages reach us. */
+  watchUpstream(isConnected: () => boolean): void;
 };
 
 /** Registers the gateway's metrics. Every reason of a closed union is a label, from the start at 0. */
@@ -190,6 +192,16 @@ export function openMetrics(
       const tally = new Tally(protocol, transport);
       tallies.push(tally);
       return tally;
+    },
+    watchUpstream: (isConnected) => {
+      const upstream: Gauge = new Gauge({
+        name: "gateway_upstream_connected",
+        help: "1 while messages of the external MQTT broker reach the gateway",
+        registers: [registry],
+        collect: () => {
+          upstream.set(isConnected() ? 1 : 0);
+        },
+      });
     },
     ackLatency: (protocol) => {
       const latency = latencies.get(protocol) ?? new AckLatency(protocol);

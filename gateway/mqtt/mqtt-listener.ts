@@ -1,4 +1,4 @@
-import { type Entered, type Listening, leaveOnClose, openAcceptor } from "../acceptor.ts";
+import { type Entered, type Listening, leaveOnClose, openAcceptor, requireTls } from "../acceptor.ts";
 import type { ConnectionLimits } from "../connection-limits.ts";
 import type { ListenerSpec, TlsFiles } from "../gateway-deps.ts";
 import type { Broker } from "./broker.ts";
@@ -6,16 +6,14 @@ import type { MqttContext } from "./mqtt-context.ts";
 import { openWebSockets } from "./web-sockets.ts";
 
 /** Opens a listener for MQTT over TCP, TLS or WebSocket. */
-export function openMqttListener(
+export async function openMqttListener(
   spec: ListenerSpec,
   context: MqttContext,
   connections: ConnectionLimits,
   broker: Broker,
   tls: TlsFiles | undefined,
 ): Promise<Listening> {
-  if (spec.transport === "mqttTls" && tls === undefined)
-    throw new Error("MQTT over TLS needs a certificate and its key");
-  const serverTls = spec.transport === "mqttTls" ? tls : undefined;
+  const serverTls = spec.transport === "mqttTls" ? requireTls(tls) : undefined;
   const upgrade = spec.transport === "mqttWs" ? openWebSockets(context, broker) : undefined;
   const entered: Entered = (socket, address) => {
     if (serverTls === undefined) leaveOnClose(connections, socket, address);

@@ -31,10 +31,18 @@ export function openUpstream(url: string, shared: SharedContext, metrics: Gatewa
   const receiver = new Receiver(client, shared, metrics);
   client.handleMessage = receiver.receive.bind(receiver);
   client.on("error", shared.onListenerError);
+  const link = { isSubscribed: false };
+  metrics.watchUpstream(() => client.connected && link.isSubscribed);
+  client.on("close", () => {
+    link.isSubscribed = false;
+  });
   client.on("connect", ({ sessionPresent }) => {
+    link.isSubscribed = sessionPresent;
     // A subscription that the broker remembers brings what was missed; a new one would bring what is retained again.
     if (sessionPresent) return;
-    client.subscribeAsync(FILTER, { qos: 1 }).catch(shared.onListenerError);
+    client.subscribeAsync(FILTER, { qos: 1 }).then(() => {
+      link.isSubscribed = true;
+    }, shared.onListenerError);
   });
   return {
     drained: () => receiver.drained(),
