@@ -5,7 +5,7 @@ import type { FixStep, MatchFix } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
 import { Reach } from "./reach.ts";
 import type { MatchScratch } from "./scratch.ts";
-import { COST_PER_METRE, mayDrive, U_TURN_COST } from "./transition.ts";
+import { COST_PER_METRE, COST_PER_METRE_MIN, mayDrive, U_TURN_COST } from "./transition.ts";
 
 /** Nobody turns round faster than this, unless there was time to slow down in between. */
 const TURNING_SPEED_MPS = 4;
@@ -18,6 +18,12 @@ const PEAK_MARGIN = 1;
 
 const { score: SCORE, edge: EDGE, alongM: ALONG } = FIELD;
 
+/** How far a search goes: in sigmas beyond the expected distance, and in multiples of the straight line. */
+export interface SearchWidth {
+  sigmas: number;
+  detour: number;
+}
+
 /** Candidates that follow from the hypotheses on the road: every edge that each of them can have reached by the fix. */
 export class RoadCandidates {
   readonly #s: MatchScratch;
@@ -28,15 +34,14 @@ export class RoadCandidates {
     this.#reach = new Reach(scratch.roads, scratch.vehicle);
   }
 
-  /** `detour`: how many times the straight line a way may be long. */
-  advance(state: MatchState, step: FixStep, detour: number): void {
+  advance(state: MatchState, step: FixStep, search: SearchWidth): void {
     // Any way there costs at least the straight line: that much is no argument against having driven.
     const credit = COST_PER_METRE * Math.sqrt(step.eastM * step.eastM + step.northM * step.northM);
     for (let i = 0; i < state.count; i++)
-      if (state.hypotheses[i * STRIDE + EDGE] !== OFF_ROAD) this.#advanceOne(state, i, step, credit, detour);
+      if (state.hypotheses[i * STRIDE + EDGE] !== OFF_ROAD) this.#advanceOne(state, i, step, credit, search);
   }
 
-  #advanceOne(state: MatchState, source: number, { fix, dtS }: FixStep, credit: number, detour: number): void {
+  #advanceOne(state: MatchState, source: number, { fix, dtS }: FixStep, credit: number, search: SearchWidth): void {
     const h = this.#s.predicted;
     const at = source * STRIDE;
     predict(state.hypotheses, at, dtS, state.noise, h);
@@ -47,10 +52,10 @@ export class RoadCandidates {
     const expectedM = h[ALONG]!;
     const perMetre2 = 0.5 / h[FIELD.covAA]!;
     const gateM = 4 * state.noise.sigmaM + 15;
-    let maxM = expectedM + 4 * Math.sqrt(h[FIELD.covAA]!) + 2;
+    let maxM = expectedM + search.sigmas * Math.sqrt(h[FIELD.covAA]!) + 2;
     // Over short times the speed bounds the search; over long ones the place of the fix does.
     const isLong = maxM - startM > NEARBY_M;
-    if (isLong) maxM = Math.min(maxM, startM + detour * (this.#distanceToOrigin(start, startM) + 75) + gateM);
+    if (isLong) maxM = Math.min(maxM, startM + search.detour * (this.#distanceToOrigin(start, startM) + 75) + gateM);
     const reach = this.#reach;
     const { edgeLengthM, edgeFrom, edgeTo } = this.#s.roads;
     let peak = PEAK_MAX;
@@ -72,7 +77,8 @@ export class RoadCandidates {
       if (endsM > maxM) continue;
       if (isLong) {
         const vertex = directed & 1 ? edgeFrom[directed >> 1]! : edgeTo[directed >> 1]!;
-        if (endsM + this.#s.place.vertexDistanceM(vertex) - gateM > maxM) continue;
+        const leftM = this.#s.place.vertexDistanceM(vertex) - gateM;
+        if (endsM + leftM > maxM || prior + peak - COST_PER_METRE_MIN * leftM < hopeless) continue;
       }
       reach.expand(label);
     }

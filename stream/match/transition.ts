@@ -22,6 +22,9 @@ const METRE_COST = Float64Array.from(
     COST_PER_METRE * (DISTANCE_SHARE + ((1 - DISTANCE_SHARE) * REFERENCE_SPEED_KMH) / Math.max(5, speedKmh)),
 );
 
+/** No way costs less than this. */
+export const COST_PER_METRE_MIN = METRE_COST[255]!;
+
 /** Turning round where the road goes on, and where it ends. */
 export const U_TURN_COST = 7;
 const DEAD_END_TURN_COST = 2.5;

@@ -7,7 +7,7 @@ import type { FixStep, MatchAnswer, MatchFix } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
 import { OffRoadCandidates } from "./off-road-candidates.ts";
 import { GAP, type PathStep } from "./path-tree.ts";
-import { RoadCandidates } from "./road-candidates.ts";
+import { RoadCandidates, type SearchWidth } from "./road-candidates.ts";
 import { type MatchOptions, MatchScratch } from "./scratch.ts";
 import { Survivors } from "./survivors.ts";
 
@@ -18,10 +18,10 @@ const OUTLIER_SURPRISE = 40;
 const OUTLIER_SIGMAS = 4;
 const OUTLIER_M = 12;
 const OUTLIERS_MAX = 3;
-/** How much longer than the straight line a way may be, at first and when that finds nothing after a gap. */
-const DETOUR = 2;
-const DETOUR_WIDE = 7;
-const DETOUR_WIDE_FROM_S = 8;
+/** How far to look for ways, at first and when that finds nothing after a gap. */
+const SEARCH: SearchWidth = { sigmas: 3.2, detour: 1.7 };
+const SEARCH_WIDE: SearchWidth = { sigmas: 5, detour: 7 };
+const SEARCH_WIDE_FROM_S = 8;
 /** Noise is learned where the best hypothesis leads by this much, the road is straight, and fixes are not too far apart. */
 const CERTAIN_LEAD = 1.5;
 const STRAIGHT_COSINE = 0.95;
@@ -95,10 +95,10 @@ export class Viterbi {
   }
 
   #advance(state: MatchState, step: FixStep): void {
-    this.#onRoad.advance(state, step, DETOUR);
+    this.#onRoad.advance(state, step, SEARCH);
     // A way that turns back on itself, as ramps do: look further before anything else is believed.
-    if (step.dtS > DETOUR_WIDE_FROM_S && this.#isOutlier(state.noise.sigmaM))
-      this.#onRoad.advance(state, step, DETOUR_WIDE);
+    if (step.dtS > SEARCH_WIDE_FROM_S && this.#isOutlier(state.noise.sigmaM))
+      this.#onRoad.advance(state, step, SEARCH_WIDE);
     this.#offRoad.advance(state, step);
   }
 
