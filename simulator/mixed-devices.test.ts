@@ -4,7 +4,7 @@ import { openTestGateway, type TestGateway, type Treatment } from "./links/test-
 import { openTestBroker, openTestHttpGateway } from "./links/test-phone-gateway.ts";
 
 const NO_EXAMPLES = { lost: [], doubled: [], displaced: [], invented: [] };
-const QUICK = { responseTimeoutMs: 150, backoffMs: [10, 30], sendAfterMs: 100, heartbeatMs: 200 };
+const QUICK = { responseTimeoutMs: 300, backoffMs: [10, 30], sendAfterMs: 100, heartbeatMs: 200 };
 const KINDS = ["queclink", "gt06", "osmand", "owntracks"] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -26,7 +26,7 @@ async function run(
     recordsPerPacket: 4,
     seed: 5,
     behaviour: QUICK,
-    drainMs: 6_000,
+    drainMs: 20_000,
     ...options,
   });
   for (const { uid, password } of simulation.fleet.devices) passwords.set(uid, password);
@@ -74,12 +74,15 @@ describe.each(KINDS)("simulated devices of %s", { concurrent: true }, (kind) => 
     }
   });
 
-  it.each(["withhold", "drop"] as const)("send again until acknowledged when it is treated to '%s'", async (how) => {
-    const summary = await run(kind, everyFifth(how));
-    expect(summary.counters.resends).toBeGreaterThan(0);
-    expect(summary.acknowledged).toBe(summary.made);
-    expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
-  });
+  it.each(["withhold", "ignore", "drop"] as const)(
+    "send again until acknowledged when it is treated to '%s'",
+    async (how) => {
+      const summary = await run(kind, everyFifth(how));
+      expect(summary.counters.resends).toBeGreaterThan(0);
+      expect(summary.acknowledged).toBe(summary.made);
+      expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
+    },
+  );
 
   it("never count a record as acknowledged while the gateway is silent", async () => {
     const summary = await run(kind, () => "withhold", { drainMs: 300 });
@@ -109,4 +112,37 @@ describe.each(KINDS)("simulated devices of %s", { concurrent: true }, (kind) => 
     expect(summary.acknowledged).toBe(summary.made);
     expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
   });
+});
+
+it("simulated phones over HTTP keep what is answered by an error", async () => {
+  const summary = await run("osmand", everyFifth("partial"));
+  expect(summary.counters.refusals).toBeGreaterThan(0);
+  expect(summary.acknowledged).toBe(summary.made);
+  expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
+});
+
+it("simulated phones over MQTT are refused with a wrong password, and keep everything", async () => {
+  const broker = await openTestBroker(
+    () => "acknowledge",
+    () => "another password",
+  );
+  const simulation = await startSimulation({
+    scenario: "load",
+    target: { host: "127.0.0.1", mqttPort: broker.port },
+    vehicles: 2,
+    seconds: 0.3,
+    recordsPerSecond: 40,
+    seed: 5,
+    behaviour: QUICK,
+    drainMs: 300,
+  });
+  try {
+    await simulation.drained;
+    expect(broker.rejected).toBeGreaterThan(0);
+    expect(simulation.summary(null)).toMatchObject({ acknowledged: 0 });
+    expect(simulation.summary(null).counters.refusals).toBeGreaterThan(0);
+  } finally {
+    simulation.close();
+    await broker.close();
+  }
 });

@@ -10,7 +10,7 @@ afterEach(async () => {
 
 /** Compared as a whole, so that a failure names the record. */
 const NO_EXAMPLES = { lost: [], doubled: [], displaced: [], invented: [] };
-const QUICK = { responseTimeoutMs: 150, backoffMs: [10, 30], sendAfterMs: 100 };
+const QUICK = { responseTimeoutMs: 300, backoffMs: [10, 30], sendAfterMs: 100 };
 
 type Transport = NonNullable<SimulationOptions["target"]["transport"]>;
 
@@ -22,7 +22,7 @@ async function run(
   gateway = await openTestGateway(treat);
   return simulate({
     scenario: "load",
-    target: { host: "127.0.0.1", teltonikaPort: gateway.port, transport },
+    target: { host: "127.0.0.1", teltonikaPort: gateway.port, teltonikaUdpPort: gateway.udpPort, transport },
     vehicles: 6,
     seconds: 0.7,
     recordsPerSecond: 240,
@@ -30,7 +30,7 @@ async function run(
     seed: 5,
     behaviour: QUICK,
     fixSource: gateway.readFixes,
-    drainMs: 5_000,
+    drainMs: 20_000,
     checkPatienceMs: 0,
     ...options,
   });

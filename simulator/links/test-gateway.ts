@@ -4,11 +4,13 @@ import { findDecoder, type ProtocolName } from "#decoders";
 import type { FixSource } from "../check.ts";
 import { openTestStore, type StoredReport } from "./test-store.ts";
 
-/** What the little gateway does with one packet. */
-export type Treatment = "acknowledge" | "withhold" | "drop" | "partial" | "loseAndAcknowledge";
+/** What the little gateway does with one packet; `ignore` neither stores nor answers it, `partial` is a wrong or negative answer. */
+export type Treatment = "acknowledge" | "withhold" | "ignore" | "drop" | "partial" | "loseAndAcknowledge";
 
 export type TestGateway = {
   port: number;
+  /** Where datagrams go; undefined where the gateway takes none. */
+  udpPort?: number;
   /** Stored fixes of each device; a resent record is stored once, as its bytes are the same. */
   readFixes: FixSource;
   stored: ReadonlyMap<string, ReadonlyMap<string, StoredReport>>;
@@ -68,6 +70,7 @@ export async function openTestGateway(
       return namedUid;
     }
     const treatment = treat(packets++);
+    if (treatment === "ignore") return namedUid;
     if (treatment !== "loseAndAcknowledge") store.keep(namedUid, frame, "tcp");
     if (treatment === "drop") socket.destroy();
     else if (treatment === "partial") socket.write(withCount(envelope.ack, envelope.recordCount - 1));
@@ -83,7 +86,7 @@ export async function openTestGateway(
       return;
     }
     const treatment = treat(packets++);
-    if (treatment === "withhold" || treatment === "drop") return;
+    if (treatment === "withhold" || treatment === "ignore" || treatment === "drop") return;
     if (treatment !== "loseAndAcknowledge") store.keep(envelope.deviceUid, read.frame, "udp");
     const isPartial = treatment === "partial" && envelope.recordCount > 1;
     datagrams.send(
@@ -96,9 +99,10 @@ export async function openTestGateway(
   const port = await new Promise<number>((resolve) => {
     server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
   });
-  await new Promise<void>((resolve) => datagrams.bind(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => datagrams.bind(0, "127.0.0.1", resolve));
   const gateway: TestGateway = {
     port,
+    udpPort: datagrams.address().port,
     readFixes: store.readFixes,
     stored: store.stored,
     rejected: 0,
@@ -112,7 +116,7 @@ export async function openTestGateway(
 }
 
 function withCount(ack: Uint8Array, count: number): Uint8Array {
-  const changed = ack.slice();
+  const changed = Uint8Array.from(ack);
   changed[changed.length - 1] = count;
   return changed;
 }

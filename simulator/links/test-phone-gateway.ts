@@ -39,7 +39,7 @@ export async function openTestHttpGateway(
     }
     const treatment = treat(requests++);
     if (treatment === "partial") response.writeHead(503).end();
-    else {
+    else if (treatment !== "ignore") {
       if (treatment !== "loseAndAcknowledge") store.keep(uid, frame, "http");
       if (treatment === "drop") incoming.socket.destroy();
       else if (treatment !== "withhold") response.writeHead(200).end();
@@ -85,6 +85,7 @@ export async function openTestBroker(
     const uid = packet.topic.replace("owntracks/", "");
     const isWill = payload.includes('"lwt"');
     const treatment = client && !isWill ? treat(messages++) : "acknowledge";
+    if (treatment === "ignore") return;
     if (treatment !== "loseAndAcknowledge") store.keep(uid, frameOfPublish(packet.topic, payload), "mqtt");
     if (treatment === "drop") client?.conn.destroy();
     else if (treatment !== "withhold" && treatment !== "partial") done(null);

@@ -54,8 +54,14 @@ export function flowMps(edge: RoadEdge): number {
 
 /** The Gothenburg network that the repository carries (OpenStreetMap contributors, ODbL). */
 export function loadGothenburg(): RoadNetwork {
-  return readNetwork(JSON.parse(readFileSync(new URL("gothenburg.json", import.meta.url), "utf8")) as NetworkFile);
+  gothenburg ??= readNetwork(
+    JSON.parse(readFileSync(new URL("gothenburg.json", import.meta.url), "utf8")) as NetworkFile,
+  );
+  return gothenburg;
 }
+
+/** Nothing changes a network, so a process reads it once. */
+let gothenburg: RoadNetwork | undefined;
 
 export function readNetwork(file: NetworkFile): RoadNetwork {
   const { latDeg, lonDeg } = readPlaces(file);

@@ -17,11 +17,11 @@ describe("the promise: an acknowledged record is a stored record", () => {
     result = await runKillScenario({
       kills: 6,
       seed: 20_261_122,
-      outageMs: 4_000,
+      outageMs: 3_000,
       pauseMs: { min: 500, max: 1_500 },
       checkout,
       dataDir,
-      load: { vehicles: 40, recordsPerSecond: 300, recordsPerPacket: 5 },
+      load: { vehicles: 40, recordsPerSecond: 240, recordsPerPacket: 5 },
     });
   }, TEST_MS_MAX);
 
