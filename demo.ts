@@ -10,7 +10,7 @@ import {
 import { createKey, openDatabase, revokeKey } from "#store";
 import type { Config } from "./config.ts";
 import { ROLES } from "./roles.ts";
-import { type Service, startService, untilAsked } from "./service.ts";
+import { type Service, startUnlessStopped, untilAsked } from "./service.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The `demo` and `simulate` commands: a simulated fleet against this service, or against a running one. */
@@ -33,7 +33,8 @@ export async function runDemo(
   void untilAsked(["SIGINT", "SIGTERM"]).then(() => asked.abort());
   const quiet: Config = { ...config, LOG_LEVEL: config.LOG_LEVEL === "info" ? "warn" : config.LOG_LEVEL };
   print("Starting PostgreSQL, the gateway, the stream and the API …");
-  const service = await startService(quiet, ROLES);
+  const service = await startUnlessStopped(quiet, ROLES, asked.signal);
+  if (service === undefined) return;
   try {
     await driveDemo(service, options, asked.signal, print);
   } finally {

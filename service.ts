@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Logger, pino } from "pino";
 import { ensureAdminKey, migrate, openDatabase, openEmbeddedPostgres } from "#store";
 import { type Config, ConfigSchema } from "./config.ts";
@@ -36,18 +37,32 @@ export async function openDatabaseServer(config: Config): Promise<{ url: string;
 }
 
 const DATABASE_RETRY_MS = 500;
+/** How often the log says that the database is still away. */
+const DATABASE_AWAY_LOG_MS = 10_000;
 /** A server that is away, starting up or shutting down; anything else that a connection says is final. */
 const AWAY = new Set(["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "57P01", "57P02", "57P03"]);
 
+/** The start was called off by a signal. */
+class StartAbortedError extends Error {}
+
 /** Brings the tables up to date as soon as the server answers; a server that is away is waited for. */
-async function prepareTablesWhenReachable(config: Config, databaseUrl: string, log: Logger): Promise<string | null> {
-  for (;;) {
+async function prepareTablesWhenReachable(
+  config: Config,
+  databaseUrl: string,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<string | null> {
+  for (let loggedAtMs = Number.NEGATIVE_INFINITY; ; ) {
+    if (signal.aborted) throw new StartAbortedError("stopped before the database answered");
     try {
       return await prepareTables(config, databaseUrl);
     } catch (error) {
       if (!AWAY.has((error as { code?: string }).code ?? "")) throw error;
-      log.warn({ err: error }, "database is away, waiting for it");
-      await new Promise((resolve) => setTimeout(resolve, DATABASE_RETRY_MS));
+      if (performance.now() - loggedAtMs >= DATABASE_AWAY_LOG_MS) {
+        log.warn({ err: error }, "database is away, waiting for it");
+        loggedAtMs = performance.now();
+      }
+      await sleep(DATABASE_RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 }
@@ -62,12 +77,15 @@ async function prepareTables(config: Config, databaseUrl: string): Promise<strin
   }
 }
 
-/** Starts database, tables and roles; several roles get a process each, a single one runs in this process. */
-export async function startService(config: Config, roles: readonly RoleName[]): Promise<Service> {
+/**
+ * Starts database, tables and roles; several roles get a process each, a single one runs in this process. Rejects when
+ * `signal` aborts before everything listens; afterwards it is left to `stop`.
+ */
+export async function startService(config: Config, roles: readonly RoleName[], signal: AbortSignal): Promise<Service> {
   const log = pino({ level: config.LOG_LEVEL }, pino.destination(2));
   const server = await openDatabaseServer(config);
   try {
-    const adminApiKey = await prepareTablesWhenReachable(config, server.url, log);
+    const adminApiKey = await prepareTablesWhenReachable(config, server.url, log, signal);
     const first = roles[0];
     const running =
       roles.length === 1 && first !== undefined
@@ -77,7 +95,7 @@ export async function startService(config: Config, roles: readonly RoleName[]): 
             otherMetrics: () => Promise.resolve([]),
             apart: true,
           })
-        : await openSupervisor(roles, environmentOf(config, server.url), log);
+        : await openSupervisor(roles, environmentOf(config, server.url), log, signal);
     const stop = async () => {
       await running.stop();
       await server.close();
@@ -129,6 +147,20 @@ export function untilAsked(
   });
 }
 
+/** Starts the service; undefined when it was stopped before it ran, which is no failure. */
+export async function startUnlessStopped(
+  config: Config,
+  roles: readonly RoleName[],
+  signal: AbortSignal,
+): Promise<Service | undefined> {
+  try {
+    return await startService(config, roles, signal);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
 /** The `serve` command. Prints one line a listener and, on the first start, an administration key. */
 export async function runService(
   config: Config,
@@ -140,8 +172,10 @@ export async function runService(
   if (process.send && first !== undefined && roles.length === 1) {
     return runSupervisedRole(config, first, (message) => process.send?.(message));
   }
-  const asked = untilAsked(["SIGINT", "SIGTERM"]);
-  const service = await startService(config, roles);
+  const stopping = new AbortController();
+  const asked = untilAsked(["SIGINT", "SIGTERM"]).then(() => stopping.abort());
+  const service = await startUnlessStopped(config, roles, stopping.signal);
+  if (service === undefined) return;
   for (const listener of service.listeners) print(`listening ${listener.name} ${listener.host}:${listener.port}`);
   if (service.adminApiKey) print(`admin API key (shown once): ${service.adminApiKey}`);
   await asked;

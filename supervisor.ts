@@ -22,6 +22,8 @@ const NODE_OPTIONS_OF: Readonly<Record<RoleName, readonly string[]>> = {
   api: [],
 };
 const METRICS_WAIT_MS = 2_000;
+/** Time to end after SIGTERM, beyond what draining may take; a role that hangs is then killed. */
+const STOP_PATIENCE_MS = 25_000;
 
 /** What a role's process and its supervisor say to each other. */
 export type RoleMessage =
@@ -69,10 +71,16 @@ class RoleProcess {
         } else if (message.kind === "metricsWanted") this.#onMetricsWanted(this, message.requestId);
         else this.#metricsAnswers.get(message.requestId)?.(message.metrics);
       });
-      child.once("exit", (code, signal) => {
+      const ended = (code: number | null, signal: NodeJS.Signals | null) => {
         this.#child = undefined;
         reject(new Error(`role ${this.role} ended before it was ready (${signal ?? `exit code ${code}`})`));
         if (!this.#stopping) this.#restartLater(code, signal);
+      };
+      child.once("exit", ended);
+      child.on("error", (error) => {
+        this.#log.warn({ role: this.role, err: error }, "role's process or the channel to it failed");
+        // A process that could not be made never exits; one that has died under a message does.
+        if (child.pid === undefined) ended(null, null);
       });
     });
   }
@@ -109,17 +117,26 @@ class RoleProcess {
     const child = this.#child;
     if (!child) return Promise.resolve();
     return new Promise((resolve) => {
-      child.once("exit", () => resolve());
+      const patienceMs = Number(this.#environment.DRAIN_TIMEOUT_MS ?? 0) + STOP_PATIENCE_MS;
+      const timer = setTimeout(() => {
+        this.#log.error({ role: this.role, patienceMs }, "role does not end, it is killed");
+        child.kill("SIGKILL");
+      }, patienceMs);
+      child.once("exit", () => {
+        clearTimeout(timer);
+        resolve();
+      });
       child.kill("SIGTERM");
     });
   }
 }
 
-/** Starts the roles in the given order; `stop` ends them in reverse. */
+/** Starts the roles in the given order; `stop` ends them in reverse. Rejects when `signal` aborts while they start. */
 export async function openSupervisor(
   roles: readonly RoleName[],
   environment: Record<string, string>,
   log: Logger,
+  signal: AbortSignal,
 ): Promise<Supervisor> {
   const running: RoleProcess[] = [];
   const answerMetrics = (from: RoleProcess, requestId: number) => {
@@ -132,8 +149,12 @@ export async function openSupervisor(
   const stop = async () => {
     for (const role of running.reverse()) await role.stop();
   };
+  // A role that is starting exits, and its start rejects.
+  const callOff = () => void running.at(-1)?.stop();
+  signal.addEventListener("abort", callOff);
   try {
     for (const role of roles) {
+      signal.throwIfAborted();
       const started = new RoleProcess(role, environment, log, answerMetrics);
       running.push(started);
       listeners.push(...(await started.start()));
@@ -141,6 +162,8 @@ export async function openSupervisor(
   } catch (error) {
     await stop();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", callOff);
   }
   return { listeners, stop };
 }
