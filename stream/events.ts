@@ -6,7 +6,7 @@ import type { EventType, Note, StreamEvent } from "./stage.ts";
  * The id of an event is a hash of what it is about, so that folding the same journal again gives the same ids. `subject`
  * is the journal position, or whatever else makes the event one of its kind for the device.
  */
-function eventIdOf(type: EventType, deviceId: number, subject: string | number): string {
+export function eventIdOf(type: EventType, deviceId: number, subject: string | number): string {
   return createHash("sha256").update(`${type}|${deviceId}|${subject}`).digest("base64url").slice(0, 22);
 }
 

@@ -6,7 +6,8 @@ import type { JournalFrame } from "#store/journal.ts";
 import { type FrameMeaning, faultOf, type QuarantineReason } from "./decode-frames.ts";
 import { parseNoteDetail, quarantinedEvent } from "./events.ts";
 import { type DeviceFold, type FoldResult, foldFixes, foldInitial, foldNote, foldUndecodable } from "./fold.ts";
-import type { DeviceStage, StreamEvent } from "./stage.ts";
+import type { FenceSet } from "./geofence/fence-set.ts";
+import type { DeviceStage, StageContext, StreamEvent } from "./stage.ts";
 
 export type ReadFrame = { frame: JournalFrame; meaning: FrameMeaning; device: FoldDevice | undefined };
 
@@ -44,6 +45,8 @@ export type FoldContext = {
   foldBefore(deviceId: number): DeviceFold;
   /** Fixes that are stored, or on their way into the store, as far as they matter to this batch. */
   known: readonly FixIdentities[];
+  /** The geofences of a fleet; undefined where it has none. */
+  fencesOf?: (fleetId: number) => FenceSet | undefined;
   log: Logger;
 };
 
@@ -77,8 +80,11 @@ function foldFrame(read: ReadFrame, folded: FoldedFrames, context: FoldContext):
     return;
   }
   const before = stateOf(frame.deviceId, folded, context);
+  const known: StageContext = { fences: context.fencesOf?.(device.fleetId) };
   const result =
-    meaning.kind === "note" ? foldOfNote(before, frame, context) : foldOfFixes(before, read, folded, context);
+    meaning.kind === "note"
+      ? foldOfNote(before, frame, context, known)
+      : foldOfFixes(before, read, folded, context, known);
   folded.fixes.append(result.fixes);
   // Nothing below fails: the frame is taken as a whole or not at all.
   folded.folds.set(frame.deviceId, result.fold);
@@ -88,20 +94,27 @@ function foldFrame(read: ReadFrame, folded: FoldedFrames, context: FoldContext):
   folded.tally.late += result.fixes.reduce((late, fix) => late + (fix.late ? 1 : 0), 0);
 }
 
-function foldOfNote(before: DeviceFold, frame: JournalFrame, { stages }: FoldContext): FoldResult {
+function foldOfNote(before: DeviceFold, frame: JournalFrame, { stages }: FoldContext, known: StageContext): FoldResult {
   if (frame.kind === "frame") throw new TypeError("a frame of the device is no note");
   const { kind, deviceId, seq, receivedAtMs, remoteAddress } = frame;
   const detail = parseNoteDetail(frame.bytes);
-  return foldNote(before, { kind, deviceId, seq, receivedAtMs, remoteAddress, detail }, stages);
+  return foldNote(before, { kind, deviceId, seq, receivedAtMs, remoteAddress, detail }, stages, known);
 }
 
-function foldOfFixes(before: DeviceFold, read: ReadFrame, folded: FoldedFrames, context: FoldContext): FoldResult {
+function foldOfFixes(
+  before: DeviceFold,
+  read: ReadFrame,
+  folded: FoldedFrames,
+  context: FoldContext,
+  known: StageContext,
+): FoldResult {
   const { frame, meaning } = read;
   if (meaning.kind !== "fixes") throw new TypeError("a frame without fixes can't be folded");
   const isKnown = (fixTimeMs: number, fingerprint: number): boolean =>
     folded.accepted.has(frame.deviceId, fixTimeMs, fingerprint) ||
     context.known.some((identities) => identities.has(frame.deviceId, fixTimeMs, fingerprint));
-  return foldFixes(before, { frame, fixes: meaning.fixes, memory: meaning.memory, isKnown }, context.stages);
+  const input = { frame, fixes: meaning.fixes, memory: meaning.memory, isKnown };
+  return foldFixes(before, input, context.stages, known);
 }
 
 function setAside(

@@ -11,6 +11,7 @@ import { type FindDecoder, faultOf, readFrame } from "./decode-frames.ts";
 import { DeviceCache } from "./device-cache.ts";
 import { rowOfFold } from "./device-state.ts";
 import { silentEvent } from "./events.ts";
+import { FenceDirectory } from "./fence-directory.ts";
 import type { DeviceFold } from "./fold.ts";
 import { FixIdentities, type FoldedFrames, foldFrames, type ReadFrame } from "./fold-frames.ts";
 import type { StreamMetrics } from "./metrics.ts";
@@ -51,11 +52,13 @@ export class FoldWriter {
   readonly #deps: FoldWriterDeps;
   readonly #cursors = new Map<number, Cursor>();
   readonly #devices: DeviceCache;
+  readonly #fences: FenceDirectory;
   #inFlight: { commit: Promise<void>; accepted: FixIdentities } | undefined;
 
   constructor(deps: FoldWriterDeps) {
     this.#deps = deps;
     this.#devices = new DeviceCache(deps.pool);
+    this.#fences = new FenceDirectory(deps.pool);
   }
 
   get partitions(): number[] {
@@ -64,6 +67,11 @@ export class FoldWriter {
 
   get newestSeq(): number {
     return Math.max(0, ...[...this.#cursors.values()].map((cursor) => cursor.seq));
+  }
+
+  /** Geofences have changed. */
+  fencesChanged(): void {
+    this.#fences.stale();
   }
 
   /** Claims what no other process holds. Call only when nothing is in flight. */
@@ -132,6 +140,7 @@ export class FoldWriter {
 
   async #prepare(frames: readonly JournalFrame[], lookupAll = false): Promise<Prepared> {
     await this.#devices.load([...new Set(frames.map((frame) => frame.deviceId))], this.#deps.now());
+    await this.#fences.load(this.#deps.now());
     const taken = this.#read(frames);
     const stored = await this.#findStored(taken, lookupAll || this.#deps.caution.active);
     const known = this.#inFlight === undefined ? [stored] : [stored, this.#inFlight.accepted];
@@ -139,6 +148,7 @@ export class FoldWriter {
       stages: this.#deps.stages,
       foldBefore: (deviceId) => this.#devices.fold(deviceId),
       known,
+      fencesOf: (fleetId) => this.#fences.fencesOf(fleetId),
       log: this.#deps.log,
     });
     return { folded, taken };

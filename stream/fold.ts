@@ -4,7 +4,7 @@ import { eventOfNote } from "./events.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type LiveState, liveAfterFixes, liveAfterFrame, liveAfterNote, liveInitial } from "./live.ts";
 import { type IsKnown, type OrderState, order, orderInitial, readClock } from "./order/index.ts";
-import type { DeviceStage, Fix, Note, StageItem, StreamEvent } from "./stage.ts";
+import type { DeviceStage, Fix, Note, StageContext, StageItem, StageStep, StreamEvent } from "./stage.ts";
 
 /** Reports of one frame that a fix id has room for. */
 export const REPORTS_PER_FRAME_MAX = 1024;
@@ -69,11 +69,12 @@ export function foldFixes(
   before: DeviceFold,
   input: { frame: FrameHead; fixes: readonly Fix[]; memory?: Attributes | undefined; isKnown: IsKnown },
   stages: readonly DeviceStage[],
+  context: StageContext = {},
 ): FoldResult {
   const ordered = order(before.order, { fixes: input.fixes, isKnown: input.isKnown });
   const items: StageItem[] = [];
   for (const output of ordered.outputs) if (output.kind === "accepted") items.push({ kind: "fix", fix: output.fix });
-  const piped = pipe(before.stages, items, stages);
+  const piped = pipe(before.stages, items, stages, context);
   const fixes = piped.items.flatMap((item) => (item.kind === "fix" ? [item.fix] : []));
   assert.equal(fixes.length, items.length, "a stage lost or made a fix");
   const duplicates = ordered.outputs.length - fixes.length;
@@ -88,12 +89,17 @@ export function foldFixes(
 }
 
 /** Folds a note of the gateway about a session into the device's state. */
-export function foldNote(before: DeviceFold, note: Note, stages: readonly DeviceStage[]): FoldResult {
+export function foldNote(
+  before: DeviceFold,
+  note: Note,
+  stages: readonly DeviceStage[],
+  context: StageContext = {},
+): FoldResult {
   const items: StageItem[] = [
     { kind: "note", note },
     { kind: "event", event: eventOfNote(note) },
   ];
-  const piped = pipe(before.stages, items, stages);
+  const piped = pipe(before.stages, items, stages, context);
   const live = liveAfterNote(before.live, note);
   return { fold: { ...before, live, stages: piped.states }, fixes: [], events: eventsOf(piped.items), duplicates: 0 };
 }
@@ -111,6 +117,7 @@ function pipe(
   states: DeviceFold["stages"],
   items: readonly StageItem[],
   stages: readonly DeviceStage[],
+  context: StageContext,
 ): { states: DeviceFold["stages"]; items: readonly StageItem[] } {
   if (stages.length === 0) return { states, items };
   const after = { ...states };
@@ -118,11 +125,12 @@ function pipe(
   for (const stage of stages) {
     const kept = after[stage.name];
     let state = kept?.version === stage.version ? kept.state : stage.initial;
-    flowing = flowing.flatMap((item) => {
-      const step = stage.run(state, item);
+    const take = (step: StageStep<unknown>): readonly StageItem[] => {
       state = step.state;
       return step.outputs;
-    });
+    };
+    flowing = flowing.flatMap((item) => take(stage.run(state, item, context)));
+    if (stage.settle !== undefined) flowing = [...flowing, ...take(stage.settle(state, context))];
     after[stage.name] = { version: stage.version, state };
   }
   return { states: after, items: flowing };

@@ -17,6 +17,7 @@ import {
 import type { JournalFrame } from "#store/journal.ts";
 import { type FindDecoder, readFrame } from "./decode-frames.ts";
 import { foldOfRow } from "./device-state.ts";
+import { FenceDirectory } from "./fence-directory.ts";
 import { type DeviceFold, foldInitial } from "./fold.ts";
 import { FixIdentities, foldFrames, type ReadFrame } from "./fold-frames.ts";
 import { reportReplay } from "./replay-report.ts";
@@ -96,6 +97,8 @@ type FoldedAgain = { frames: number; faults: number; folds: Map<number, DeviceFo
 
 async function foldAgain(client: pg.Client, window: ReplayWindow, options: ReplayOptions): Promise<FoldedAgain> {
   const folds = new Map<number, DeviceFold>();
+  const fences = new FenceDirectory(options.database.pool, options.fromMs);
+  await fences.load(Date.now());
   let frames = 0;
   let faults = 0;
   for (let afterSeq = 0; ; ) {
@@ -107,6 +110,7 @@ async function foldAgain(client: pg.Client, window: ReplayWindow, options: Repla
       stages: options.stages ?? allStages,
       foldBefore: (deviceId) => folds.get(deviceId) as DeviceFold,
       known: [await knownBefore(client, window, read)],
+      fencesOf: (fleetId) => fences.fencesOf(fleetId),
       log: options.log,
     });
     for (const [deviceId, fold] of folded.folds) folds.set(deviceId, fold);

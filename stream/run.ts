@@ -59,12 +59,13 @@ export async function openStream(deps: StreamDeps): Promise<Stream> {
   const caution = new Caution();
   const now = deps.now ?? Date.now;
   const connect = deps.connect ?? (() => connectWriter(deps.database.url));
-  const listener = await deps.listen(["frames", "quarantine"], hear);
+  const listener = await deps.listen(["frames", "quarantine", "geofences"], hear);
   let closing = false;
   let writer: FoldWriter | undefined;
 
   function hear(channel: string): void {
     if (channel === "quarantine") retryAsked = true;
+    if (channel === "geofences") writer?.fencesChanged();
     alarm.ring();
   }
 

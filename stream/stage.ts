@@ -1,4 +1,5 @@
 import type { Attributes, ProtocolName, Report } from "#decoders/decoder.ts";
+import type { FenceSet } from "./geofence/fence-set.ts";
 
 /**
  * A pure step of a per-device fold. The state is serialisable JSON; a stage never reads a clock: time comes with the data.
@@ -45,7 +46,10 @@ export type EventType =
   | "device.disconnected"
   | "device.identity_conflict"
   | "device.silent"
-  | "frame.quarantined";
+  | "frame.quarantined"
+  | "geofence.entered"
+  | "geofence.exited"
+  | "geofence.dwelled";
 
 export type StreamEvent = {
   /** Deterministic: the same journal gives the same ids. */
@@ -78,5 +82,15 @@ export type DeviceStage<State = unknown> = {
   readonly name: string;
   readonly version: number;
   readonly initial: State;
-  readonly run: Stage<State, StageItem, StageItem>;
+  readonly run: (state: State, input: StageItem, context: StageContext) => StageStep<State>;
+  /** After the last fix of a frame: what is better done once a frame than once a fix. */
+  readonly settle?: (state: State, context: StageContext) => StageStep<State>;
+};
+
+export type StageStep<State> = { state: State; outputs: readonly StageItem[] };
+
+/** What stages may know besides their input; the same journal and registry give the same. */
+export type StageContext = {
+  /** The geofences of the device's fleet, with their history; undefined where it has none. */
+  readonly fences?: FenceSet | undefined;
 };

@@ -1,0 +1,271 @@
+import { chordOf, edgeShare } from "./crossing.ts";
+import type { FenceVersion } from "./fence-set.ts";
+import { normalCdf } from "./normal.ts";
+import type { Place } from "./place.ts";
+import { deepestM } from "./shape.ts";
+import { signedDistanceM } from "./signed-distance.ts";
+
+/**
+ * One device and one fence. States and what moves them:
+ *
+ *     outside ──a fix on the other side──▶ outside, pending ──sure and long enough──▶ inside
+ *     inside  ──a fix on the other side──▶ inside, pending  ──sure and long enough──▶ outside
+ *     pending ──back on its side, and the other was not likely──▶ no longer pending
+ *
+ * Pending is sure when one fix lies beyond the edge by `SURE_SIGMAS` of its own accuracy, or the mean of all since the edge
+ * does by as much of what is left of the error after averaging. It is long enough after the fence's minimum time inside or
+ * outside. Then the event happened where the way crossed the edge, however much later it is known.
+ */
+export type FenceState = {
+  readonly inside: boolean;
+  readonly enteredAtMs: number | null;
+  readonly dwelled: boolean;
+  readonly pending: Pending | null;
+};
+
+/** Why the time of a crossing is what it is. */
+export type Basis = "crossing" | "gap" | "first_fix" | "fence_changed" | "fence_removed";
+
+type Pending = {
+  readonly crossedAtMs: number;
+  readonly sinceMs: number;
+  readonly fixes: number;
+  /** Of the distances to the edge, metres beyond it. */
+  readonly sumM: number;
+  /** The best evidence so far, in standard deviations. */
+  readonly sigmas: number;
+  readonly sure: boolean;
+  readonly basis: Basis;
+  /** The fixes on both sides of the edge. */
+  readonly fixIds: readonly number[];
+};
+
+/** What a fix has shown to have happened. */
+export type Happening = {
+  readonly type: "entered" | "exited" | "dwelled";
+  readonly fenceId: number;
+  readonly version: number;
+  readonly name: string;
+  readonly occurredAtMs: number;
+  readonly confidence: number;
+  readonly fixIds: readonly number[];
+  readonly basis: Basis;
+};
+
+/** How a fix follows the one before. `covered`: what was between them was looked at already, and nothing happened. */
+export type Step = { readonly place: Place; readonly last: Place | null; readonly covered: boolean };
+
+export const OUTSIDE: FenceState = { inside: false, enteredAtMs: null, dwelled: false, pending: null };
+
+const SURE_SIGMAS = 1.6;
+/** In a small fence nobody can be so far from the edge: this share of its depth must do. */
+const SURE_SHARE_OF_DEPTH = 0.5;
+/** Errors in streets keep for about this long, milliseconds: fixes closer in time add nothing. */
+const ERROR_KEEPS_MS = 60_000;
+/** An absence that ended must rest on more than one outlier. */
+const ABSENCE_FIXES_MIN = 2;
+const CONFIDENCE_MAX = 0.999;
+/** What is left of confidence where the crossing itself was not seen. */
+const UNSEEN_CONFIDENCE = 0.6;
+
+/** The state after a fix, and what happened by then. Pure. */
+export function stepFence(
+  state: FenceState,
+  fence: FenceVersion,
+  step: Step,
+): { state: FenceState; happenings: readonly Happening[] } {
+  const { place } = step;
+  const distanceM = signedDistanceM(fence.rule.shape, place.latDeg, place.lonDeg);
+  const beyondM = state.inside ? -distanceM : distanceM;
+  if (state.pending === null) {
+    if (beyondM > 0) return confirm(state, begun(state, fence, step, beyondM), fence, step);
+    return state.inside ? dwell(state, fence, step) : { state, happenings: passage(fence, step) };
+  }
+  if (beyondM > 0) return confirm(state, continued(state, fence, step, beyondM), fence, step);
+  return returned(state, state.pending, fence, step, beyondM);
+}
+
+/** A fence that is no longer there: a visit ends with it. `fence` is its last version. */
+export function endFence(state: FenceState, fence: FenceVersion, place: Place): readonly Happening[] {
+  if (!state.inside) return [];
+  const basis = state.pending === null ? "fence_removed" : state.pending.basis;
+  const occurredAtMs = Math.max(state.pending?.crossedAtMs ?? fence.validToMs, state.enteredAtMs ?? 0);
+  const fixIds = [place.fixId];
+  const exited = happening("exited", fence, { occurredAtMs, confidence: CONFIDENCE_MAX, fixIds, basis });
+  const dwelled = dwellBy(state, fence, occurredAtMs, fixIds);
+  return dwelled === undefined ? [exited] : [dwelled, exited];
+}
+
+function begun(state: FenceState, fence: FenceVersion, step: Step, beyondM: number): Pending {
+  const { place, last } = step;
+  const edge = edgeTime(state, fence, step);
+  const fixIds = last === null ? [place.fixId] : [last.fixId, place.fixId];
+  return weighed(state, fence, place, {
+    ...{ ...edge, sinceMs: place.timeMs, fixes: 1, sumM: beyondM, sigmas: 0, sure: false, fixIds },
+  });
+}
+
+function continued(state: FenceState, fence: FenceVersion, { place }: Step, beyondM: number): Pending {
+  const { pending } = state as { pending: Pending };
+  return weighed(state, fence, place, { ...pending, fixes: pending.fixes + 1, sumM: pending.sumM + beyondM });
+}
+
+/** Weighs the evidence with the newest fix, whose distance is in the sum already. */
+function weighed(state: FenceState, fence: FenceVersion, place: Place, pending: Pending): Pending {
+  const { shape } = fence.rule;
+  const distance = (latDeg: number, lonDeg: number): number => signedDistanceM(shape, latDeg, lonDeg);
+  const hereM = distance(place.latDeg, place.lonDeg) * (state.inside ? -1 : 1);
+  const errors = 1 + (place.timeMs - pending.sinceMs) / ERROR_KEEPS_MS;
+  const meanSigmas = (pending.sumM / pending.fixes / place.sigmaM) * Math.sqrt(errors);
+  const sigmas = Math.max(pending.sigmas, hereM / place.sigmaM, meanSigmas);
+  const depthM = state.inside ? Number.POSITIVE_INFINITY : deepestM(shape, distance);
+  const needed = Math.min(SURE_SIGMAS, (depthM * SURE_SHARE_OF_DEPTH) / place.sigmaM);
+  return { ...pending, sigmas, sure: pending.sure || sigmas >= needed };
+}
+
+/** When the way to this fix crossed the edge, as far as that is known. */
+function edgeTime(state: FenceState, fence: FenceVersion, step: Step): { crossedAtMs: number; basis: Basis } {
+  const { place, last, covered } = step;
+  if (last === null) return { crossedAtMs: place.timeMs, basis: "first_fix" };
+  const lastM = signedDistanceM(fence.rule.shape, last.latDeg, last.lonDeg);
+  if (state.inside ? lastM <= 0 : lastM > 0) {
+    // Already there by today's edge: the edge has moved, or what was before is not known.
+    const changed = fence.validFromMs > last.fencesAtMs;
+    if (!changed) return { crossedAtMs: place.timeMs, basis: "gap" };
+    const changedAtMs = Math.min(Math.max(fence.validFromMs, last.timeMs), place.timeMs);
+    return { crossedAtMs: changedAtMs, basis: "fence_changed" };
+  }
+  if (covered) return { crossedAtMs: place.timeMs, basis: "gap" };
+  if (isGap(fence, step)) return { crossedAtMs: state.inside ? last.timeMs : place.timeMs, basis: "gap" };
+  return { crossedAtMs: timeOf(last, place, edgeShare(fence.rule.shape, last, place)), basis: "crossing" };
+}
+
+function confirm(
+  state: FenceState,
+  pending: Pending,
+  fence: FenceVersion,
+  { place }: Step,
+): { state: FenceState; happenings: readonly Happening[] } {
+  const elapsedMs = place.timeMs - (pending.basis === "gap" ? pending.sinceMs : pending.crossedAtMs);
+  if (!pending.sure || elapsedMs < minimumMs(state, fence)) return { state: { ...state, pending }, happenings: [] };
+  return flipped(state, pending, fence, [place.fixId]);
+}
+
+/** Back on its own side: the other side may have been a visit, an absence, or noise. */
+function returned(
+  state: FenceState,
+  pending: Pending,
+  fence: FenceVersion,
+  step: Step,
+  beyondM: number,
+): { state: FenceState; happenings: readonly Happening[] } {
+  const { place, last } = step;
+  if (last === null || isGap(fence, step)) return { state: settled(state), happenings: [] };
+  const backAtMs = timeOf(last, place, edgeShare(fence.rule.shape, last, place));
+  const enough = !state.inside || pending.fixes >= ABSENCE_FIXES_MIN;
+  if (pending.sure && enough && backAtMs - pending.crossedAtMs >= minimumMs(state, fence)) {
+    const there = flipped(state, pending, fence, [last.fixId]);
+    const back = stepFence(there.state, fence, step);
+    return { state: back.state, happenings: [...there.happenings, ...back.happenings] };
+  }
+  const sumM = pending.sumM + beyondM;
+  const certain = -beyondM >= SURE_SIGMAS * place.sigmaM;
+  if (certain || sumM <= 0) return { state: settled(state), happenings: [] };
+  return { state: { ...state, pending: { ...pending, fixes: pending.fixes + 1, sumM } }, happenings: [] };
+}
+
+function flipped(
+  state: FenceState,
+  pending: Pending,
+  fence: FenceVersion,
+  shownBy: readonly number[],
+): { state: FenceState; happenings: readonly Happening[] } {
+  const confidence = confidenceOf(pending.sigmas, pending.basis);
+  const fixIds = [...new Set([...pending.fixIds, ...shownBy])];
+  const crossing = { occurredAtMs: pending.crossedAtMs, confidence, fixIds, basis: pending.basis };
+  if (!state.inside) {
+    return {
+      state: { inside: true, enteredAtMs: pending.crossedAtMs, dwelled: false, pending: null },
+      happenings: [happening("entered", fence, crossing)],
+    };
+  }
+  const exited = happening("exited", fence, crossing);
+  const dwelled = dwellBy(state, fence, pending.crossedAtMs, fixIds);
+  return { state: OUTSIDE, happenings: dwelled === undefined ? [exited] : [dwelled, exited] };
+}
+
+/** A way from outside to outside through the fence is a visit when it is long and deep enough. */
+function passage(fence: FenceVersion, step: Step): readonly Happening[] {
+  const { place, last, covered } = step;
+  if (last === null || covered || isGap(fence, step) || fence.validFromMs > last.fencesAtMs) return [];
+  if (place.timeMs - last.timeMs < fence.rule.minInsideMs || place.timeMs === last.timeMs) return [];
+  const { shape } = fence.rule;
+  const chord = chordOf(shape, last, place);
+  if (chord === undefined) return [];
+  const enteredAtMs = timeOf(last, place, chord.inShare);
+  const exitedAtMs = timeOf(last, place, chord.outShare);
+  const sigmaM = Math.max(last.sigmaM, place.sigmaM);
+  const sigmas = chord.depthM / sigmaM;
+  const deepM = deepestM(shape, (latDeg, lonDeg) => signedDistanceM(shape, latDeg, lonDeg));
+  if (exitedAtMs - enteredAtMs < fence.rule.minInsideMs) return [];
+  if (sigmas < Math.min(SURE_SIGMAS, (deepM * SURE_SHARE_OF_DEPTH) / sigmaM)) return [];
+  const shown = {
+    confidence: confidenceOf(sigmas, "gap"),
+    fixIds: [last.fixId, place.fixId],
+    basis: "crossing" as const,
+  };
+  return [
+    happening("entered", fence, { ...shown, occurredAtMs: enteredAtMs }),
+    happening("exited", fence, { ...shown, occurredAtMs: exitedAtMs }),
+  ];
+}
+
+function dwell(state: FenceState, fence: FenceVersion, { place }: Step) {
+  const dwelled = dwellBy(state, fence, place.timeMs, [place.fixId]);
+  return dwelled === undefined
+    ? { state, happenings: [] }
+    : { state: { ...state, dwelled: true }, happenings: [dwelled] };
+}
+
+function dwellBy(
+  state: FenceState,
+  fence: FenceVersion,
+  atMs: number,
+  fixIds: readonly number[],
+): Happening | undefined {
+  const { dwellMs } = fence.rule;
+  if (dwellMs === null || state.dwelled || state.enteredAtMs === null || atMs - state.enteredAtMs < dwellMs) {
+    return undefined;
+  }
+  const occurredAtMs = state.enteredAtMs + dwellMs;
+  return happening("dwelled", fence, { occurredAtMs, confidence: CONFIDENCE_MAX, fixIds, basis: "crossing" });
+}
+
+function happening(
+  type: Happening["type"],
+  { fenceId, version, rule }: FenceVersion,
+  shown: Pick<Happening, "occurredAtMs" | "confidence" | "fixIds" | "basis">,
+): Happening {
+  return { type, fenceId, version, name: rule.name, ...shown };
+}
+
+function settled(state: FenceState): FenceState {
+  return state.inside ? { ...state, pending: null } : OUTSIDE;
+}
+
+function minimumMs(state: FenceState, { rule }: FenceVersion): number {
+  return state.inside ? rule.minOutsideMs : rule.minInsideMs;
+}
+
+function isGap({ rule }: FenceVersion, { place, last, covered }: Step): boolean {
+  return !covered && last !== null && place.timeMs - last.timeMs > rule.maxGapMs;
+}
+
+function timeOf(last: Place, place: Place, share: number): number {
+  return Math.round(last.timeMs + (place.timeMs - last.timeMs) * share);
+}
+
+function confidenceOf(sigmas: number, basis: Basis): number {
+  const confidence = Math.min(CONFIDENCE_MAX, normalCdf(sigmas)) * (basis === "gap" ? UNSEEN_CONFIDENCE : 1);
+  return Math.round(confidence * 1000) / 1000;
+}
