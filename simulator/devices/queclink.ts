@@ -96,7 +96,7 @@ const DOLLAR = 0x24;
 const ANSWER_BYTES_MAX = 512;
 const SACK = /^\+SACK:([0-9A-F]{4})$/;
 const HEARTBEAT_SACK = new RegExp(`^\\+SACK:GTHBD,${VERSION},([0-9A-F]{4})$`);
-const COMMAND = /^AT\+(GT[A-Z]{3})=(?:.*,)?([0-9A-F]{4})$/;
+const COMMAND = /^AT\+(GT[A-Z0-9]{3})=(?:.*,)?([0-9A-F]{4})$/;
 
 /** `+SACK:<count>$`, `+SACK:GTHBD,<version>,<count>$`, or a command `AT+GT…=…,<serial>$`. */
 function readAnswer(bytes: Uint8Array, imei: string): MessageAnswer {

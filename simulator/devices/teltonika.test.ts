@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Report, Transport } from "#decoders/decoder.ts";
+import { encodeAddressedCommand, encodeCommand } from "#decoders/teltonika/encode.ts";
 import { teltonika } from "#decoders/teltonika/index.ts";
 import type { SimulatedRecord } from "../device.ts";
 import { seededRandom } from "../random.ts";
@@ -80,12 +81,21 @@ describe("the bytes of a simulated Teltonika device", () => {
     }
   });
 
-  it("understand the answers: accepted, refused, a count, and a count that is not complete yet", () => {
+  it("understand the answers: accepted, refused, a count, a count that is not complete yet, and a command", () => {
     expect(tcpDialect.readAnswer(Uint8Array.of(1), "login")).toEqual({ kind: "accepted", consumed: 1 });
     expect(tcpDialect.readAnswer(Uint8Array.of(0), "login")).toEqual({ kind: "refused", consumed: 1 });
     expect(tcpDialect.readAnswer(Uint8Array.of(7), "login")).toEqual({ kind: "strange" });
     expect(tcpDialect.readAnswer(Uint8Array.of(0, 0, 1, 2), "ack")).toEqual({ kind: "ack", consumed: 4, records: 258 });
     expect(tcpDialect.readAnswer(Uint8Array.of(0, 0, 1), "ack")).toEqual({ kind: "incomplete" });
+    for (const command of [encodeCommand("getver"), encodeAddressedCommand(IMEI, "getver")]) {
+      const answer = tcpDialect.readAnswer(command, "ack");
+      if (answer.kind !== "command") throw new Error(answer.kind);
+      expect(answer.consumed).toBe(command.length);
+      expect(decode(answer.reply, "tcp")).toMatchObject([
+        { kind: "commandReply", attributes: { "command.text": "getver OK", "command.type": 6 } },
+      ]);
+      expect(tcpDialect.readAnswer(command.subarray(0, -1), "ack").kind).toBe("incomplete");
+    }
     expect(udpDialect.readAck(Uint8Array.of(0, 5, 0xca, 0xfe, 1, 9, 3))).toEqual({ packetNumber: 9, records: 3 });
     expect(udpDialect.readAck(Uint8Array.of(0, 6, 0xca, 0xfe, 1, 9, 3))).toBeUndefined();
   });

@@ -8,7 +8,8 @@ import {
   encodeLogin,
   encodePacket,
 } from "#decoders/teltonika/encode.ts";
-import { CODEC } from "#decoders/teltonika/layout.ts";
+import { parseCommandData } from "#decoders/teltonika/grammar.ts";
+import { CODEC, COMMAND_TYPE, PACKET_HEAD_BYTES, PACKET_TAIL_BYTES } from "#decoders/teltonika/layout.ts";
 import type { DeviceProtocol, SimulatedRecord } from "../device.ts";
 import { openTcpLink, type TcpAnswer, type TcpDialect } from "../links/tcp-link.ts";
 import { openUdpLink, type UdpDialect } from "../links/udp-link.ts";
@@ -67,8 +68,28 @@ function readAnswer(bytes: Uint8Array, awaiting: "login" | "ack"): TcpAnswer {
   }
   if (bytes.length < ACK_BYTES) return { kind: "incomplete" };
   const records = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
-  return { kind: "ack", consumed: ACK_BYTES, records };
+  return records === 0 ? readCommand(bytes) : { kind: "ack", consumed: ACK_BYTES, records };
 }
+
+/** A packet of the gateway, which starts with four zeros as no acknowledgement does: a command in Codec 12 or 14. */
+function readCommand(bytes: Uint8Array): TcpAnswer {
+  if (bytes.length < PACKET_HEAD_BYTES) return { kind: "incomplete" };
+  const dataEnd = PACKET_HEAD_BYTES + new DataView(bytes.buffer, bytes.byteOffset).getUint32(ACK_BYTES);
+  const consumed = dataEnd + PACKET_TAIL_BYTES;
+  if (consumed > COMMAND_BYTES_MAX) return { kind: "strange" };
+  if (bytes.length < consumed) return { kind: "incomplete" };
+  const command = parseCommandData(bytes.subarray(PACKET_HEAD_BYTES, dataEnd));
+  if (command?.type !== COMMAND_TYPE.command) return { kind: "strange" };
+  const body = Buffer.concat([command.body, Buffer.from(" OK")]);
+  const answer = { kind: "command", type: COMMAND_TYPE.response, body } as const;
+  const { imei } = command;
+  const reply = encodePacket(
+    imei === undefined ? { ...answer, codec: CODEC.twelve } : { ...answer, codec: CODEC.fourteen, imei },
+  );
+  return { kind: "command", consumed, reply };
+}
+
+const COMMAND_BYTES_MAX = 2_048;
 
 /** Length (2, always 5), channel packet id (2), unused (1), AVL packet id (1), number of records taken (1). */
 function readAck(bytes: Uint8Array): { packetNumber: number; records: number } | undefined {

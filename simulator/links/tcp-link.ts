@@ -16,6 +16,7 @@ export type TcpAnswer =
   | { kind: "accepted"; consumed: number }
   | { kind: "refused"; consumed: number }
   | { kind: "ack"; consumed: number; records: number }
+  | { kind: "command"; consumed: number; reply: Uint8Array }
   | { kind: "incomplete" }
   | { kind: "strange" };
 
@@ -77,6 +78,12 @@ export function openTcpLink(context: LinkContext, dialect: TcpDialect): DeviceLi
     while (received.length > 0 && (state === "loggingIn" || state === "awaitingAck" || state === "ready")) {
       const answer = dialect.readAnswer(received, state === "loggingIn" ? "login" : "ack");
       if (answer.kind === "incomplete") return;
+      if (answer.kind === "command") {
+        received = received.subarray(answer.consumed);
+        counters.commands++;
+        socket?.write(answer.reply);
+        continue;
+      }
       if (answer.kind === "strange" || state === "ready") {
         counters.strangeAnswers++;
         lose();
