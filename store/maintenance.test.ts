@@ -61,6 +61,30 @@ test("strangers are forgotten a month after their last knock", async () => {
   expect(found.rows).toEqual([{ uid: "new" }]);
 });
 
+test("refused and resolved frames leave the quarantine with their time; what waits to be understood stays", async () => {
+  await database.pool.query(
+    `insert into quarantine (source, protocol, transport, received_at, reason, bytes, resolved_at)
+    select source, 'teltonika', 'tcp', at, source || extract(day from $1::timestamptz - at), '', resolved
+    from unnest(array['gateway', 'gateway', 'stream', 'stream', 'stream'], array[31, 29, 31, 31, 29],
+      array[null, null, $1::timestamptz, null, $1]) as q (source, age, resolved), lateral (select $1 - age * interval '1 day' as at)`,
+    [new Date(NOW_MS)],
+  );
+  await maintain(database, OPTIONS);
+  const found = await database.pool.query<{ reason: string }>("select reason from quarantine order by quarantine_id");
+  expect(found.rows.map((row) => row.reason)).toEqual(["gateway29", "stream31", "stream29"]);
+});
+
+test("of refused frames only the newest are kept, however many there were", async () => {
+  await database.pool.query(
+    `insert into quarantine (source, protocol, transport, received_at, reason, bytes)
+    select 'gateway', 'teltonika', 'tcp', $1, 'checksum', '' from generate_series(1, 50010)`,
+    [new Date(NOW_MS)],
+  );
+  await maintain(database, OPTIONS);
+  const found = await database.pool.query("select count(*)::integer as rows, max(quarantine_id) from quarantine");
+  expect(found.rows).toEqual([{ rows: 50_000, max: 50_010 }]);
+});
+
 test("the loop begins at once, goes on after a failed round and ends when closed", async () => {
   const lines: string[] = [];
   const failing = { ...database, pool: { connect: () => Promise.reject(new Error("away")) } } as unknown as Database;

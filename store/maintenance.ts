@@ -18,6 +18,8 @@ const ROWS_PER_BATCH_MAX = 5_000;
 const BATCH_PAUSE_MS = 50;
 const UNKNOWN_DEVICE_DAYS = 30;
 const UNKNOWN_DEVICES_MAX = 100_000;
+/** Refused frames kept at most, the newest: with a frame's largest size this bounds what strangers can fill. */
+const REFUSED_FRAMES_MAX = 50_000;
 /** One process at a time tends the tables. */
 const MAINTENANCE_LOCK = 7_411_820_003;
 
@@ -72,6 +74,10 @@ export async function maintain(
         new Date(options.now() - UNKNOWN_DEVICE_DAYS * DAY_MS),
         UNKNOWN_DEVICES_MAX,
       ]);
+      await client.query(PRUNE_QUARANTINE, [
+        new Date(options.now() - options.frameRetentionDays * DAY_MS),
+        REFUSED_FRAMES_MAX,
+      ]);
       return { frames, fixes };
     } finally {
       await client.query("select pg_advisory_unlock($1)", [MAINTENANCE_LOCK]);
@@ -84,6 +90,13 @@ export async function maintain(
 // Strangers can invent names without end: the ones seen last are kept.
 const PRUNE_UNKNOWN_DEVICES = `delete from unknown_device where last_seen_at < greatest($1::timestamptz,
   (select last_seen_at from unknown_device order by last_seen_at desc offset $2 limit 1))`;
+
+// What was refused was never acknowledged, and what is resolved has its fixes: both go with the frames of their time. What
+// was acknowledged and is not understood yet stays.
+const PRUNE_QUARANTINE = `delete from quarantine where
+  (source = 'gateway' or resolved_at is not null) and received_at < $1
+  or source = 'gateway' and quarantine_id <= (
+    select quarantine_id from quarantine where source = 'gateway' order by quarantine_id desc offset $2 limit 1)`;
 
 async function pause(delayMs: number, ending: AbortSignal): Promise<void> {
   if (ending.aborted) return;
