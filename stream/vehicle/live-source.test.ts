@@ -135,6 +135,20 @@ describe("who is live", () => {
       [first(TRACKER)],
     ],
     [
+      "what two devices kept while they were offline comes at once, and they do not take turns with it",
+      [
+        every(10, 0, 100, (s) => fix(TRACKER, s)),
+        [500, 1_500].map((s) => fix(PHONE, s, { delayS: 2_000 + s / 1_000 - s })),
+        [1_000, 2_000].map((s) => fix(TRACKER, s, { delayS: 2_000 + s / 1_000 - s })),
+      ],
+      [first(TRACKER), { deviceId: PHONE, reason: "stale", second: 2_000.5 }],
+    ],
+    [
+      "a preferred tracker whose fixes always come a little late would take the vehicle back in time",
+      [every(10, 0, 300, (s) => fix(OTHER_PHONE, s)), every(10, 9, 280, (s) => fix(TRACKER, s, { delayS: 1.5 }))],
+      [first(OTHER_PHONE)],
+    ],
+    [
       "a clock that runs ahead neither makes a source fresher nor keeps others from following it",
       [every(10, 0, 100, (s) => fix(TRACKER, s + 3_600, { delayS: -3_600 })), every(10, 5, 300, (s) => fix(PHONE, s))],
       [first(TRACKER), { deviceId: PHONE, reason: "stale", second: 165 }],

@@ -30,7 +30,7 @@ const FIXES_PER_SOURCE = 500;
 /** A new state is folded from the bindings' start, but over no more than this of the vehicle's newest history. */
 export const HISTORY_MS_MAX = 86_400_000;
 /** Rounds are no closer together than this, and no further apart than `POLL_MS`. */
-const ROUND_MS_MIN = 250;
+const ROUND_MS_MIN = 1_000;
 const POLL_MS = 5_000;
 const RECLAIM_MS = 2_000;
 
