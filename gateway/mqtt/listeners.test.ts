@@ -20,6 +20,17 @@ const openTls = async (limits = {}) => {
 const openWebSocket = (limits = {}) =>
   openPhoneGateway({ listeners: [{ protocol: "owntracks", transport: "mqttWs", port: 0 }], limits });
 
+it("behind a load balancer the client is who the PROXY header says", async () => {
+  const { raw, journal } = await openPhoneGateway({ limits: { PROXY_PROTOCOL: true } });
+  const phone = await raw();
+  const addresses = Buffer.from("c0000207" + "7f000001" + "1234" + "075b", "hex");
+  phone.send(Buffer.from("0d0a0d0a000d0a515549540a2111000c", "hex"), addresses);
+  await loggedIn(phone);
+  phone.send(publishBytes({ messageId: 6 }));
+  await phone.receives(puback(6));
+  expect(journal.committed.find((frame) => frame.kind === "frame")?.remoteAddress).toBe("192.0.2.7");
+});
+
 it("MQTT over TLS acknowledges what is committed", async () => {
   const { rawTls, journal, metric } = await openTls();
   const phone = await loggedIn(await rawTls());
