@@ -11,6 +11,7 @@ import { answerFrameworkError, answerProblems } from "./error-answers.ts";
 import { Event } from "./event-json.ts";
 import { FeedWaker } from "./feed-waker.ts";
 import { Fix, Position } from "./fix-json.ts";
+import { GeofenceSchema, PresenceSchema } from "./geofence-json.ts";
 import { CreatedKey, Key } from "./key-json.ts";
 import { KeyUsage } from "./key-usage.ts";
 import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
@@ -21,6 +22,7 @@ import { commandRoutes } from "./routes/commands.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { eventStreamRoutes } from "./routes/event-stream.ts";
 import { feedRoutes } from "./routes/feeds.ts";
+import { geofenceRoutes } from "./routes/geofences.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { positionRoutes } from "./routes/positions.ts";
@@ -50,6 +52,8 @@ const COMPONENTS = [
   Silence,
   VehicleSchema,
   VehiclePositionSchema,
+  GeofenceSchema,
+  PresenceSchema,
 ];
 
 /** The API as a Fastify instance that does not listen. Closing it closes what it made, not what it was given. */
@@ -104,6 +108,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         vehicleRoutes,
         vehicleDeviceRoutes,
         vehiclePositionRoutes,
+        geofenceRoutes,
         keyRoutes,
       ]) {
         await v1.register(routes(context));

@@ -19,6 +19,8 @@ export const SCOPES = [
   "commands:immobiliser",
   "vehicles:read",
   "vehicles:write",
+  "geofences:read",
+  "geofences:write",
   "keys:write",
   "admin",
 ] as const;

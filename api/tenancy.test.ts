@@ -24,14 +24,23 @@ let mine: string;
 let theirs: string;
 /** For what stands before an id in a path, the id of such a thing of the other fleet. */
 const theirIds = new Map<string, string>();
+const yard = {
+  type: "Feature",
+  geometry: { type: "Point", coordinates: [151.2, -33.1] },
+  properties: { radius_m: 80 },
+};
 /** Bodies that would be right if the thing were ours. */
 const bodies: Record<string, object> = {
   "PATCH /v1/devices/{id}": { name: "mine now" },
   "PATCH /v1/vehicles/{id}": { name: "mine now" },
   "PUT /v1/vehicles/{id}/devices/{uid}": { priority: 1 },
+  "PUT /v1/geofences/{id}": yard,
+  "PATCH /v1/geofences/{id}": { properties: { name: "mine now" } },
 };
 /** Operations that make something new and name nothing that exists. */
-const creations = new Set(["POST /v1/devices", "POST /v1/vehicles", "POST /v1/keys", "POST /v1/commands"]);
+const creations = new Set([
+  ...["POST /v1/devices", "POST /v1/vehicles", "POST /v1/keys", "POST /v1/commands", "POST /v1/geofences"],
+]);
 /** Answered to keys of all fleets only: what they list belongs to no fleet. */
 const fleetless = new Set(["GET /v1/devices/unknown"]);
 /** Not a list of JSON; its tenancy is tested with the streams. */
@@ -53,6 +62,7 @@ beforeAll(async () => {
   const command = { device: "their/device", text: "getver" };
   theirIds.set("commands", (await api.call(theirs, "POST", "/v1/commands", command)).json().id);
   theirIds.set("vehicles", String(await storeVehicle(api.database, theirFleet, [{ deviceId, priority: 1 }])));
+  theirIds.set("geofences", (await api.call(theirs, "POST", "/v1/geofences", yard)).json().id);
   const keys = (await api.call(theirs, "GET", "/v1/keys")).json();
   theirIds.set("keys", String(keys.data[0].id));
 });
@@ -125,6 +135,11 @@ test("a device and a vehicle of different fleets are never bound, whoever asks",
   expect((await api.call(mine, "DELETE", `/v1/vehicles/${myVehicle}`)).statusCode).toBe(204);
   const elsewhere = await api.call(mine, "POST", "/v1/vehicles", { kind: "van", fleetId: theirFleet });
   expect(elsewhere.statusCode).toBe(404);
+});
+
+test("a key cannot make geofences in another fleet", async () => {
+  const answer = await api.call(mine, "POST", "/v1/geofences", { ...yard, fleetId: theirFleet });
+  expect([answer.statusCode, answer.json().code]).toEqual([404, "not_found"]);
 });
 
 test("a key cannot make devices or keys in another fleet", async () => {

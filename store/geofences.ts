@@ -156,17 +156,21 @@ type Query = <Row extends object>(sql: string, values: readonly unknown[]) => Pr
 
 async function inTransaction<Result>({ pool }: Database, work: (query: Query) => Promise<Result>): Promise<Result> {
   const client = await pool.connect();
-  let failure: Error | undefined;
+  let lost: Error | undefined;
   try {
     await client.query("begin");
     const result = await work(async (sql, values) => (await client.query(sql, [...values])).rows);
     await client.query("commit");
     return result;
   } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
+    try {
+      await client.query("rollback");
+    } catch (cause) {
+      lost = new Error("rollback failed", { cause });
+    }
     throw error;
   } finally {
     // A connection that is given back with an error is closed, and its transaction with it.
-    client.release(failure);
+    client.release(lost);
   }
 }
