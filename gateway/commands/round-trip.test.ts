@@ -2,7 +2,7 @@ import { connectAsync, type MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandReply, command as gt06Command, login as gt06Login } from "#decoders/gt06/index.ts";
 import { frameOf, locationPayload, PAYLOAD_KEY_SETTING } from "#decoders/owntracks/index.ts";
-import { asciiMessage, commandAnswer, heartbeat } from "#decoders/queclink/encode.ts";
+import { asciiMessage, commandAnswer, heartbeat } from "#decoders/queclink/index.ts";
 import { encodeAddressedCommand, encodeLogin, encodePacket } from "#decoders/teltonika/encode.ts";
 import { hex, until } from "../test-gateway.ts";
 import { type BenchGateway, type CommandBench, connectTeltonika, openCommandBench } from "./test-bench.ts";
