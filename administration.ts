@@ -7,6 +7,7 @@ import {
   createCommand,
   createKey,
   type Database,
+  type Device,
   findCommand,
   findDevice,
   findDeviceProtocol,
@@ -71,7 +72,7 @@ export function listAllDevices(config: Config, print: Print): Promise<void> {
     let after = 0;
     for (;;) {
       const devices = await listDevices(database, { fleetId: null, after, limit: PAGE_ROWS });
-      for (const device of devices) print(JSON.stringify(device));
+      for (const device of devices) print(shownDevice(device));
       const last = devices.at(-1);
       if (last === undefined || devices.length < PAGE_ROWS) return;
       after = last.deviceId;
@@ -87,8 +88,13 @@ export function addDevice(
   return withDatabase(config, async (database) => {
     const result = await registerDevice(database, { fleetId: DEFAULT_FLEET_ID, ...device });
     if (result.kind === "exists") throw new CommandFailedError(`${device.uid} is registered already`);
-    print(JSON.stringify(result.device));
+    print(shownDevice(result.device));
   });
+}
+
+/** A device without its settings: they hold secrets. */
+function shownDevice({ settings: _, ...device }: Device): string {
+  return JSON.stringify(device);
 }
 
 export function listAllKeys(config: Config, print: Print): Promise<void> {
