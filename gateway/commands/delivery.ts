@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { DecodeContext, ProtocolDecoder, ProtocolName, Transport } from "#decoders/decoder.ts";
+import type { ProtocolDecoder, ProtocolName } from "#decoders/decoder.ts";
 import type { CommandOutcome, CommandStore, OpenCommand } from "#store/command-delivery.ts";
 import {
   COMMAND_DEVICES_MAX,
@@ -8,6 +8,7 @@ import {
   COMMAND_LEASE_MARGIN_MS,
 } from "../maxima.ts";
 import type { CommandAdapter, EncodedCommand } from "./adapter.ts";
+import { type CommittedFrame, encodeFor, readOutcome } from "./bytes-of-command.ts";
 import { judge, requiredCondition } from "./condition.ts";
 import { findCommandAdapter } from "./prepare.ts";
 
@@ -42,9 +43,6 @@ export type CommandDeps = {
   monotonicMs: () => number;
   onError: (error: unknown) => void;
 };
-
-/** A frame of the device that was journalled. */
-export type CommittedFrame = { seq: number; bytes: Uint8Array; transport: Transport; receivedAtMs: number };
 
 type Ending = { kind: "answered"; outcome: CommandOutcome } | { kind: "timeout" } | { kind: "lost" };
 
@@ -124,7 +122,7 @@ export class Commands {
   committed(deviceId: number, frame: CommittedFrame): void {
     const waiting = this.#deliveries.get(deviceId)?.waiting;
     if (waiting === undefined) return;
-    const outcome = this.#outcomeOf(waiting.command, waiting, frame);
+    const outcome = readOutcome(this.#deps.findDecoder, waiting.command, waiting, frame);
     if (outcome !== undefined) waiting.end({ kind: "answered", outcome });
   }
 
@@ -226,7 +224,7 @@ export class Commands {
       await this.#recover(command);
       return true;
     }
-    const encoded = this.#encode(command, link);
+    const encoded = encodeFor(link.protocol, command);
     if ("misfit" in encoded) {
       tally.misfit += 1;
       await this.#end(command, "failed", encoded.misfit);
@@ -243,18 +241,6 @@ export class Commands {
     const isOurs = await store.claim({ commandId: command.commandId, holder: this.#holder, leaseMs });
     if (isOurs) await this.#send(command, link, encoded, delivery);
     return isOurs;
-  }
-
-  #encode(
-    command: OpenCommand,
-    link: CommandLink,
-  ): { adapter: CommandAdapter; encoded: EncodedCommand } | { misfit: string } {
-    const adapter = findCommandAdapter(command.protocol);
-    if (adapter === undefined || link.protocol !== command.protocol) {
-      return { misfit: `the device speaks ${link.protocol}, the command ${command.protocol}` };
-    }
-    const misfit = adapter.misfitOf(command.text, command.options);
-    return misfit === undefined ? { adapter, encoded: adapter.encode(command) } : { misfit };
   }
 
   /** True while the evidence for this command's condition may still come. */
@@ -320,7 +306,7 @@ export class Commands {
 
   /** Settles what another gateway left in flight by what the journal holds: the answer, or none. */
   async #recover(command: OpenCommand): Promise<void> {
-    const { store, tally } = this.#deps;
+    const { store, tally, findDecoder } = this.#deps;
     if (command.holder === null) return;
     tally.recovered += 1;
     const attempt = { commandId: command.commandId, holder: command.holder, attempt: command.attempts };
@@ -328,29 +314,12 @@ export class Commands {
     if (adapter !== undefined) {
       const { key } = adapter.encode(command);
       for (const frame of await store.framesSinceClaim(command, COMMAND_FRAMES_SEARCHED_MAX)) {
-        const outcome = this.#outcomeOf(command, { adapter, key }, frame);
+        const outcome = readOutcome(findDecoder, command, { adapter, key }, frame);
         if (outcome === undefined) continue;
         await store.settle(attempt, outcome);
         return;
       }
     }
     await store.release(attempt, "its gateway ended before an answer came");
-  }
-
-  #outcomeOf(
-    command: OpenCommand,
-    { adapter, key }: { adapter: CommandAdapter; key: string | null },
-    frame: CommittedFrame,
-  ): CommandOutcome | undefined {
-    const { deviceUid, model, settings, protocol } = command;
-    const { transport, receivedAtMs } = frame;
-    const context: DecodeContext = { transport, deviceUid, model, receivedAtMs, settings };
-    const decoded = this.#deps.findDecoder(protocol)?.decode(frame.bytes, context);
-    if (decoded?.kind !== "decoded") return undefined;
-    for (const report of decoded.reports) {
-      const reply = adapter.readReply(report, key);
-      if (reply !== undefined) return { result: reply.result, answer: reply.text, frameSeq: frame.seq };
-    }
-    return undefined;
   }
 }
