@@ -27,6 +27,7 @@ import { openMetricsSink } from "#stream/sink/metrics-sink.ts";
 import { openSinkThread } from "#stream/sink/sink-thread.ts";
 import { openVehicleFold } from "#stream/vehicle/vehicle-fold.ts";
 import type { Config } from "./config.ts";
+import { readinessOfRoles } from "./readiness.ts";
 
 /** Constructs and starts one role in this process. Roles never call each other: they meet in the store. */
 
@@ -95,7 +96,8 @@ const START: Readonly<Record<RoleName, (parts: Parts) => Promise<Listener[]>>> =
 async function startGateway({ config, links, log, registry, closers }: Parts): Promise<Listener[]> {
   const url = links.databaseUrl;
   const database = closers.add(await openDatabase({ url, applicationName: "telematics gateway", connectionsMax: 4 }));
-  const journal = closers.add(await openPostgresJournal({ url, pendingBytesMax: config.JOURNAL_PENDING_BYTES_MAX }));
+  const pendingBytesMax = config.JOURNAL_PENDING_BYTES_MAX;
+  const journal = closers.add(await openPostgresJournal({ url, pendingBytesMax, log: (line) => log.warn(line) }));
   const directory = closers.add(await openDeviceDirectory(database));
   const commands = closers.add(await openCommandStore(database));
   const specs = openableListeners(config, log);
@@ -177,6 +179,7 @@ async function startStream(parts: Parts): Promise<Listener[]> {
       frameRetentionDays: config.FRAME_RETENTION_DAYS,
       fixRetentionDays: config.FIX_RETENTION_DAYS,
       now: Date.now,
+      log: (line) => log.warn(line),
     }),
   );
   const hear = (channels: readonly string[], heard: (channel: string) => void) =>
@@ -231,6 +234,7 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
       freshness: { delayedS: config.FRESH_DELAYED_S, staleS: config.FRESH_STALE_S, offlineS: config.FRESH_OFFLINE_S },
       logger: log,
       now: Date.now,
+      readiness: links.apart ? [] : readinessOfRoles(database, links.otherMetrics, Date.now),
     },
     { host: config.HOST, port: config.HTTP_PORT },
   );

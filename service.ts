@@ -31,9 +31,12 @@ function environmentOf(config: Config, databaseUrl: string): Record<string, stri
   return { ...Object.fromEntries(given), DATABASE_URL: databaseUrl };
 }
 
-export async function openDatabaseServer(config: Config): Promise<{ url: string; close(): Promise<void> }> {
+export async function openDatabaseServer(
+  config: Config,
+  log?: (line: string) => void,
+): Promise<{ url: string; close(): Promise<void> }> {
   if (config.DATABASE_URL) return { url: config.DATABASE_URL, close: () => Promise.resolve() };
-  return openEmbeddedPostgres({ dataDir: config.DATA_DIR });
+  return openEmbeddedPostgres({ dataDir: config.DATA_DIR, ...(log === undefined ? {} : { log }) });
 }
 
 const DATABASE_RETRY_MS = 500;
@@ -83,7 +86,7 @@ async function prepareTables(config: Config, databaseUrl: string): Promise<strin
  */
 export async function startService(config: Config, roles: readonly RoleName[], signal: AbortSignal): Promise<Service> {
   const log = pino({ level: config.LOG_LEVEL }, pino.destination(2));
-  const server = await openDatabaseServer(config);
+  const server = await openDatabaseServer(config, (line) => log.info(line));
   try {
     const adminApiKey = await prepareTablesWhenReachable(config, server.url, log, signal);
     const first = roles[0];

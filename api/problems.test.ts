@@ -148,7 +148,7 @@ test("while the database is away the answer is 503 with Retry-After, and the API
 
 test("only errors that a retry may cure count as the database being away", () => {
   const withCode = (code: string) => Object.assign(new Error("query failed"), { code });
-  const away = ["57P01", "57P03", "08006", "53300", "ECONNREFUSED", "ECONNRESET"];
+  const away = ["57P01", "57P03", "08006", "53100", "53300", "ECONNREFUSED", "ECONNRESET"];
   for (const code of away) expect([code, isDatabaseAway(withCode(code))]).toEqual([code, true]);
   for (const code of ["23505", "42P01", "22003"]) expect([code, isDatabaseAway(withCode(code))]).toEqual([code, false]);
   expect(isDatabaseAway(new AggregateError([withCode("ECONNREFUSED")]))).toBe(true);

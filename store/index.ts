@@ -36,3 +36,4 @@ export {
   type PostgresJournal,
 } from "./postgres-journal.ts";
 export { quarantineRejected } from "./quarantine-writes.ts";
+export { readStreamLagS } from "./stream-lag.ts";

@@ -74,6 +74,7 @@ class GroupCommitJournal implements PostgresJournal {
   #commits = 0;
   #committedFrames = 0;
   #lostConnections = 0;
+  #isOutageTold = false;
 
   constructor(options: PostgresJournalOptions) {
     this.#options = options;
@@ -127,7 +128,7 @@ class GroupCommitJournal implements PostgresJournal {
         await this.#lead();
       } catch (error) {
         this.#lostConnections += 1;
-        if (!this.#isOver()) this.#options.log?.(`journal is not ready: ${String(error)}`);
+        if (!this.#isOver()) this.#tellOnce(error);
       }
       this.#ready = false;
       if (!this.#isOver()) await this.#backOff();
@@ -136,6 +137,13 @@ class GroupCommitJournal implements PostgresJournal {
     for (const pending of [...(this.#doubt?.batch ?? []), ...this.#waiting]) this.#settle(pending, closed);
     this.#doubt = undefined;
     this.#waiting = [];
+  }
+
+  /** An outage is told once, however often it is tried again. */
+  #tellOnce(error: unknown): void {
+    if (!this.#isOutageTold)
+      this.#options.log?.(`journal is not ready, devices are not acknowledged: ${String(error)}`);
+    this.#isOutageTold = true;
   }
 
   #isOver(): boolean {
@@ -154,7 +162,8 @@ class GroupCommitJournal implements PostgresJournal {
       await this.#settleDoubt(sequencer);
       this.#ready = true;
       this.#retryDelayMs = RETRY_DELAY_MS;
-      this.#options.log?.("journal is ready");
+      if (this.#isOutageTold) this.#options.log?.("journal is ready again");
+      this.#isOutageTold = false;
       while (!this.#isOver()) {
         if (lost !== undefined) throw lost;
         if (this.#waiting.length > 0) await this.#commit(sequencer, this.#takeBatch());

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Database, openDatabase } from "./database.ts";
+import { readStreamLagS } from "./stream-lag.ts";
+import { openTestDatabase, type TestDatabase } from "./testing.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 22);
+
+let test_: TestDatabase;
+let database: Database;
+beforeAll(async () => {
+  test_ = await openTestDatabase();
+  database = await openDatabase({ url: test_.url, applicationName: "test", connectionsMax: 2 });
+});
+afterAll(async () => {
+  await database?.close();
+  await test_?.close();
+});
+
+test("the lag of the stream is the wait of the oldest frame not folded, whatever its partition", async () => {
+  expect(await readStreamLagS(database, NOW_MS)).toBe(0);
+  await database.pool.query(
+    `insert into frame (seq, partition, device_id, kind, protocol, transport, received_at, bytes)
+    select i, i % 3, i, 'frame', 'teltonika', 'tcp', $1::timestamptz - (100 - i) * interval '1 second', ''
+    from generate_series(1, 90) i`,
+    [new Date(NOW_MS)],
+  );
+  expect(await readStreamLagS(database, NOW_MS)).toBe(99);
+  await database.pool.query("update stream_cursor set seq = case partition when 1 then 70 else 90 end");
+  expect(await readStreamLagS(database, NOW_MS)).toBe(27);
+  await database.pool.query("update stream_cursor set seq = 90");
+  expect(await readStreamLagS(database, NOW_MS)).toBe(0);
+});
