@@ -1,5 +1,6 @@
 import { bearing256, haversineM, lonMetresPerE7, METRES_PER_E7 } from "./geometry.ts";
 import { buildGrid } from "./grid-index.ts";
+import { buildHierarchy } from "./hierarchy.ts";
 import { packRoads, type RoadArrays, writeRoads } from "./network-file.ts";
 import { type OsmRelation, type OsmSource, openOsmSource } from "./osm-elements.ts";
 import { compileRestrictions } from "./turn-restrictions.ts";
@@ -78,7 +79,9 @@ async function compileRoads(source: OsmSource): Promise<{ arrays: RoadArrays; sk
     (wayId) => wayOf.get(wayId),
     skip,
   );
-  return { arrays: { ...graph.arrays, ...nameTable(graph.ways), ...bans, ...buildGrid(graph.arrays) }, skipped };
+  const roads = { ...graph.arrays, ...bans };
+  const arrays = { ...roads, ...buildHierarchy(roads), ...nameTable(graph.ways), ...buildGrid(roads) };
+  return { arrays, skipped };
 }
 
 async function collectWays(
@@ -151,7 +154,10 @@ function findSorted(sorted: Float64Array, value: number): number {
   return -1;
 }
 
-type GraphArrays = Omit<RoadArrays, "wayName" | "nameStart" | "nameBytes" | "banFrom" | "banTo" | `grid${string}`> & {
+type GraphArrays = Omit<
+  RoadArrays,
+  "wayName" | "nameStart" | "nameBytes" | "banFrom" | "banTo" | `grid${string}` | `hierarchy${string}`
+> & {
   edgeFlags: Uint8Array;
 };
 interface Graph {

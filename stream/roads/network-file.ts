@@ -38,6 +38,14 @@ export interface RoadNetwork {
   /** Forbidden turns sorted by their first directed edge. */
   readonly banFrom: Uint32Array;
   readonly banTo: Uint32Array;
+  /** Contraction hierarchy for cars, see `hierarchy.ts`: arcs up from and down to each node, the node at their other
+   * end, their time (s), and what they stand for: two arcs, or the directed edge `~first`. */
+  readonly hierarchyUp: Uint32Array;
+  readonly hierarchyDown: Uint32Array;
+  readonly hierarchyNode: Uint32Array;
+  readonly hierarchyS: Float32Array;
+  readonly hierarchyFirst: Int32Array;
+  readonly hierarchySecond: Int32Array;
   /** Spatial index, see `grid-index.ts`. */
   readonly gridMeta: Float64Array;
   readonly gridRowStart: Uint32Array;
@@ -78,6 +86,12 @@ export const SECTIONS = {
   nameBytes: Uint8Array,
   banFrom: Uint32Array,
   banTo: Uint32Array,
+  hierarchyUp: Uint32Array,
+  hierarchyDown: Uint32Array,
+  hierarchyNode: Uint32Array,
+  hierarchyS: Float32Array,
+  hierarchyFirst: Int32Array,
+  hierarchySecond: Int32Array,
   gridMeta: Float64Array,
   gridRowStart: Uint32Array,
   gridCellColumn: Uint32Array,
@@ -92,7 +106,7 @@ export const SECTION_NAMES = Object.keys(SECTIONS) as SectionName[];
  *                                         · per section: byte offset (f64), element count (f64)
  */
 export const MAGIC = 0x4e524754;
-export const VERSION = 1;
+export const VERSION = 2;
 export const HEADER_FIXED_BYTES = 16;
 export const HEADER_BYTES = HEADER_FIXED_BYTES + SECTION_NAMES.length * 16;
 const ALIGN_BYTES = 8;

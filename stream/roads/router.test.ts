@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
-import { Router } from "./router.ts";
+import { driveTimeS, exitVertex, turnTimeS } from "./drive-times.ts";
+import type { RoadNetwork } from "./network-file.ts";
+import { type RoadPlace, Router } from "./router.ts";
 import { drawRoads } from "./sample-roads.ts";
+import { isBanned } from "./turn-restrictions.ts";
 
 const SQUARE = [
   {
@@ -122,4 +125,72 @@ test("Times to many places equal the routes one by one.", async () => {
   places.forEach((place, i) => {
     expect(times[i]).toBeCloseTo(router.findRoute(places[0]!, place)!.timeS, 4);
   });
+});
+
+/** Times from one place to every directed edge's start by plain relaxation, the definition of what the router finds. */
+function relax(roads: RoadNetwork, from: RoadPlace): Float64Array {
+  const times = new Float64Array(roads.edgeFrom.length * 2).fill(Number.POSITIVE_INFINITY);
+  const remainingS = driveTimeS(roads, from.directed) * (1 - from.offsetM / roads.edgeLengthM[from.directed >> 1]!);
+  const queue: number[] = [];
+  const offer = (at: number, next: number, timeS: number): void => {
+    if (isBanned(roads, at, next) || driveTimeS(roads, next) === Number.POSITIVE_INFINITY || timeS >= times[next]!)
+      return;
+    times[next] = timeS;
+    queue.push(next);
+  };
+  const exits = (directed: number): number[] => {
+    const vertex = exitVertex(roads, directed);
+    return Array.from(roads.outEdge.subarray(roads.outStart[vertex]!, roads.outStart[vertex + 1]!));
+  };
+  for (const next of exits(from.directed))
+    offer(from.directed, next, remainingS + turnTimeS(roads, from.directed, next));
+  for (let at = queue.shift(); at !== undefined; at = queue.shift())
+    for (const next of exits(at)) offer(at, next, times[at]! + driveTimeS(roads, at));
+  return times;
+}
+
+test("Routes are the fastest there are, in a network with one-way streets and forbidden turns.", async () => {
+  const size = 9;
+  const ways = Array.from({ length: size }, (_, i) => [
+    {
+      id: 100 + i,
+      line: Array.from({ length: size }, (_, k) => [k * 110, i * 130] as const),
+      tags: { maxspeed: String(20 + ((i * 13) % 70)), ...(i % 3 === 0 ? { oneway: "yes" } : {}) },
+    },
+    {
+      id: 200 + i,
+      line: Array.from({ length: size }, (_, k) => [i * 110, k * 130] as const),
+      tags: { maxspeed: String(30 + ((i * 17) % 50)), ...(i % 4 === 1 ? { oneway: "-1" } : {}) },
+    },
+  ]).flat();
+  const bans = Array.from({ length: 25 }, (_, i) => {
+    const [column, row] = [(i * 5) % size, (i * 7) % size];
+    return {
+      from: 100 + row,
+      via: [column * 110, row * 130] as const,
+      to: 200 + column,
+      restriction: i % 2 ? "no_left_turn" : "no_right_turn",
+    };
+  });
+  const roads = await drawRoads(ways, bans);
+  expect(roads.banFrom.length).toBeGreaterThan(20);
+  const router = new Router(roads);
+  for (let k = 0; k < 12; k++) {
+    const from = { directed: (k * 53) % (roads.edgeFrom.length * 2), offsetM: 20 };
+    if (driveTimeS(roads, from.directed) === Number.POSITIVE_INFINITY) continue;
+    const times = relax(roads, from);
+    for (let directed = 0; directed < times.length; directed++) {
+      if (directed === from.directed) continue;
+      const route = router.findRoute(from, { directed, offsetM: 0 });
+      expect(route?.timeS ?? Number.POSITIVE_INFINITY, `${from.directed} to ${directed}`).toBeCloseTo(
+        times[directed]!,
+        3,
+      );
+      const turns = (route?.edges ?? []).slice(1).map((edge, i) => [route!.edges[i]!, edge] as const);
+      for (const [before, after] of turns) {
+        expect(exitVertex(roads, before)).toBe(exitVertex(roads, after ^ 1));
+        expect(isBanned(roads, before, after)).toBe(false);
+      }
+    }
+  }
 });
