@@ -7,7 +7,7 @@ RUN npm ci --omit=dev
 COPY . .
 RUN node main.ts --help
 USER node
-EXPOSE 5027/tcp 5027/udp 8080/tcp
+EXPOSE 5027/tcp 5027/udp 5004/tcp 5004/udp 5023/tcp 5055/tcp 1883/tcp 8080/tcp
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node", "main.ts"]
 CMD ["serve"]
