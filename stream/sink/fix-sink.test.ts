@@ -51,7 +51,7 @@ test("fixes stored later follow, also after a stop, and nothing is sent twice wh
   const sink = fixture.start(server.url);
   await arrived(first);
   await fixture.storeFixes(10);
-  await until(() => server.points.size === 70);
+  await until(() => fixture.tally.sent === 70);
   await sink.close();
   const ids = await fixture.storeFixes(40);
   fixture.start(server.url);
