@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { drawRoads } from "../roads/sample-roads.ts";
 import { MatchState, restoreMatchState, serialiseMatchState } from "./match-state.ts";
@@ -180,4 +181,43 @@ test("After a jump that nothing explains the match starts again at the new place
     10,
   ).map((fix, i) => ({ ...fix, timeMs: here.at(-1)!.timeMs + (i + 1) * 1000 }));
   expect(answerLive(roads, [...here, ...there]).at(-1)).toBe(90);
+});
+
+test("No sequence of fixes, however absurd, makes an answer that is not finite or a state that does not fit.", async () => {
+  const roads = await drawRoads(GRID);
+  const viterbi = new Viterbi(roads);
+  const near = fc.record({
+    lat: fc.double({ min: 41.149, max: 41.158, noNaN: true }),
+    lon: fc.double({ min: -8.612, max: -8.6, noNaN: true }),
+  });
+  const far = fc.record({
+    lat: fc.double({ min: -90, max: 90, noNaN: true }),
+    lon: fc.double({ min: -180, max: 180, noNaN: true }),
+  });
+  const fixes = fc.array(
+    fc.record({
+      place: fc.oneof({ weight: 8, arbitrary: near }, { weight: 1, arbitrary: far }),
+      dtMs: fc.oneof(fc.integer({ min: 1, max: 60_000 }), fc.constantFrom(0, -5000, 1, 1e7, 1e12)),
+      speedMps: fc.oneof(fc.constant(Number.NaN), fc.double({ min: 0, max: 200, noNaN: true })),
+      headingDeg: fc.oneof(fc.constant(Number.NaN), fc.double({ min: 0, max: 360, noNaN: true })),
+      accuracyM: fc.oneof(fc.constant(Number.NaN), fc.double({ min: 0.01, max: 10_000, noNaN: true })),
+    }),
+    { maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(fixes, (drive) => {
+      const state = new MatchState();
+      let timeMs = 1.7e12;
+      for (const { place, dtMs, ...rest } of drive) {
+        timeMs += dtMs;
+        const answer = viterbi.step(state, { ...place, ...rest, timeMs }, () => {});
+        expect(answer.confidence).toBeGreaterThanOrEqual(0);
+        expect(answer.confidence).toBeLessThanOrEqual(1.0001);
+        if (answer.directed >= 0) expect(Number.isFinite(answer.latE7 + answer.lonE7 + answer.offsetM)).toBe(true);
+        for (let i = 0; i < state.count * 17; i++) expect(Number.isNaN(state.hypotheses[i])).toBe(false);
+      }
+      expect(serialiseMatchState(state, 0, () => {}).length).toBeLessThanOrEqual(4096);
+    }),
+    { numRuns: 150 },
+  );
 });
