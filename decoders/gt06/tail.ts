@@ -44,6 +44,9 @@ function readIgnitionBits(report: Report, status: number): void {
   if (status & 0x4000) report.attributes.ignition = (status & 0x8000) !== 0;
 }
 
+/** The protocol number in front of the content. */
+const PROTOCOL_BYTES = 1;
+
 /** Ignition, upload mode, sent again after an outage; mileage in metres where it is given. */
 function readUploadTail(report: Report, content: Uint8Array, at: number): void {
   if (at + 3 > content.length) return;
@@ -54,6 +57,8 @@ function readUploadTail(report: Report, content: Uint8Array, at: number): void {
   if (event === "ignition.changed") report.event = content[at] === 0 ? "ignition.off" : "ignition.on";
   else if (event !== undefined) report.event = event;
   report.buffered = content[at + 2] === 1;
+  // A record is the same record when it is sent again: what identifies it ends before the flag that says so.
+  report.bytesEnd = report.bytesStart + PROTOCOL_BYTES + at + 2;
   if (content.length - at - 3 === 4) report.attributes.odometer = readUint32(content, at + 3);
   else keepRest(report, content, at + 3);
 }

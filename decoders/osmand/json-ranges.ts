@@ -53,6 +53,18 @@ export function valueStart(text: Uint8Array, key: string): number {
   return found;
 }
 
+/** The object or array that opens at `start`. */
+export function nestedRange(text: Uint8Array, start: number): ByteRange {
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    const byte = text[at]!;
+    if (byte === QUOTE) at = stringEnd(text, at);
+    else if (OPENERS.has(byte)) depth++;
+    else if (CLOSERS.has(byte) && --depth === 0) return { start, end: at + 1 };
+  }
+  return { start, end: text.length };
+}
+
 /** Offset of the closing quote of the string that opens at `start`. */
 function stringEnd(text: Uint8Array, start: number): number {
   let at = start + 1;

@@ -1,7 +1,7 @@
 import type { AttributeValue, DecodeContext, Report } from "../decoder.ts";
 import { emptyReport, headingOf, placeReport } from "../empty-report.ts";
 import { attributeOf, parseJson } from "../message-frame.ts";
-import { type ByteRange, elementRanges, skipSpaces, valueStart } from "./json-ranges.ts";
+import { type ByteRange, elementRanges, nestedRange, skipSpaces, valueStart } from "./json-ranges.ts";
 import { keepUnknown, timeFrom } from "./values.ts";
 
 /**
@@ -26,7 +26,8 @@ export function readBatch(body: Uint8Array): LocationBatch | undefined {
   if (locations.length === 0 || locations.length > LOCATIONS_MAX || !locations.every(isObject)) return undefined;
   const arrayStart = listed ? skipSpaces(body, 0) : valueStart(body, "location");
   const batched = arrayStart >= 0 && body[arrayStart] === OPENING_BRACKET;
-  const ranges = batched ? elementRanges(body, arrayStart) : [{ start: 0, end: body.length }];
+  // A record has the same bytes alone and in a batch: the object under `location`, not the request around it.
+  const ranges = batched ? elementRanges(body, arrayStart) : [nestedRange(body, Math.max(arrayStart, 0))];
   if (ranges.length !== locations.length) return undefined;
   return { deviceId: deviceIdOf(isObject(root) ? [root, ...locations] : locations), locations, ranges };
 }
