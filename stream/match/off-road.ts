@@ -4,8 +4,8 @@ import type { FixStep } from "./match-fix.ts";
 import type { Noise } from "./noise.ts";
 
 /** A trace that starts this unlikely close to every road (half its squared distance in sigmas) starts off the network. */
-export const START_OFF_ROAD_COST = 3.2;
-const LEAVE_COST = 7.5;
+export const START_OFF_ROAD_COST = 2.6;
+const LEAVE_COST = 6.2;
 const LEAVE_COST_PER_MPS = 0.5;
 /** Cost of coming back to the network. */
 export const JOIN_COST = 1.5;
