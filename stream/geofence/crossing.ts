@@ -15,13 +15,13 @@ const DEPTH_SAMPLES = 7;
 
 /** Where on the way from one side of the edge to the other the edge is, as a share of the way. */
 export function edgeShare(shape: Shape, from: Point, to: Point): number {
-  const startsInside = distanceAt(shape, from, to, 0) > 0;
+  const endsInside = distanceAt(shape, from, to, 1) > 0;
   let low = 0;
   let high = 1;
   for (let i = 0; i < BISECTIONS; i++) {
     const middle = (low + high) / 2;
-    if (distanceAt(shape, from, to, middle) > 0 === startsInside) low = middle;
-    else high = middle;
+    if (distanceAt(shape, from, to, middle) > 0 === endsInside) high = middle;
+    else low = middle;
   }
   return (low + high) / 2;
 }

@@ -10,7 +10,7 @@ export const machineInitial: Machine = { last: null, fences: {} };
 export type MachineStep = {
   readonly machine: Machine;
   readonly happenings: readonly Happening[];
-  /** Nothing happened, and nothing is pending that a fix between could decide. */
+  /** Nothing happened, nothing is pending, and the place is clearly inside or outside of every fence. */
   readonly quiet: boolean;
 };
 
@@ -45,15 +45,14 @@ export function stepDevice(machine: Machine, place: Place, covered: boolean, fen
     const stepped = stepFence(before, fence, step);
     happenings.push(...stepped.happenings);
     if (stepped.state !== OUTSIDE) after[id] = stepped.state;
-    quiet &&= stepped.state === before && before.pending === null;
+    quiet &&= stepped.clear && stepped.state === before;
   }
   for (const fence of near) {
     if (machine.fences[fence.fenceId] !== undefined) continue;
     const stepped = stepFence(OUTSIDE, fence, step);
     happenings.push(...stepped.happenings);
-    if (stepped.state === OUTSIDE) continue;
-    after[fence.fenceId] = stepped.state;
-    quiet = false;
+    quiet &&= stepped.clear;
+    if (stepped.state !== OUTSIDE) after[fence.fenceId] = stepped.state;
   }
   return { machine: { last: place, fences: after }, happenings, quiet: quiet && happenings.length === 0 };
 }

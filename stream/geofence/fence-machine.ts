@@ -68,21 +68,26 @@ const CONFIDENCE_MAX = 0.999;
 /** What is left of confidence where the crossing itself was not seen. */
 const UNSEEN_CONFIDENCE = 0.6;
 
+export type FenceStep = {
+  readonly state: FenceState;
+  readonly happenings: readonly Happening[];
+  /** The fix lies so clearly on the side where the device is that it says no more than its neighbours. */
+  readonly clear: boolean;
+};
+
 /** The state after a fix, and what happened by then. Pure. */
-export function stepFence(
-  state: FenceState,
-  fence: FenceVersion,
-  step: Step,
-): { state: FenceState; happenings: readonly Happening[] } {
+export function stepFence(state: FenceState, fence: FenceVersion, step: Step): FenceStep {
   const { place } = step;
   const distanceM = signedDistanceM(fence.rule.shape, place.latDeg, place.lonDeg);
   const beyondM = state.inside ? -distanceM : distanceM;
-  if (state.pending === null) {
-    if (beyondM > 0) return confirm(state, begun(state, fence, step, beyondM), fence, step);
-    return state.inside ? dwell(state, fence, step) : { state, happenings: passage(fence, step) };
+  if (beyondM > 0) {
+    const pending =
+      state.pending === null ? begun(state, fence, step, beyondM) : continued(state, fence, step, beyondM);
+    return { ...confirm(state, pending, fence, step), clear: false };
   }
-  if (beyondM > 0) return confirm(state, continued(state, fence, step, beyondM), fence, step);
-  return returned(state, state.pending, fence, step, beyondM);
+  if (state.pending !== null) return { ...returned(state, state.pending, fence, step, beyondM), clear: false };
+  const clear = -beyondM >= neededSigmas(fence, place, state.inside) * place.sigmaM;
+  return state.inside ? { ...dwell(state, fence, step), clear } : { state, happenings: passage(fence, step), clear };
 }
 
 /** A fence that is no longer there: a visit ends with it. `fence` is its last version. */
@@ -112,15 +117,18 @@ function continued(state: FenceState, fence: FenceVersion, { place }: Step, beyo
 
 /** Weighs the evidence with the newest fix, whose distance is in the sum already. */
 function weighed(state: FenceState, fence: FenceVersion, place: Place, pending: Pending): Pending {
-  const { shape } = fence.rule;
-  const distance = (latDeg: number, lonDeg: number): number => signedDistanceM(shape, latDeg, lonDeg);
-  const hereM = distance(place.latDeg, place.lonDeg) * (state.inside ? -1 : 1);
+  const hereM = signedDistanceM(fence.rule.shape, place.latDeg, place.lonDeg) * (state.inside ? -1 : 1);
   const errors = 1 + (place.timeMs - pending.sinceMs) / ERROR_KEEPS_MS;
   const meanSigmas = (pending.sumM / pending.fixes / place.sigmaM) * Math.sqrt(errors);
   const sigmas = Math.max(pending.sigmas, hereM / place.sigmaM, meanSigmas);
-  const depthM = state.inside ? Number.POSITIVE_INFINITY : deepestM(shape, distance);
-  const needed = Math.min(SURE_SIGMAS, (depthM * SURE_SHARE_OF_DEPTH) / place.sigmaM);
-  return { ...pending, sigmas, sure: pending.sure || sigmas >= needed };
+  return { ...pending, sigmas, sure: pending.sure || sigmas >= neededSigmas(fence, place, !state.inside) };
+}
+
+/** How many of its standard deviations a fix must lie on a side of the edge to be sure. */
+function neededSigmas({ rule: { shape } }: FenceVersion, { sigmaM }: Place, inside: boolean): number {
+  if (!inside) return SURE_SIGMAS;
+  const depthM = deepestM(shape, (latDeg, lonDeg) => signedDistanceM(shape, latDeg, lonDeg));
+  return Math.min(SURE_SIGMAS, (depthM * SURE_SHARE_OF_DEPTH) / sigmaM);
 }
 
 /** When the way to this fix crossed the edge, as far as that is known. */
@@ -128,7 +136,7 @@ function edgeTime(state: FenceState, fence: FenceVersion, step: Step): { crossed
   const { place, last, covered } = step;
   if (last === null) return { crossedAtMs: place.timeMs, basis: "first_fix" };
   const lastM = signedDistanceM(fence.rule.shape, last.latDeg, last.lonDeg);
-  if (state.inside ? lastM <= 0 : lastM > 0) {
+  if (state.inside ? lastM < 0 : lastM > 0) {
     // Already there by today's edge: the edge has moved, or what was before is not known.
     const changed = fence.validFromMs > last.fencesAtMs;
     if (!changed) return { crossedAtMs: place.timeMs, basis: "gap" };
@@ -206,9 +214,8 @@ function passage(fence: FenceVersion, step: Step): readonly Happening[] {
   const exitedAtMs = timeOf(last, place, chord.outShare);
   const sigmaM = Math.max(last.sigmaM, place.sigmaM);
   const sigmas = chord.depthM / sigmaM;
-  const deepM = deepestM(shape, (latDeg, lonDeg) => signedDistanceM(shape, latDeg, lonDeg));
   if (exitedAtMs - enteredAtMs < fence.rule.minInsideMs) return [];
-  if (sigmas < Math.min(SURE_SIGMAS, (deepM * SURE_SHARE_OF_DEPTH) / sigmaM)) return [];
+  if (sigmas < neededSigmas(fence, { ...place, sigmaM }, true)) return [];
   const shown = {
     confidence: confidenceOf(sigmas, "gap"),
     fixIds: [last.fixId, place.fixId],

@@ -1,7 +1,7 @@
 import { lonStepDeg, type Point } from "./crossing.ts";
 import { Grid } from "./grid.ts";
 import type { FenceRule } from "./parse-feature.ts";
-import { type Bounds, boundsOf } from "./shape.ts";
+import { boundsOf, grown } from "./shape.ts";
 
 /** A fence as it was from `validFromMs` until before `validToMs` (infinite: until today), Unix milliseconds. */
 export type FenceVersion = {
@@ -17,23 +17,27 @@ type Held = { -readonly [Key in keyof FenceVersion]: FenceVersion[Key] };
 /** Changes are searched in a small grid of their own until there are this many, or a share of all. */
 const RECENT_MAX = 1_000;
 const RECENT_SHARE_MAX = 1 / 8;
+/** Places this close to a fence find it too, metres: its edge may be nearer than the error of the fix. */
+const BESIDE_M = 40;
 
 /** An indexed part of the versions: their boxes, flat, and the grid of these. */
 class Part {
   readonly versions: readonly Held[];
-  readonly #boxes: readonly Bounds[];
+  /** South, west, north and east of each, flat: a box a cache line. */
+  readonly #boxes: Float64Array;
   readonly #grid: Grid;
 
   constructor(versions: readonly Held[]) {
     this.versions = versions;
-    this.#boxes = versions.map((version) => boundsOf(version.rule.shape));
-    this.#grid = new Grid(this.#boxes);
+    const boxes = versions.map((version) => grown(boundsOf(version.rule.shape), BESIDE_M));
+    this.#boxes = Float64Array.from(boxes.flatMap((box) => [box.southDeg, box.westDeg, box.northDeg, box.eastDeg]));
+    this.#grid = new Grid(boxes);
   }
 
   /** Appends the versions whose box holds the place. */
   at(place: Point, found: FenceVersion[]): void {
     this.#grid.at(place.latDeg, place.lonDeg, (item) => {
-      if (holds(this.#boxes[item]!, place)) found.push(this.versions[item]!);
+      if (meets(this.#boxes, item, place, 0, 0)) found.push(this.versions[item]!);
     });
   }
 
@@ -42,7 +46,7 @@ class Part {
     const latStep = to.latDeg - from.latDeg;
     const lonStep = lonStepDeg(from, to);
     this.#grid.along(from.latDeg, from.lonDeg, latStep, lonStep, (item) => {
-      if (meets(this.#boxes[item]!, from, latStep, lonStep)) found.push(this.versions[item]!);
+      if (meets(this.#boxes, item, from, latStep, lonStep)) found.push(this.versions[item]!);
     });
   }
 }
@@ -100,8 +104,8 @@ export class FenceSet {
   }
 
   /**
-   * The fences of a time that may hold a place or, where it is given, may lie on the straight way to it: none is missed,
-   * some hold only a neighbouring place. Each once.
+   * The fences of a time that may hold a place or, where `from` is given, may lie on the straight way to it: none is
+   * missed, some are only close. Each once.
    */
   near(place: Point, from: Point | undefined, atMs: number): FenceVersion[] {
     const found: FenceVersion[] = [];
@@ -132,20 +136,16 @@ function isValid({ validFromMs, validToMs }: FenceVersion, atMs: number): boolea
   return validFromMs <= atMs && atMs < validToMs;
 }
 
-function holds(box: Bounds, { latDeg, lonDeg }: Point): boolean {
-  if (latDeg < box.southDeg || latDeg > box.northDeg) return false;
-  return overlaps(box, lonDeg, lonDeg);
-}
-
-function meets(box: Bounds, from: Point, latStep: number, lonStep: number): boolean {
-  if (Math.max(from.latDeg, from.latDeg + latStep) < box.southDeg) return false;
-  if (Math.min(from.latDeg, from.latDeg + latStep) > box.northDeg) return false;
-  return overlaps(box, Math.min(from.lonDeg, from.lonDeg + lonStep), Math.max(from.lonDeg, from.lonDeg + lonStep));
-}
-
 /** Boxes and ways may pass ±180, so they are compared a turn apart too. */
-function overlaps(box: Bounds, westDeg: number, eastDeg: number): boolean {
-  if (eastDeg >= box.westDeg && westDeg <= box.eastDeg) return true;
-  if (eastDeg + 360 >= box.westDeg && westDeg + 360 <= box.eastDeg) return true;
-  return eastDeg - 360 >= box.westDeg && westDeg - 360 <= box.eastDeg;
+function meets(boxes: Float64Array, item: number, from: Point, latStep: number, lonStep: number): boolean {
+  const southDeg = Math.min(from.latDeg, from.latDeg + latStep);
+  const northDeg = Math.max(from.latDeg, from.latDeg + latStep);
+  if (northDeg < boxes[item * 4]! || southDeg > boxes[item * 4 + 2]!) return false;
+  const westDeg = Math.min(from.lonDeg, from.lonDeg + lonStep);
+  const eastDeg = Math.max(from.lonDeg, from.lonDeg + lonStep);
+  const boxWestDeg = boxes[item * 4 + 1]!;
+  const boxEastDeg = boxes[item * 4 + 3]!;
+  if (eastDeg >= boxWestDeg && westDeg <= boxEastDeg) return true;
+  if (eastDeg + 360 >= boxWestDeg && westDeg + 360 <= boxEastDeg) return true;
+  return eastDeg - 360 >= boxWestDeg && westDeg - 360 <= boxEastDeg;
 }

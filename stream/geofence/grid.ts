@@ -12,7 +12,7 @@ const WAY_CELLS_MAX = 4_096;
 /**
  * Which of many boxes hold a place, or meet a way: a flat hash of grid cells. Each box is put on the level whose cells are
  * at least as large as itself, so it lies in at most four, and a place is looked up once on every level in use. Answers
- * may hold boxes that only share a cell with the place, and a box twice; boxes that hold the place are never missed.
+ * may hold boxes that only share a cell with the place, and along a way a box twice; what holds it is never missed.
  */
 export class Grid {
   /** Open addressing: the cell, and the first of its entries. */
@@ -41,7 +41,8 @@ export class Grid {
       const northRow = rowOf(box.northDeg, scale);
       const westColumn = Math.floor((box.westDeg + 180) * scale);
       // On the widest levels a box may go round the earth, over the same cells again.
-      const eastColumn = Math.min(Math.floor((box.eastDeg + 180) * scale), westColumn + 1);
+      const furthest = westColumn + Math.min(2, COLUMNS / 2 ** level) - 1;
+      const eastColumn = Math.min(Math.floor((box.eastDeg + 180) * scale), furthest);
       for (let row = southRow; row <= northRow; row++) {
         for (let column = westColumn; column <= eastColumn; column++) {
           const slot = this.#slotFor(keyOf(level, row, wrapped(column, level)));
@@ -112,11 +113,12 @@ export class Grid {
   }
 }
 
-/** The finest level whose cells are as large as the box. */
+/** The finest level in use whose cells are as large as the box. */
 function levelOf(box: Bounds): number {
   const sizeDeg = Math.max(box.northDeg - box.southDeg, box.eastDeg - box.westDeg) * 1.000001;
   const level = Math.ceil(Math.log2(sizeDeg * FINEST_PER_DEG));
-  return Math.min(LEVELS - 1, Math.max(0, level));
+  // Every other level is used: half as many places to look at outweighs larger cells.
+  return Math.min(LEVELS - 1, Math.max(0, level + (level & 1)));
 }
 
 function rowOf(latDeg: number, scale: number): number {

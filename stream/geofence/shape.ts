@@ -44,8 +44,8 @@ function boxOf(lines: readonly Float64Array[]): Bounds {
   return box;
 }
 
-/** Meridians meet towards the poles: a margin in metres is most degrees of longitude at the latitude nearest to a pole. */
-function grown(box: Bounds, marginM: number): Bounds {
+/** A box with a margin. Meridians meet towards the poles: a margin in metres is most degrees of longitude at the latitude nearest to a pole. */
+export function grown(box: Bounds, marginM: number): Bounds {
   const latMarginDeg = (marginM / METRES_PER_DEG) * 1.0001 + 1e-9;
   const polewardDeg = Math.max(Math.abs(box.southDeg), Math.abs(box.northDeg)) + latMarginDeg;
   const lonMarginDeg = latMarginDeg / Math.cos(polewardDeg * RADIANS_PER_DEG);
