@@ -16,6 +16,8 @@ export interface FinalMatch {
 
 /** Wider than online: a finished trace can wait for the truth to show. */
 const FINAL_BEAM = 22;
+/** A live answer must leave the road at the first signs; a finished trace shows later whether it was left. */
+const FINAL_RELUCTANCE = 1.3;
 
 /** Matches whole traces: the most likely path with all fixes known, and each fix placed on it by smoothing. */
 export class FinalMatcher {
@@ -26,7 +28,7 @@ export class FinalMatcher {
   constructor(roads: RoadNetwork, options: MatchOptions = {}) {
     this.#roads = roads;
     this.#scout = new Viterbi(roads, options);
-    this.#viterbi = new Viterbi(roads, { beam: FINAL_BEAM, ...options });
+    this.#viterbi = new Viterbi(roads, { beam: FINAL_BEAM, offRoadReluctance: FINAL_RELUCTANCE, ...options });
   }
 
   match(fixes: readonly MatchFix[]): FinalMatch {

@@ -33,7 +33,10 @@ export class OffRoadCandidates {
     let source = -1;
     for (let i = state.count - 1; i >= 0; i--) if (h[i * STRIDE + EDGE] === OFF_ROAD) source = i;
     const offScore = source < 0 ? Number.NEGATIVE_INFINITY : h[source * STRIDE + SCORE]!;
-    const leaving = h[EDGE] === OFF_ROAD ? Number.NEGATIVE_INFINITY : h[SCORE]! - leaveCost(h[FIELD.speedMps]!);
+    const leaving =
+      h[EDGE] === OFF_ROAD
+        ? Number.NEGATIVE_INFINITY
+        : h[SCORE]! - leaveCost(h[FIELD.speedMps]!) - this.#s.offRoadReluctance;
     const likelihood = offRoadStep(step, this.#s.heading, state.noise);
     if (leaving > offScore) this.#offer(step, 0, leaving + likelihood, h[ALONG]!);
     else if (source >= 0) {
@@ -50,7 +53,7 @@ export class OffRoadCandidates {
     this.#join(state, step, source, 0, leftM);
     INNOVATION.squared = 0;
     INNOVATION.distanceM = 0;
-    this.#offer(step, source, -START_OFF_ROAD_COST, leftM);
+    this.#offer(step, source, -START_OFF_ROAD_COST - this.#s.offRoadReluctance / 2, leftM);
   }
 
   /** The candidate off the network; `leftM` is where the road was left, NaN for one that was off it before. */

@@ -9,6 +9,8 @@ export interface MatchOptions {
   vehicle?: VehicleKind;
   /** Log-likelihood below the best at which a hypothesis is given up. */
   beam?: number;
+  /** Added to the cost of leaving the road. */
+  offRoadReluctance?: number;
 }
 
 /** Online, hypotheses further behind never came back in time to matter (measured: same answers as with 12). */
@@ -19,6 +21,7 @@ export class MatchScratch {
   readonly roads: RoadNetwork;
   readonly vehicle: VehicleKind;
   readonly beam: number;
+  readonly offRoadReluctance: number;
   /** Its origin is the fix at hand. */
   readonly place: EdgePlace;
   readonly slots = new Slots();
@@ -30,6 +33,7 @@ export class MatchScratch {
     this.roads = roads;
     this.vehicle = options.vehicle ?? CAR;
     this.beam = options.beam ?? BEAM;
+    this.offRoadReluctance = options.offRoadReluctance ?? 0;
     this.place = new EdgePlace(roads);
   }
 }
