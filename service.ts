@@ -132,11 +132,16 @@ async function runSupervisedRole(config: Config, role: RoleName, send: (message:
   });
   process.on("SIGINT", () => log.debug({ role }, "interrupt left to the supervisor"));
   const ended = untilAsked("SIGTERM", (stop) => process.once("disconnect", stop));
-  running = await startRole(role, config, { log, databaseUrl: config.DATABASE_URL ?? "", otherMetrics, apart: false });
-  send({ kind: "listening", listeners: running.listeners });
-  await ended;
-  await running.stop();
-  process.disconnect?.();
+  const databaseUrl = config.DATABASE_URL ?? "";
+  try {
+    running = await startRole(role, config, { log, databaseUrl, otherMetrics, apart: false });
+    send({ kind: "listening", listeners: running.listeners });
+    await ended;
+    await running.stop();
+  } finally {
+    // The channel would keep a role that could not start alive, and its supervisor waiting.
+    process.disconnect?.();
+  }
 }
 
 /** Resolves on the first of the given signals or on what `also` reports. */
