@@ -15,16 +15,13 @@ export const gt06: ProtocolDecoder = {
 };
 
 export {
-  alarm,
   command,
   commandReply,
   encodeFrame,
-  type Gt06Location,
-  type Gt06State,
   heartbeat,
   location,
   login,
   reply,
   timeReply,
 } from "./encode.ts";
-export { TYPE_MEMORY, ZONE_MEMORY, ZONE_SETTING } from "./login.ts";
+export { ZONE_MEMORY, ZONE_SETTING } from "./login.ts";

@@ -13,5 +13,5 @@ export const osmand: ProtocolDecoder = {
   frameOfLine,
 };
 
-export { type OsmAndPosition, positionBody, positionFrame, positionPath, positionsFrame } from "./encode.ts";
+export { positionFrame, positionsFrame } from "./encode.ts";
 export { frameOf, type OsmAndRequest } from "./frame.ts";

@@ -1,4 +1,3 @@
-import { frameOf } from "./frame.ts";
 import { sealSecretbox } from "./secretbox.ts";
 
 /** A location as a phone publishes it: SI units in, the app's units out. */
@@ -46,11 +45,6 @@ export function locationPayload(location: OwnTracksLocation): Uint8Array {
 /** Wraps a payload as the app does when a passphrase is set. `nonce`: 24 random bytes. */
 export function encryptedPayload(payload: Uint8Array, passphrase: string, nonce: Uint8Array): Uint8Array {
   return jsonBytes({ _type: "encrypted", data: sealSecretbox(payload, passphrase, nonce) });
-}
-
-/** The journal frame of a published location. */
-export function locationFrame(topic: string, location: OwnTracksLocation): Uint8Array {
-  return frameOf(topic, locationPayload(location));
 }
 
 /** What a gateway can ask a phone to do; the answer is an ordinary message of the phone. */

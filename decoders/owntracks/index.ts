@@ -17,9 +17,7 @@ export { PAYLOAD_KEY_SETTING } from "./decode.ts";
 export {
   commandMessage,
   encryptedPayload,
-  locationFrame,
   locationPayload,
   type OwnTracksCommand,
-  type OwnTracksLocation,
 } from "./encode.ts";
 export { frameOf, frameOfPost, uidOfTopic } from "./frame.ts";

@@ -35,11 +35,6 @@ export {
   commandAnswer,
   fixedReport,
   heartbeat,
-  heartbeatAnswer,
   hexMessage,
   ignitionReport,
-  type QueclinkDevice,
-  type QueclinkPosition,
-  type QueclinkState,
-  sack,
 } from "./encode.ts";
