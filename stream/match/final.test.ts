@@ -5,6 +5,7 @@ import { FinalMatcher } from "./final.ts";
 import { drivenWays } from "./legs.ts";
 import type { MatchFix } from "./match-fix.ts";
 import { drive, normalNoise, positionsOnly } from "./sample-drives.ts";
+import { BICYCLE, CAR, TRUCK, type VehicleKind } from "./transition.ts";
 
 function pathOf(roads: RoadNetwork, fixes: readonly MatchFix[]): number[] {
   return drivenWays(roads, new FinalMatcher(roads).match(fixes).stretches).map((way) =>
@@ -421,4 +422,44 @@ test("An empty trace, a single fix and a trace far from every road are matched t
       ),
     ),
   ).toEqual([]);
+});
+
+test("A bicycle is matched to a cycleway, which cars and trucks never use.", async () => {
+  const roads = await drawRoads([
+    {
+      id: 1,
+      line: [
+        [-400, 0],
+        [400, 0],
+      ],
+      tags: { highway: "cycleway" },
+    },
+    {
+      id: 2,
+      line: [
+        [-400, 30],
+        [400, 30],
+      ],
+      tags: { hgv: "no" },
+    },
+    {
+      id: 3,
+      line: [
+        [-400, 45],
+        [400, 45],
+      ],
+    },
+  ]);
+  const fixes = drive(
+    [
+      [-300, 12],
+      [300, 12],
+    ],
+    6,
+  );
+  const wayFor = (vehicle: VehicleKind): number[] =>
+    drivenWays(roads, new FinalMatcher(roads, { vehicle }).match(fixes).stretches).map((way) => way.wayId);
+  expect(wayFor(BICYCLE)).toEqual([1]);
+  expect(wayFor(CAR)).toEqual([2]);
+  expect(wayFor(TRUCK)).not.toContain(2);
 });
