@@ -15,22 +15,20 @@ const WAY_CELLS_MAX = 4_096;
  * may hold boxes that only share a cell with the place, and along a way a box twice; what holds it is never missed.
  */
 export class Grid {
-  /** Open addressing: the cell, and the first of its entries. */
+  /** Open addressing: the cell of each slot, and where its items begin; they end where the next slot's begin. */
   readonly #keys: Float64Array;
-  readonly #heads: Int32Array;
+  readonly #starts: Int32Array;
   readonly #mask: number;
-  /** Linked entries of a cell. */
   readonly #items: Int32Array;
-  readonly #next: Int32Array;
   readonly #levels: readonly number[];
 
   constructor(boxes: readonly Bounds[]) {
     const slots = 2 ** Math.ceil(Math.log2(boxes.length * 8 + 8));
     this.#keys = new Float64Array(slots).fill(EMPTY);
-    this.#heads = new Int32Array(slots).fill(EMPTY);
+    this.#starts = new Int32Array(slots + 1);
     this.#mask = slots - 1;
-    this.#items = new Int32Array(boxes.length * 4);
-    this.#next = new Int32Array(boxes.length * 4);
+    const entrySlots = new Int32Array(boxes.length * 4);
+    const entryItems = new Int32Array(boxes.length * 4);
     const levels = new Set<number>();
     let entries = 0;
     for (const [item, box] of boxes.entries()) {
@@ -46,12 +44,13 @@ export class Grid {
       for (let row = southRow; row <= northRow; row++) {
         for (let column = westColumn; column <= eastColumn; column++) {
           const slot = this.#slotFor(keyOf(level, row, wrapped(column, level)));
-          this.#items[entries] = item;
-          this.#next[entries] = this.#heads[slot]!;
-          this.#heads[slot] = entries++;
+          entrySlots[entries] = slot;
+          entryItems[entries++] = item;
+          this.#starts[slot]!++;
         }
       }
     }
+    this.#items = this.#gather(entrySlots, entryItems, entries);
     this.#levels = [...levels];
   }
 
@@ -102,7 +101,17 @@ export class Grid {
       if (at === EMPTY) return;
       slot = (slot + 1) & this.#mask;
     }
-    for (let entry = this.#heads[slot]!; entry !== EMPTY; entry = this.#next[entry]!) found(this.#items[entry]!);
+    const end = this.#starts[slot + 1]!;
+    for (let entry = this.#starts[slot]!; entry < end; entry++) found(this.#items[entry]!);
+  }
+
+  /** Puts the items of each slot side by side; the counts in `#starts` become places. */
+  #gather(entrySlots: Int32Array, entryItems: Int32Array, entries: number): Int32Array {
+    const starts = this.#starts;
+    for (let slot = 1; slot < starts.length; slot++) starts[slot]! += starts[slot - 1]!;
+    const items = new Int32Array(entries);
+    for (let entry = entries - 1; entry >= 0; entry--) items[--starts[entrySlots[entry]!]!] = entryItems[entry]!;
+    return items;
   }
 
   #slotFor(key: number): number {
