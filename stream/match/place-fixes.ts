@@ -17,7 +17,7 @@ export interface PlacedFix {
 
 /**
  * Where the vehicle was at each fix of a stretch, once the way it took is known: the filter along the path forwards, then
- * the Rauch–Tung–Striebel smoother backwards, so that every place rests on all fixes. `fixes[i]` is fix number i + 1; what
+ * the Rauch–Tung–Striebel smoother backwards, so that every place rests on all fixes. The ends of the stretch move to the first and last of them. `fixes[i]` is fix number i + 1; what
  * `rejected` marks is a gross error and only predicted.
  */
 export function placeFixes(
@@ -36,6 +36,7 @@ export function placeFixes(
   filterAlong(roads, stretch, fixes, rejected, noise, first, count, filtered, predictions);
   smoothBack(fixes, noise, first, count, filtered, predictions);
   const { legs } = stretch;
+  trimEnds(roads, legs, filtered[ALONG]!, filtered[(count - 1) * STRIDE + ALONG]!);
   let leg = 0;
   for (let i = 0; i < count; i++) {
     const alongM = filtered[i * STRIDE + ALONG]!;
@@ -47,6 +48,17 @@ export function placeFixes(
       offsetM: Math.min(on.toM, Math.max(on.fromM, alongM - on.startM + on.fromM)),
     };
   }
+}
+
+/** The drive starts and ends where the smoothed first and last fix are, as far as their edges go. */
+function trimEnds(roads: RoadNetwork, legs: Leg[], firstM: number, lastM: number): void {
+  const start = legs[0]!;
+  const fromM = Math.min(start.toM, Math.max(0, start.fromM + firstM - start.startM));
+  start.startM += fromM - start.fromM;
+  start.fromM = fromM;
+  const end = legs.at(-1)!;
+  const edgeM = roads.edgeLengthM[end.directed >> 1]!;
+  end.toM = Math.min(edgeM, Math.max(end.fromM, end.fromM + lastM - end.startM));
 }
 
 function filterAlong(
