@@ -10,6 +10,7 @@ import { openEmbeddedPostgres } from "#store";
 export type MeasuredService = {
   databaseUrl: string;
   teltonikaPort: number;
+  mqttPort: number;
   httpPort: number;
   apiKey: string;
   close(): Promise<void>;
@@ -43,6 +44,7 @@ export async function openMeasuredService(settings: Record<string, string> = {})
   return {
     databaseUrl: postgres.url,
     teltonikaPort: ports.get("teltonika tcp")!,
+    mqttPort: ports.get("mqtt")!,
     httpPort: ports.get("http")!,
     apiKey: ADMIN_KEY,
     async close() {
@@ -55,13 +57,15 @@ export async function openMeasuredService(settings: Record<string, string> = {})
   };
 }
 
+const NEEDED = ["http", "teltonika tcp", "teltonika udp", "mqtt"];
+
 /** Reads the lines `listening <name> <host>:<port>` until all listeners that a benchmark needs are there. */
 async function portsOf(service: ChildProcess): Promise<Map<string, number>> {
   const ports = new Map<string, number>();
   for await (const line of createInterface({ input: service.stdout! })) {
     const found = /^listening (.+) \S+:(\d+)$/.exec(line);
     if (found) ports.set(found[1]!, Number(found[2]));
-    if (ports.has("http") && ports.has("teltonika tcp") && ports.has("teltonika udp")) return ports;
+    if (NEEDED.every((name) => ports.has(name))) return ports;
   }
   throw new Error("the service ended before it listened");
 }

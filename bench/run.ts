@@ -2,7 +2,16 @@ import { spawnSync } from "node:child_process";
 
 /** `npm run bench [NAME …]`: all measurements, or the named ones, each in a process of its own. */
 
-const BENCHES = ["decode-teltonika", "ack-path", "idle-memory", "ingest", "ack-latency", "geofence"];
+const BENCHES = [
+  "decode-teltonika",
+  "decode-others",
+  "ack-path",
+  "idle-memory",
+  "ingest",
+  "ack-latency",
+  "mqtt-acks",
+  "geofence",
+];
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !BENCHES.includes(name));

@@ -1,0 +1,120 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { loadavg } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { printGoal, printTable } from "./measure.ts";
+import { openMeasuredService } from "./measured-service.ts";
+import { openMosquitto, openPlainAedes } from "./mqtt-brokers.ts";
+import type { LoadAnswer, LoadCommand } from "./mqtt-load.ts";
+
+/**
+ * Acknowledged QoS 1 publishes per second: the whole service, where an acknowledged publish is committed to PostgreSQL,
+ * beside the same broker library and Mosquitto, which keep nothing. The brokers take turns with the same phones, several
+ * rounds; what is said is the median of the rounds' ratios.
+ */
+
+const SCENARIOS = [
+  { name: "1,000 clients, 1 in flight each", clients: 1_000, inFlight: 1, aedesGoal: 0.8, mosquittoGoal: 0.5 },
+  { name: "50 clients, 8 in flight each", clients: 50, inFlight: 8, aedesGoal: 0.8, mosquittoGoal: 0.85 },
+] as const;
+const ROUNDS = 5;
+const SECONDS = 3;
+const WARM_UP_SECONDS = 1.5;
+const CATCH_UP_POLL_MS = 50;
+
+const OURS = "ours: committed, then acknowledged";
+const AEDES = "plain aedes: nothing kept";
+const MOSQUITTO = "Mosquitto: nothing kept";
+
+type Pumped = Extract<LoadAnswer, { kind: "pumped" }>;
+
+async function ask(command: LoadCommand): Promise<LoadAnswer> {
+  const answered = once(load, "message", { signal: loadGone.signal });
+  load.send(command);
+  const [answer] = await answered;
+  return answer;
+}
+
+async function pump(name: string, seconds: number): Promise<Pumped> {
+  const answer = await ask({ kind: "pump", name, seconds });
+  if (answer.kind !== "pumped") throw new Error(`asked to pump, ${answer.kind}`);
+  return answer;
+}
+
+/** Decoding and folding of what was acknowledged would otherwise run into the other brokers' turn. */
+async function caughtUp(client: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query(
+      `select not exists (select from stream_cursor c where exists
+         (select from frame f where f.partition = c.partition and f.seq > c.seq)) as done`,
+    );
+    if (rows[0].done) return;
+    await sleep(CATCH_UP_POLL_MS);
+  }
+}
+
+async function storedFrames(client: pg.Client): Promise<number> {
+  return Number((await client.query("select count(*) as n from frame where transport = 'mqtt'")).rows[0].n);
+}
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+const mosquitto = await openMosquitto();
+if (mosquitto === undefined) console.log("Mosquitto is not installed: it is left out.");
+const aedes = await openPlainAedes();
+const service = await openMeasuredService();
+const client = new pg.Client(service.databaseUrl);
+await client.connect();
+const load = fork(new URL("mqtt-load.ts", import.meta.url).pathname);
+const loadGone = new AbortController();
+load.once("exit", () => loadGone.abort(new Error("the load process ended: a broker closed a connection")));
+const ports = new Map([[AEDES, aedes.port]]);
+if (mosquitto !== undefined) ports.set(MOSQUITTO, mosquitto.port);
+ports.set(OURS, service.mqttPort);
+
+async function measure({ clients, inFlight }: (typeof SCENARIOS)[number]): Promise<Map<string, Pumped[]>> {
+  const rounds = new Map([...ports.keys()].map((name) => [name, [] as Pumped[]]));
+  for (const [name, port] of ports) {
+    await ask({ kind: "open", phones: { name, port, clients, inFlight } });
+    await pump(name, WARM_UP_SECONDS);
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, pumped] of rounds) {
+      await caughtUp(client);
+      pumped.push(await pump(name, SECONDS));
+    }
+  }
+  for (const name of ports.keys()) await ask({ kind: "close", name });
+  return rounds;
+}
+
+for (const scenario of SCENARIOS) {
+  const rounds = await measure(scenario);
+  const ours = rounds.get(OURS)!;
+  const ratioTo = (name: string) =>
+    median((rounds.get(name) ?? []).map(({ acksPerS }, round) => ours[round]!.acksPerS / acksPerS));
+  printTable(
+    `QoS 1, ${scenario.name}: median of ${ROUNDS} rounds of ${SECONDS} s`,
+    [...rounds].map(([name, pumped]) => ({
+      broker: name,
+      "acks/s": median(pumped.map(({ acksPerS }) => acksPerS)),
+      "ours is ×": ratioTo(name),
+      "cores the load client used": median(pumped.map(({ cpuShare }) => cpuShare)),
+    })),
+  );
+  const goals = [
+    [AEDES, scenario.aedesGoal],
+    [MOSQUITTO, scenario.mosquittoGoal],
+  ] as const;
+  for (const [name, goal] of goals.filter(([broker]) => rounds.has(broker))) {
+    const ratio = ratioTo(name);
+    printGoal(`stored acks/s at least ${goal} of ${name.split(":")[0]} (${scenario.name})`, ratio, ratio >= goal);
+  }
+}
+console.log(
+  `\n${await storedFrames(client)} publishes stored; load average of the machine ${loadavg()[0]!.toFixed(1)}.`,
+);
+load.disconnect();
+await client.end();
+await Promise.all([service.close(), aedes.close(), mosquitto?.close()]);
