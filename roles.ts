@@ -97,7 +97,9 @@ async function startGateway({ config, links, log, registry, closers }: Parts): P
   const url = links.databaseUrl;
   const database = closers.add(await openDatabase({ url, applicationName: "telematics gateway", connectionsMax: 4 }));
   const pendingBytesMax = config.JOURNAL_PENDING_BYTES_MAX;
-  const journal = closers.add(await openPostgresJournal({ url, pendingBytesMax, log: (line) => log.warn(line) }));
+  const journal = closers.add(
+    await openPostgresJournal({ url, pendingBytesMax, log: (line, level) => log[level](line) }),
+  );
   const directory = closers.add(await openDeviceDirectory(database));
   const commands = closers.add(await openCommandStore(database));
   const specs = openableListeners(config, log);

@@ -18,6 +18,7 @@ export type AcceptContext = {
   limits: GatewayLimits;
   tally: Tally;
   isDraining: () => boolean;
+  isStandby: () => boolean;
   onListenerError: (error: unknown) => void;
 };
 
@@ -85,10 +86,15 @@ class Acceptor {
   }
 
   connected(socket: Socket): void {
-    const reason = this.#context.isDraining() ? "draining" : this.#connections.enter();
+    const reason = this.#closedFor() ?? this.#connections.enter();
     if (reason !== undefined) this.#refuse(socket, reason);
     else if (this.#context.limits.PROXY_PROTOCOL) this.#awaitHeader(socket);
     else this.#enter(socket, socket.remoteAddress);
+  }
+
+  #closedFor(): RefusalReason | undefined {
+    if (this.#context.isDraining()) return "draining";
+    return this.#context.isStandby() ? "standby" : undefined;
   }
 
   #awaitHeader(socket: Socket): void {

@@ -75,6 +75,18 @@ describe("datagrams", () => {
     await until(() => device.received.length === 1);
   });
 
+  it("are left alone while another process leads the journal", async () => {
+    const { port, journal, metric } = await openTestGateway({ listeners });
+    const device = openDevice(port);
+    journal.standby = true;
+    device.send(naming("dev3"));
+    await until(async () => (await metric("gateway_refused_total", { reason: "standby" })) === 1);
+    expect(journal.committed).toEqual([]);
+    journal.standby = false;
+    device.send(naming("dev3"));
+    await until(() => device.received.length === 1);
+  });
+
   it("never draw an answer longer than themselves", async () => {
     const { port, journal } = await openTestGateway({
       listeners,

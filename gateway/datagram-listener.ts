@@ -86,6 +86,7 @@ class Receiver {
     const receivedAtMs = monotonicMs();
     tally.bytesReceived += datagram.length;
     if (this.isStopped) tally.refusals.draining += 1;
+    else if (this.#context.isStandby()) tally.refusals.standby += 1;
     else if (!this.addresses.take(addressKey(remoteAddress), receivedAtMs)) tally.refusals.datagramRate += 1;
     else if (this.#pending.size >= DATAGRAMS_PENDING_MAX) tally.refusals.datagramsPending += 1;
     else {

@@ -70,6 +70,22 @@ describe("a drain", () => {
   });
 });
 
+describe("while another process leads the journal", () => {
+  it("connections are closed at once and counted, those there stay, and newcomers are taken when it leads", async () => {
+    const { journal, connect, metric } = await openTestGateway();
+    const early = await connect();
+    await early.login("dev1");
+    journal.standby = true;
+    const refused = await connect();
+    await refused.closed();
+    expect(await metric("gateway_refused_total", { reason: "standby" })).toBe(1);
+    early.send(data(2));
+    await early.receives(ackOf(2));
+    journal.standby = false;
+    await (await connect()).login("dev2");
+  });
+});
+
 describe("opening", () => {
   it("names every listener with its real port", async () => {
     const { gateway } = await openTestGateway({

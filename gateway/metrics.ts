@@ -28,6 +28,7 @@ export const REFUSAL_REASONS = [
   "total",
   "perAddress",
   "draining",
+  "standby",
   "proxyHeader",
   "tlsHandshake",
   "unknownDevice",

@@ -56,6 +56,8 @@ export type SharedContext = {
   now: () => number;
   monotonicMs: () => number;
   isDraining: () => boolean;
+  /** Another process leads the journal: devices belong there. */
+  isStandby: () => boolean;
   /** Calls `then` once no session is left. */
   onLastSessionGone: (then: () => void) => void;
   sessionGone: (session: GatewaySession) => void;
@@ -103,6 +105,7 @@ export function openSharedContext(
     now: deps.now,
     monotonicMs: deps.monotonicMs,
     isDraining: () => state.isDraining,
+    isStandby: () => deps.journal.standby,
     onLastSessionGone: (then) => {
       whenAllGone = then;
     },

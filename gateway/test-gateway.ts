@@ -91,6 +91,7 @@ export const testDecoder: ProtocolDecoder = {
 export class FakeJournal implements JournalWriter {
   readonly committed: NewFrame[] = [];
   ready = true;
+  standby = false;
   #held: (() => void)[] = [];
   #isHolding = false;
   failWith: Error | undefined;

@@ -39,6 +39,8 @@ export type JournalWriter = {
   append(frame: NewFrame): Promise<number>;
   /** True while appends commit; false while the database is away or another process holds the sequencer lock. */
   readonly ready: boolean;
+  /** True while another process leads and devices belong there; an outage of the database alone is no standby. */
+  readonly standby: boolean;
   /** Frames waiting for their commit. */
   readonly pendingFrames: number;
   /** Waits for what is pending (bounded by the caller), then releases the sequencer lock. */

@@ -9,11 +9,13 @@ import { openEmbeddedPostgres } from "./embedded.ts";
 import type { JournalFrame, NewFrame } from "./journal.ts";
 import { openJournalReader } from "./journal-reader.ts";
 import { migrate } from "./migrate.ts";
-import { openPostgresJournal, type PostgresJournal } from "./postgres-journal.ts";
+import { openPostgresJournal, type PostgresJournal, type PostgresJournalOptions } from "./postgres-journal.ts";
 import { openTestDatabase, type TestDatabase } from "./testing.ts";
 
 const PENDING_BYTES_MAX = 50_000_000;
 const RECEIVED_AT_MS = 1_790_000_000_123;
+const LOCK_WAITERS = `select pid from pg_locks where locktype = 'advisory' and not granted
+  and database = (select oid from pg_database where datname = current_database())`;
 const PATIENCE = { timeout: 15_000, interval: 10 };
 
 let database: TestDatabase;
@@ -39,8 +41,12 @@ function frame(deviceId: number, text = `frame of ${deviceId}`): NewFrame {
   };
 }
 
-async function openJournal(url: string, pendingBytesMax = PENDING_BYTES_MAX): Promise<PostgresJournal> {
-  const journal = await openPostgresJournal({ url, pendingBytesMax, closePatienceMs: 1_000 });
+async function openJournal(
+  url: string,
+  pendingBytesMax = PENDING_BYTES_MAX,
+  others: Partial<PostgresJournalOptions> = {},
+): Promise<PostgresJournal> {
+  const journal = await openPostgresJournal({ url, pendingBytesMax, closePatienceMs: 1_000, ...others });
   closers.push(() => journal.close());
   return journal;
 }
@@ -181,14 +187,64 @@ test("a second journal waits until the first lets go, and takes over where it st
   const second = await openJournal(database.url);
   const pending = second.append(frame(2));
   const store = await openStore(database.url);
-  const waiting =
-    "select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())";
-  await vi.waitFor(async () => expect((await store.pool.query(waiting)).rowCount).toBe(1), PATIENCE);
+  await vi.waitFor(async () => expect((await store.pool.query(LOCK_WAITERS)).rowCount).toBe(1), PATIENCE);
   await first.append(frame(3));
   expect([first.ready, second.ready, second.pendingFrames]).toEqual([true, false, 1]);
   await first.close();
   expect(await pending).toBe(seq + 2);
   expect(second.ready).toBe(true);
+});
+
+test("a journal stands by while another leads, says so once and says when it leads", async () => {
+  const told: string[] = [];
+  const log: PostgresJournalOptions["log"] = (line, level) =>
+    void (level === "error" || told.push(`${level}: ${line}`));
+  const first = await openJournal(database.url);
+  await first.append(frame(1));
+  const second = await openJournal(database.url, PENDING_BYTES_MAX, { log, lockWaitLongMs: 50 });
+  await vi.waitFor(() => expect(told).toHaveLength(1), PATIENCE);
+  expect([first.standby, second.standby]).toEqual([false, true]);
+  const store = await openStore(database.url);
+  // The wait begins again with another connection; it is told once all the same.
+  await store.pool.query(`select pg_terminate_backend(pid) from (${LOCK_WAITERS}) as waiter`);
+  await vi.waitFor(() => expect(told).toHaveLength(2), PATIENCE);
+  await first.close();
+  await second.append(frame(2));
+  expect(second.standby).toBe(false);
+  expect(told).toEqual([
+    expect.stringMatching(/^warn: another process leads the journal/),
+    expect.stringMatching(/^warn: journal is not ready/),
+    "info: journal is ready, this process leads",
+  ]);
+});
+
+test.each([
+  { lockWaitLongMs: 60_000, standby: false },
+  { lockWaitLongMs: 20, standby: true },
+])(
+  "a journal that has led stands by only when the lock stays taken for long ($lockWaitLongMs ms: $standby)",
+  async ({ lockWaitLongMs, standby }) => {
+    const journal = await openJournal(database.url, PENDING_BYTES_MAX, { lockWaitLongMs });
+    await journal.append(frame(1));
+    const store = await openStore(database.url);
+    const usurper = await store.pool.connect();
+    const taken = usurper.query("select pg_advisory_lock(7411820002)");
+    await store.pool.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'journal' and datname = current_database()",
+    );
+    await taken;
+    await vi.waitFor(async () => expect((await store.pool.query(LOCK_WAITERS)).rowCount).toBe(1), PATIENCE);
+    await vi.waitFor(() => expect(journal.standby).toBe(standby), PATIENCE);
+    usurper.release(true);
+    await journal.append(frame(2));
+    expect(journal.standby).toBe(false);
+  },
+);
+
+test("a database that is away is no standby", async () => {
+  const away = await openJournal("postgres://nobody@127.0.0.1:1/none", PENDING_BYTES_MAX, { lockWaitLongMs: 1 });
+  await vi.waitFor(() => expect(away.stats().lostConnections).toBeGreaterThan(1), PATIENCE);
+  expect([away.ready, away.standby]).toEqual([false, false]);
 });
 
 test("a journal whose connection is cut gives the lock up and gets it again", async () => {

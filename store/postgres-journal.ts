@@ -17,13 +17,17 @@ export type JournalStats = {
 
 export type PostgresJournal = JournalWriter & { stats(): JournalStats };
 
+export type JournalLog = (line: string, level: "info" | "warn" | "error") => void;
+
 export type PostgresJournalOptions = {
   url: string;
   /** Bytes of frames that may wait for their commit; one append above it is refused. */
   pendingBytesMax: number;
   /** How long `close()` waits for pending frames before it rejects them. */
   closePatienceMs?: number;
-  log?: (line: string) => void;
+  /** How long the lock is waited for until it is told that another process leads. */
+  lockWaitLongMs?: number;
+  log?: JournalLog;
 };
 
 /** A frame that waits: `bytes` is what it counts for. */
@@ -44,6 +48,8 @@ const FRAME_OVERHEAD_BYTES = 300;
 const RETRY_DELAY_MS = 50;
 const RETRY_DELAY_MAX_MS = 2_000;
 const CLOSE_PATIENCE_MS = 10_000;
+/** A handover takes less: who waits longer stands by for a process that goes on leading. */
+const LOCK_WAIT_LONG_MS = 5_000;
 
 /**
  * The journal in PostgreSQL, with group commit: the frames that arrived during a commit make up the next one.
@@ -52,8 +58,8 @@ const CLOSE_PATIENCE_MS = 10_000;
  *         ▲                                       │
  *         └──backoff──◀──connection or commit lost┘
  *
- * `ready` is true while leading. A commit that failed is looked up under the lock before it is repeated, so a frame is
- * stored once even then. Resolves at once, whether the database is there or not.
+ * `ready` is true while leading, `standby` while another process does. A commit that failed is looked up under the lock
+ * before it is repeated, so a frame is stored once even then. Resolves at once, whether the database is there or not.
  */
 export async function openPostgresJournal(options: PostgresJournalOptions): Promise<PostgresJournal> {
   return new GroupCommitJournal(options);
@@ -75,6 +81,9 @@ class GroupCommitJournal implements PostgresJournal {
   #committedFrames = 0;
   #lostConnections = 0;
   #isOutageTold = false;
+  #hasLed = false;
+  #standby = false;
+  #isStandbyTold = false;
 
   constructor(options: PostgresJournalOptions) {
     this.#options = options;
@@ -83,6 +92,10 @@ class GroupCommitJournal implements PostgresJournal {
 
   get ready(): boolean {
     return this.#ready;
+  }
+
+  get standby(): boolean {
+    return this.#standby;
   }
 
   get pendingFrames(): number {
@@ -142,8 +155,30 @@ class GroupCommitJournal implements PostgresJournal {
   /** An outage is told once, however often it is tried again. */
   #tellOnce(error: unknown): void {
     if (!this.#isOutageTold)
-      this.#options.log?.(`journal is not ready, devices are not acknowledged: ${String(error)}`);
+      this.#options.log?.(`journal is not ready, devices are not acknowledged: ${String(error)}`, "warn");
     this.#isOutageTold = true;
+  }
+
+  /**
+   * Before it has ever led, a process whose lock is taken stands by at once. One that has led may be waiting for what it
+   * left in the server itself: it stands by when the wait is long.
+   */
+  #waits(isLong: boolean): void {
+    if (isLong || !this.#hasLed) this.#standby = true;
+    if (!isLong || this.#isStandbyTold) return;
+    this.#options.log?.("another process leads the journal: standing by, no device connection is taken", "warn");
+    this.#isStandbyTold = true;
+  }
+
+  /** Holds the lock, and nothing is in doubt any more. */
+  #leads(): void {
+    this.#ready = true;
+    this.#hasLed = true;
+    this.#standby = false;
+    this.#retryDelayMs = RETRY_DELAY_MS;
+    if (this.#isOutageTold || this.#isStandbyTold) this.#options.log?.("journal is ready, this process leads", "info");
+    this.#isOutageTold = false;
+    this.#isStandbyTold = false;
   }
 
   #isOver(): boolean {
@@ -153,17 +188,18 @@ class GroupCommitJournal implements PostgresJournal {
   /** Holds the lock and commits until the connection is lost (throws) or the journal is closed (returns). */
   async #lead(): Promise<void> {
     let lost: Error | undefined;
-    const sequencer = await openSequencer(this.#options.url, this.#aborted.signal, (error) => {
-      lost = error;
-      this.#ready = false;
-      this.#wake?.();
+    const sequencer = await openSequencer(this.#options.url, this.#aborted.signal, {
+      lost: (error) => {
+        lost = error;
+        this.#ready = false;
+        this.#wake?.();
+      },
+      waits: (isLong) => this.#waits(isLong),
+      longWaitMs: this.#options.lockWaitLongMs ?? LOCK_WAIT_LONG_MS,
     });
     try {
       await this.#settleDoubt(sequencer);
-      this.#ready = true;
-      this.#retryDelayMs = RETRY_DELAY_MS;
-      if (this.#isOutageTold) this.#options.log?.("journal is ready again");
-      this.#isOutageTold = false;
+      this.#leads();
       while (!this.#isOver()) {
         if (lost !== undefined) throw lost;
         if (this.#waiting.length > 0) await this.#commit(sequencer, this.#takeBatch());
@@ -171,7 +207,8 @@ class GroupCommitJournal implements PostgresJournal {
       }
     } finally {
       // A connection that is gone can't be ended in good order; the server frees its lock.
-      await sequencer.end().catch((error: unknown) => this.#options.log?.(`journal connection: ${String(error)}`));
+      const report = (error: unknown) => this.#options.log?.(`journal connection: ${String(error)}`, "warn");
+      await sequencer.end().catch(report);
     }
   }
 

@@ -31,12 +31,17 @@ export type Sequencer = {
   end(): Promise<void>;
 };
 
-/** Connects and waits for the lock, however long another process holds it. `lost` is called once, unless ended first. */
-export async function openSequencer(
-  url: string,
-  aborted: AbortSignal,
-  lost: (error: Error) => void,
-): Promise<Sequencer> {
+/** What the journal hears of its sequencer. */
+export type SequencerEvents = {
+  /** The connection, and with it the lock, is gone. Called once, unless ended first. */
+  lost(error: Error): void;
+  /** Another process holds the lock: told at once, and again (`isLong`) when it still does after `longWaitMs`. */
+  waits(isLong: boolean): void;
+  readonly longWaitMs: number;
+};
+
+/** Connects and waits for the lock, however long another process holds it. */
+export async function openSequencer(url: string, aborted: AbortSignal, events: SequencerEvents): Promise<Sequencer> {
   const client = new pg.Client(connectionSettings(url, "journal"));
   let over = false;
   const end = async () => {
@@ -44,11 +49,11 @@ export async function openSequencer(
     await client.end();
   };
   client.on("error", (error) => {
-    if (!over) lost(error);
+    if (!over) events.lost(error);
     over = true;
   });
   client.on("end", () => {
-    if (!over) lost(new Error("the journal's connection ended"));
+    if (!over) events.lost(new Error("the journal's connection ended"));
     over = true;
   });
   const abort = () => void end().catch(() => undefined);
@@ -56,7 +61,7 @@ export async function openSequencer(
   try {
     await client.connect();
     await client.query(SESSION_SETTINGS);
-    await client.query("select pg_advisory_lock($1)", [SEQUENCER_LOCK]);
+    await takeLock(client, events);
     const found = await client.query<{ next: number }>(
       `select greatest((select case when is_called then last_value + 1 else last_value end from frame_seq),
         (select max(seq) + 1 from frame)) as next`,
@@ -85,5 +90,17 @@ export async function openSequencer(
     throw error;
   } finally {
     aborted.removeEventListener("abort", abort);
+  }
+}
+
+async function takeLock(client: pg.Client, events: SequencerEvents): Promise<void> {
+  const tried = await client.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [SEQUENCER_LOCK]);
+  if (tried.rows[0]!.held) return;
+  events.waits(false);
+  const timer = setTimeout(() => events.waits(true), events.longWaitMs);
+  try {
+    await client.query("select pg_advisory_lock($1)", [SEQUENCER_LOCK]);
+  } finally {
+    clearTimeout(timer);
   }
 }

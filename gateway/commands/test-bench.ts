@@ -157,6 +157,9 @@ function holding(journal: JournalWriter, released: Promise<void>): JournalWriter
     get ready() {
       return journal.ready;
     },
+    get standby() {
+      return journal.standby;
+    },
     get pendingFrames() {
       return journal.pendingFrames;
     },
