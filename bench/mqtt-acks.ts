@@ -39,6 +39,7 @@ async function ask(command: LoadCommand): Promise<LoadAnswer> {
 async function pump(name: string, seconds: number): Promise<Pumped> {
   const answer = await ask({ kind: "pump", name, seconds });
   if (answer.kind !== "pumped") throw new Error(`asked to pump, ${answer.kind}`);
+  if (name === OURS) acknowledged += answer.acks;
   return answer;
 }
 
@@ -55,7 +56,9 @@ async function caughtUp(client: pg.Client): Promise<void> {
 }
 
 async function storedFrames(client: pg.Client): Promise<number> {
-  return Number((await client.query("select count(*) as n from frame where transport = 'mqtt'")).rows[0].n);
+  return Number(
+    (await client.query("select count(*) as n from frame where transport = 'mqtt' and kind = 'frame'")).rows[0].n,
+  );
 }
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
@@ -67,6 +70,7 @@ const service = await openMeasuredService();
 const client = new pg.Client(service.databaseUrl);
 await client.connect();
 const load = fork(new URL("mqtt-load.ts", import.meta.url).pathname);
+let acknowledged = 0;
 const loadGone = new AbortController();
 load.once("exit", () => loadGone.abort(new Error("the load process ended: a broker closed a connection")));
 const ports = new Map([[AEDES, aedes.port]]);
@@ -112,9 +116,12 @@ for (const scenario of SCENARIOS) {
     printGoal(`stored acks/s at least ${goal} of ${name.split(":")[0]} (${scenario.name})`, ratio, ratio >= goal);
   }
 }
+const stored = await storedFrames(client);
+const loadAverage = loadavg()[0]!.toFixed(1);
 console.log(
-  `\n${await storedFrames(client)} publishes stored; load average of the machine ${loadavg()[0]!.toFixed(1)}.`,
+  `\n${stored} publishes stored of ${acknowledged} that we acknowledged; load average of the machine ${loadAverage}.`,
 );
 load.disconnect();
 await client.end();
 await Promise.all([service.close(), aedes.close(), mosquitto?.close()]);
+if (stored !== acknowledged) throw new Error(`${acknowledged} publishes acknowledged by us, ${stored} stored`);

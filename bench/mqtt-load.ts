@@ -14,7 +14,9 @@ export type LoadCommand =
   | { kind: "open"; phones: Phones }
   | { kind: "pump"; name: string; seconds: number }
   | { kind: "close"; name: string };
-export type LoadAnswer = { kind: "opened" | "closed" } | { kind: "pumped"; acksPerS: number; cpuShare: number };
+export type LoadAnswer =
+  | { kind: "opened" | "closed" }
+  | { kind: "pumped"; acks: number; acksPerS: number; cpuShare: number };
 
 const CONNECTING_AT_ONCE = 50;
 const PUBACK = 0x40;
@@ -129,7 +131,7 @@ async function pump(name: string, seconds: number): Promise<LoadAnswer> {
   await Promise.all(phones.map((phone) => phone.stop()));
   const tookS = (performance.now() - startMs) / 1000;
   const acks = phones.reduce((sum, phone) => sum + phone.acks, 0);
-  return { kind: "pumped", acksPerS: acks / tookS, cpuShare: cpuSecondsSince(cpuBegin) / tookS };
+  return { kind: "pumped", acks, acksPerS: acks / tookS, cpuShare: cpuSecondsSince(cpuBegin) / tookS };
 }
 
 async function answer(command: LoadCommand): Promise<LoadAnswer> {
