@@ -166,8 +166,9 @@ test.skipIf(process.getuid?.() !== 0)("root makes no account and lends the serve
 
 test.skipIf(process.getuid?.() !== 0)("an ordinary user is told whose folder it is", async () => {
   await (await openEmbeddedPostgres({ dataDir })).close();
-  const script = `process.seteuid(65534);
-    const { openEmbeddedPostgres } = await import(process.argv[1]);
+  // The checkout may be closed to others: the program is loaded before it becomes an ordinary user's.
+  const script = `const { openEmbeddedPostgres } = await import(process.argv[1]);
+    process.seteuid(65534);
     await openEmbeddedPostgres({ dataDir: process.argv[2] }).catch((error) => console.log(error.code));`;
   const module = new URL("embedded.ts", import.meta.url).href;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script, module, dataDir]);
