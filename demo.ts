@@ -5,6 +5,7 @@ import {
   type ScenarioName,
   type SimulationOptions,
   type SimulationTarget,
+  type Summary,
   simulate,
 } from "#simulator";
 import { createKey, openDatabase, revokeKey } from "#store";
@@ -139,12 +140,21 @@ export type SimulateCommand = {
   recordsPerSecond?: number;
   recordsPerPacket: number;
   seed: number;
+  drainSeconds: number;
   apiUrl?: string;
   apiKey?: string;
 };
 
-/** The `simulate` command: progress on a terminal, one JSON summary at the end. */
-export async function runSimulation(scenario: string, command: SimulateCommand, print: Print): Promise<void> {
+/**
+ * The `simulate` command: progress on a terminal, one JSON summary at the end. It fails when something made was not
+ * acknowledged, or something acknowledged is not in the store.
+ */
+export async function runSimulation(
+  scenario: string,
+  command: SimulateCommand,
+  print: Print,
+  complain: Print,
+): Promise<void> {
   if (!isScenario(scenario)) throw new UsageError(`unknown scenario ${scenario}; known: ${SCENARIOS.join(", ")}`);
   const { seconds, vehicles, recordsPerPacket, seed, recordsPerSecond, apiUrl, apiKey } = command;
   const target = targetOf(command);
@@ -161,6 +171,7 @@ export async function runSimulation(scenario: string, command: SimulateCommand, 
     vehicles,
     recordsPerPacket,
     seed,
+    drainMs: command.drainSeconds * 1_000,
     ...(recordsPerSecond === undefined ? {} : { recordsPerSecond }),
     ...(apiUrl === undefined ? {} : { apiUrl }),
     ...(apiKey === undefined ? {} : { apiKey }),
@@ -169,7 +180,18 @@ export async function runSimulation(scenario: string, command: SimulateCommand, 
   };
   const summary = await simulate(options).finally(() => bar?.stop());
   print(JSON.stringify(summary));
-  if (summary.check && !summary.check.ok) process.exitCode = 1;
+  const failures = failuresOf(summary, command.target);
+  for (const failure of failures) complain(failure);
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+function failuresOf({ made, acknowledged, check }: Summary, target: string): string[] {
+  const failures: string[] = [];
+  if (made === 0) failures.push("no record was made: nothing is proved");
+  else if (acknowledged === 0) failures.push(`none of ${made} records was acknowledged: does ${target} listen there?`);
+  else if (acknowledged < made) failures.push(`${made - acknowledged} of ${made} records were not acknowledged`);
+  if (check && !check.ok) failures.push("the store does not hold what was acknowledged: see `check` in the summary");
+  return failures;
 }
 
 /** The ports of the protocols that were asked for. */

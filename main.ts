@@ -54,6 +54,10 @@ function natural(text: string): number {
   return value;
 }
 
+const complain = (line: string) => {
+  process.stderr.write(`${line}\n`);
+};
+
 const printLine = (line: string) => {
   process.stdout.write(`${line}\n`);
 };
@@ -131,11 +135,12 @@ program
   .option("--records-per-second <count>", "offered load of all vehicles together", natural)
   .option("--records-per-packet <count>", "records in one packet", natural, 1)
   .option("--seed <number>", "seed of everything random", natural, 1)
+  .option("--drain-seconds <count>", "longest wait, after driving, for the last acknowledgements", natural, 60)
   .option("--api-url <url>", "HTTP API, to register the devices and to check what was stored")
   .option("--api-key <key>", "API key")
   .action(async (scenario: string, options) => {
     const { runSimulation } = await import("./demo.ts");
-    await runSimulation(scenario, options, printLine);
+    await runSimulation(scenario, options, printLine, complain);
   });
 
 withSettings(program.command("replay").description("decode and fold kept frames again; prints what would change"))
