@@ -241,6 +241,20 @@ test.each([
   },
 );
 
+test("a server that does not keep what it confirms is told as an error, once", async () => {
+  const errors: string[] = [];
+  const log: PostgresJournalOptions["log"] = (line, level) => void (level === "error" && errors.push(line));
+  // The server of the tests runs so.
+  const journal = await openJournal(database.url, PENDING_BYTES_MAX, { log });
+  await journal.append(frame(1));
+  const store = await openStore(database.url);
+  await store.pool.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'journal' and datname = current_database()",
+  );
+  await journal.append(frame(2));
+  expect(errors).toEqual([expect.stringContaining("fsync and full_page_writes off")]);
+});
+
 test("a database that is away is no standby", async () => {
   const away = await openJournal("postgres://nobody@127.0.0.1:1/none", PENDING_BYTES_MAX, { lockWaitLongMs: 1 });
   await vi.waitFor(() => expect(away.stats().lostConnections).toBeGreaterThan(1), PATIENCE);
@@ -346,7 +360,9 @@ test("every append that resolved is stored once when PostgreSQL is killed in the
   const server = await openEmbeddedPostgres({ dataDir: folder });
   closers.push(() => server.close());
   await migrate(server.url);
-  const journal = await openJournal(server.url);
+  const told: string[] = [];
+  const log: PostgresJournalOptions["log"] = (line, level) => void (level === "error" && told.push(line));
+  const journal = await openJournal(server.url, PENDING_BYTES_MAX, { log });
   const resolved = new Map<string, number>();
   let appending = true;
   const session = async (deviceId: number) => {
@@ -364,6 +380,7 @@ test("every append that resolved is stored once when PostgreSQL is killed in the
     await vi.waitFor(() => expect(journal.ready).toBe(true), PATIENCE);
   }
   appending = false;
+  expect(told).toEqual([]);
   await Promise.all(sessions);
   const stored = await readAll(server.url);
   expect(stored).toHaveLength(resolved.size);

@@ -84,6 +84,7 @@ class GroupCommitJournal implements PostgresJournal {
   #hasLed = false;
   #standby = false;
   #isStandbyTold = false;
+  #isUnsafeTold = false;
 
   constructor(options: PostgresJournalOptions) {
     this.#options = options;
@@ -181,6 +182,13 @@ class GroupCommitJournal implements PostgresJournal {
     this.#isStandbyTold = false;
   }
 
+  #warnOfServer(settings: readonly string[]): void {
+    if (this.#isUnsafeTold) return;
+    const list = settings.join(" and ");
+    this.#options.log?.(`the database runs with ${list} off: acknowledged records can be lost in a crash`, "error");
+    this.#isUnsafeTold = true;
+  }
+
   #isOver(): boolean {
     return this.#aborted.signal.aborted || (this.#closing && this.#pendingFrames === 0);
   }
@@ -195,6 +203,7 @@ class GroupCommitJournal implements PostgresJournal {
         this.#wake?.();
       },
       waits: (isLong) => this.#waits(isLong),
+      unsafe: (settings) => this.#warnOfServer(settings),
       longWaitMs: this.#options.lockWaitLongMs ?? LOCK_WAIT_LONG_MS,
     });
     try {

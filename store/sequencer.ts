@@ -16,6 +16,9 @@ const SESSION_SETTINGS = `
   set statement_timeout = 0; set lock_timeout = 0;
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
+const UNSAFE_SETTINGS = `
+  select name from pg_settings where name in ('fsync', 'full_page_writes') and setting = 'off' order by name`;
+
 /**
  * A connection that holds the sequencer lock and appends on that very connection: losing it loses the lock, and while a
  * statement of a lost connection is still running in the server, nobody else can hold the lock. So no append is ever
@@ -38,6 +41,8 @@ export type SequencerEvents = {
   /** Another process holds the lock: told at once, and again (`isLong`) when it still does after `longWaitMs`. */
   waits(isLong: boolean): void;
   readonly longWaitMs: number;
+  /** The server runs with these settings off: what it confirms may not survive a crash of its machine. */
+  unsafe(settings: readonly string[]): void;
 };
 
 /** Connects and waits for the lock, however long another process holds it. */
@@ -62,6 +67,8 @@ export async function openSequencer(url: string, aborted: AbortSignal, events: S
     await client.connect();
     await client.query(SESSION_SETTINGS);
     await takeLock(client, events);
+    const unsafe = await client.query<{ name: string }>(UNSAFE_SETTINGS);
+    if (unsafe.rows.length > 0) events.unsafe(unsafe.rows.map(({ name }) => name));
     const found = await client.query<{ next: number }>(
       `select greatest((select case when is_called then last_value + 1 else last_value end from frame_seq),
         (select max(seq) + 1 from frame)) as next`,
