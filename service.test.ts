@@ -27,6 +27,7 @@ test("a port that is taken ends the start with 1 and names the port", async () =
   const [said, ended] = await Promise.all([text(service.stderr), once(service, "exit")]);
   expect(ended).toEqual([1, null]);
   expect(said).toContain(port);
+  expect(said).not.toContain("restarting");
   taken.close();
   await database.close();
 });

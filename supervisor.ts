@@ -41,6 +41,8 @@ class RoleProcess {
   readonly #metricsAnswers = new Map<number, (metrics: Metrics[]) => void>();
   #child: ChildProcess | undefined;
   #stopping = false;
+  /** A role that has never listened is not restarted: the start of the service fails with it. */
+  #hasListened = false;
   #requestId = 0;
 
   constructor(
@@ -67,6 +69,7 @@ class RoleProcess {
       child.on("message", (message: RoleMessage) => {
         if (message.kind === "listening") {
           for (const listener of message.listeners) this.#environment[listener.setting] = String(listener.port);
+          this.#hasListened = true;
           resolve(message.listeners);
         } else if (message.kind === "metricsWanted") this.#onMetricsWanted(this, message.requestId);
         else this.#metricsAnswers.get(message.requestId)?.(message.metrics);
@@ -74,7 +77,7 @@ class RoleProcess {
       const ended = (code: number | null, signal: NodeJS.Signals | null) => {
         this.#child = undefined;
         reject(new Error(`role ${this.role} ended before it was ready (${signal ?? `exit code ${code}`})`));
-        if (!this.#stopping) this.#restartLater(code, signal);
+        if (!this.#stopping && this.#hasListened) this.#restartLater(code, signal);
       };
       child.once("exit", ended);
       child.on("error", (error) => {
