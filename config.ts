@@ -17,6 +17,8 @@ const Text = (description: string) => Type.Optional(Type.String({ minLength: 1, 
 const Flag = (description: string) => Type.Boolean({ default: false, description });
 
 const MQTT_TLS_PORT_DEFAULT = 8_883;
+/** A silence of up to a week is reported once because its event is there. */
+const EVENT_RETENTION_DAYS_MIN = 8;
 
 export const ConfigSchema = Type.Object({
   DATABASE_URL: Text("PostgreSQL or TimescaleDB server; without it an embedded PostgreSQL runs under DATA_DIR"),
@@ -68,6 +70,11 @@ export const ConfigSchema = Type.Object({
   FRESH_OFFLINE_S: Count(1_800, "Age in seconds from which a position is called offline"),
   FRAME_RETENTION_DAYS: Count(30, "Days that raw frames are kept"),
   FIX_RETENTION_DAYS: Count(60, "Days that fixes are kept"),
+  EVENT_RETENTION_DAYS: Type.Integer({
+    minimum: EVENT_RETENTION_DAYS_MIN,
+    default: 365,
+    description: "Days that events are kept; never fewer than raw frames",
+  }),
   INFLUX_URL: Type.Optional(
     Type.String({
       pattern: "^https?://.+",

@@ -180,6 +180,7 @@ async function startStream(parts: Parts): Promise<Listener[]> {
     openMaintenance(database, {
       frameRetentionDays: config.FRAME_RETENTION_DAYS,
       fixRetentionDays: config.FIX_RETENTION_DAYS,
+      eventRetentionDays: config.EVENT_RETENTION_DAYS,
       now: Date.now,
       log: (line) => log.warn(line),
     }),

@@ -5,7 +5,7 @@ import { openTestDatabase, type TestDatabase } from "./testing.ts";
 
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.UTC(2026, 10, 22);
-const OPTIONS = { frameRetentionDays: 30, fixRetentionDays: 60, now: () => NOW_MS };
+const OPTIONS = { frameRetentionDays: 30, fixRetentionDays: 60, eventRetentionDays: 365, now: () => NOW_MS };
 
 let test_: TestDatabase;
 let database: Database;
@@ -38,10 +38,27 @@ async function daysKept(table: "frame" | "fix", column: string): Promise<number>
 }
 
 test("a round drops what is past its retention, in batches", async () => {
-  expect(await maintain(database, OPTIONS)).toEqual({ frames: 7_700, fixes: 7_400 });
+  expect(await maintain(database, OPTIONS)).toEqual({ frames: 7_700, fixes: 7_400, events: 0 });
   expect(await daysKept("frame", "received_at")).toBeCloseTo(30);
   expect(await daysKept("fix", "fix_time")).toBeCloseTo(60);
-  expect(await maintain(database, OPTIONS)).toEqual({ frames: 0, fixes: 0 });
+  expect(await maintain(database, OPTIONS)).toEqual({ frames: 0, fixes: 0, events: 0 });
+});
+
+test("events are dropped in batches by the time of their detection, and never before the frames they come from", async () => {
+  await database.pool.query(
+    `insert into event (event_id, fleet_id, type, occurred_at, detected_at, commit_xid)
+    select i::text, 1, 'x', $1::timestamptz - interval '999 days', $1::timestamptz - i * interval '1 hour', 20000 - i
+    from generate_series(0, 15000) i`,
+    [new Date(NOW_MS)],
+  );
+  const oldest = async () => {
+    const found = await database.pool.query<{ at: Date }>("select min(detected_at) as at from event");
+    return (NOW_MS - found.rows[0]!.at.getTime()) / DAY_MS;
+  };
+  expect(await maintain(database, OPTIONS)).toMatchObject({ events: 15_000 - 365 * 24 });
+  expect(await oldest()).toBeCloseTo(365);
+  await maintain(database, { ...OPTIONS, eventRetentionDays: 8 });
+  expect(await oldest()).toBeCloseTo(30);
 });
 
 test("frames that the stream has not folded outlive their retention", async () => {

@@ -4,6 +4,7 @@ import type { Database } from "./database.ts";
 export type MaintenanceOptions = {
   frameRetentionDays: number;
   fixRetentionDays: number;
+  eventRetentionDays: number;
   /** Unix milliseconds. */
   now: () => number;
   log?: (line: string) => void;
@@ -50,26 +51,26 @@ export async function maintain(
   database: Database,
   options: MaintenanceOptions,
   ending: AbortSignal = new AbortController().signal,
-): Promise<{ frames: number; fixes: number }> {
+): Promise<{ frames: number; fixes: number; events: number }> {
   const client = await database.pool.connect();
   try {
     const lock = await client.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [MAINTENANCE_LOCK]);
-    if (lock.rows[0]?.held !== true) return { frames: 0, fixes: 0 };
+    if (lock.rows[0]?.held !== true) return { frames: 0, fixes: 0, events: 0 };
     try {
-      const dropAll = async (dropFunction: "drop_old_frames" | "drop_old_fixes", days: number): Promise<number> => {
+      const dropAll = async (dropBatch: string, days: number): Promise<number> => {
         const keepSince = new Date(options.now() - days * DAY_MS);
         for (let total = 0; ; await pause(BATCH_PAUSE_MS, ending)) {
-          const dropped = await client.query<{ count: number }>(`select ${dropFunction}($1, $2) as count`, [
-            keepSince,
-            ROWS_PER_BATCH_MAX,
-          ]);
+          const dropped = await client.query<{ count: number }>(dropBatch, [keepSince, ROWS_PER_BATCH_MAX]);
           const { count } = dropped.rows[0]!;
           total += count;
           if (count < ROWS_PER_BATCH_MAX || ending.aborted) return total;
         }
       };
-      const frames = await dropAll("drop_old_frames", options.frameRetentionDays);
-      const fixes = await dropAll("drop_old_fixes", options.fixRetentionDays);
+      const frames = await dropAll("select drop_old_frames($1, $2) as count", options.frameRetentionDays);
+      const fixes = await dropAll("select drop_old_fixes($1, $2) as count", options.fixRetentionDays);
+      // While its frame is kept an event can be derived again: it must be there to be known.
+      const eventDays = Math.max(options.eventRetentionDays, options.frameRetentionDays);
+      const events = await dropAll(DROP_OLD_EVENTS, eventDays);
       await client.query(PRUNE_UNKNOWN_DEVICES, [
         new Date(options.now() - UNKNOWN_DEVICE_DAYS * DAY_MS),
         UNKNOWN_DEVICES_MAX,
@@ -78,7 +79,7 @@ export async function maintain(
         new Date(options.now() - options.frameRetentionDays * DAY_MS),
         REFUSED_FRAMES_MAX,
       ]);
-      return { frames, fixes };
+      return { frames, fixes, events };
     } finally {
       await client.query("select pg_advisory_unlock($1)", [MAINTENANCE_LOCK]);
     }
@@ -86,6 +87,13 @@ export async function maintain(
     client.release();
   }
 }
+
+// Events are detected about in the order of their commits, which has an index: the oldest of that order are looked at.
+const DROP_OLD_EVENTS = `with oldest as materialized (
+    select event_id, detected_at from event order by commit_xid, event_seq limit $2),
+  dropped as (
+    delete from event where event_id in (select event_id from oldest where detected_at < $1) returning 1)
+  select count(*) as count from dropped`;
 
 // Strangers can invent names without end: the ones seen last are kept.
 const PRUNE_UNKNOWN_DEVICES = `delete from unknown_device where last_seen_at < greatest($1::timestamptz,
