@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { afterEach, describe, expect, it } from "vitest";
 import { JournalFullError } from "#store/journal-errors.ts";
-import { DATAGRAMS_PER_ADDRESS_BURST } from "./maxima.ts";
+import { DATAGRAMS_PENDING_BYTES_MAX, DATAGRAMS_PER_ADDRESS_BURST } from "./maxima.ts";
 import {
   ackOf,
   closeTestGateways,
@@ -85,6 +85,33 @@ describe("datagrams", () => {
     journal.standby = false;
     device.send(naming("dev3"));
     await until(() => device.received.length === 1);
+  });
+
+  it("that wait for their commit are bounded in bytes, and are taken again when there is room", async () => {
+    const { port, journal, metric } = await openTestGateway({
+      listeners,
+      findDecoder: () => ({
+        ...testDecoder,
+        readDatagram: (bytes) => ({ kind: "frame", frame: bytes, consumed: bytes.length }),
+        envelope: () => ({ kind: "data", deviceUid: "dev3", keep: true, recordCount: 1, ack: Uint8Array.of(1) }),
+      }),
+    });
+    const device = openDevice(port);
+    journal.hold();
+    const large = new Uint8Array(60_000);
+    const most = Math.floor(DATAGRAMS_PENDING_BYTES_MAX / large.length);
+    const refused = () => metric("gateway_refused_total", { reason: "datagramsPending" });
+    for (let sent = 0; sent < 3 * most && (await refused()) === 0; sent += 5) {
+      for (let index = 0; index < 5; index += 1) device.send(large);
+      await pause(1);
+    }
+    await until(async () => (await refused()) > 0);
+    expect(journal.pendingFrames).toBe(most);
+    journal.release();
+    await until(() => device.received.length > 0);
+    const answered = device.received.length;
+    device.send(large);
+    await until(() => device.received.length > answered);
   });
 
   it("never draw an answer longer than themselves", async () => {

@@ -9,6 +9,7 @@ import type { KnownDevice, ListenerSpec } from "./gateway-deps.ts";
 import {
   DATAGRAM_ADDRESSES_MAX,
   DATAGRAM_RECEIVE_BUFFER_BYTES,
+  DATAGRAMS_PENDING_BYTES_MAX,
   DATAGRAMS_PENDING_MAX,
   DATAGRAMS_PER_ADDRESS_BURST,
   DATAGRAMS_PER_ADDRESS_PER_SECOND,
@@ -68,6 +69,7 @@ class Receiver {
   readonly #context: DatagramContext;
   readonly #socket: Socket;
   readonly #pending = new Set<Promise<void>>();
+  #pendingBytes = 0;
   readonly addresses = new TokenBuckets(
     DATAGRAMS_PER_ADDRESS_PER_SECOND,
     DATAGRAMS_PER_ADDRESS_BURST,
@@ -88,12 +90,20 @@ class Receiver {
     if (this.isStopped) tally.refusals.draining += 1;
     else if (this.#context.isStandby()) tally.refusals.standby += 1;
     else if (!this.addresses.take(addressKey(remoteAddress), receivedAtMs)) tally.refusals.datagramRate += 1;
-    else if (this.#pending.size >= DATAGRAMS_PENDING_MAX) tally.refusals.datagramsPending += 1;
+    else if (!this.#hasRoomFor(datagram.length)) tally.refusals.datagramsPending += 1;
     else {
       const handled = this.#handle(datagram, peer, remoteAddress, receivedAtMs);
       this.#pending.add(handled);
-      void handled.finally(() => this.#pending.delete(handled));
+      this.#pendingBytes += datagram.length;
+      void handled.finally(() => {
+        this.#pending.delete(handled);
+        this.#pendingBytes -= datagram.length;
+      });
     }
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    return this.#pending.size < DATAGRAMS_PENDING_MAX && this.#pendingBytes + bytes <= DATAGRAMS_PENDING_BYTES_MAX;
   }
 
   async drained(): Promise<void> {

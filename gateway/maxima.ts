@@ -27,6 +27,9 @@ export const JOURNAL_FULL_RETRY_MS = 250;
 /** Fleet of the devices that register themselves (`AUTO_REGISTER`). */
 export const DEFAULT_FLEET_ID = 1;
 
+/** Devices that one run of the process registers by itself; strangers beyond it stay unknown. */
+export const AUTO_REGISTER_MAX = 10_000;
+
 /** Largest PROXY protocol header believed, with its extensions (certificates of the balancer's own TLS fit). */
 export const PROXY_HEADER_BYTES_MAX = 4_096;
 
@@ -57,6 +60,7 @@ export const DATAGRAM_ADDRESSES_MAX = 100_000;
 
 /** Datagrams that may wait for the directory or for their commit. */
 export const DATAGRAMS_PENDING_MAX = 10_000;
+export const DATAGRAMS_PENDING_BYTES_MAX = 16_777_216;
 
 /** Receive buffer asked of the operating system for a UDP socket. */
 export const DATAGRAM_RECEIVE_BUFFER_BYTES = 4_194_304;
