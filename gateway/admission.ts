@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ProtocolName } from "#decoders/decoder.ts";
 import type { FindDevice, KnownDevice, RegisterDevice } from "./gateway-deps.ts";
 import { DEFAULT_FLEET_ID, DIRECTORY_RETRY_MS } from "./maxima.ts";
+import type { RegistrationTally } from "./metrics.ts";
 
 export type Admission =
   | { kind: "known"; device: KnownDevice }
@@ -18,15 +19,32 @@ export type Admit = (uid: string, protocol: ProtocolName, isWanted: () => boolea
 export function openAdmission(
   findDevice: FindDevice,
   registerDevice: RegisterDevice,
-  options: { autoRegister: boolean; onDirectoryAway: (error: unknown) => void },
+  options: {
+    /** How many unknown devices may be registered. */
+    registrationsMax: number;
+    registrations: RegistrationTally;
+    onDirectoryAway: (error: unknown) => void;
+  },
 ): Admit {
+  const { registrations, registrationsMax } = options;
+  /** Undefined beyond the limit. What is under way counts: a storm of strangers must not pass it. */
+  const register = async (uid: string, protocol: ProtocolName): Promise<KnownDevice | undefined> => {
+    if (registrations.registered >= registrationsMax) {
+      if (registrationsMax > 0) registrations.refused += 1;
+      return undefined;
+    }
+    registrations.registered += 1;
+    try {
+      return await registerDevice({ uid, protocol, fleetId: DEFAULT_FLEET_ID });
+    } catch (error) {
+      registrations.registered -= 1;
+      throw error;
+    }
+  };
   return async (uid, protocol, isWanted) => {
     while (isWanted()) {
       try {
-        const found = await findDevice(uid);
-        const device =
-          found ??
-          (options.autoRegister ? await registerDevice({ uid, protocol, fleetId: DEFAULT_FLEET_ID }) : undefined);
+        const device = (await findDevice(uid)) ?? (await register(uid, protocol));
         return device === undefined ? { kind: "unknown" } : { kind: "known", device };
       } catch (error) {
         options.onDirectoryAway(error);

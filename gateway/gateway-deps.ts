@@ -20,6 +20,8 @@ export type GatewayLimits = Readonly<{
   DRAIN_TIMEOUT_MS: number;
   PROXY_PROTOCOL: boolean;
   AUTO_REGISTER: boolean;
+  /** Devices that may register themselves; `AUTO_REGISTER_MAX` of `maxima.ts` unless told. */
+  AUTO_REGISTER_MAX?: number;
 }>;
 
 export type ListenerTransport = "tcp" | "udp" | "tls" | "http" | "mqtt" | "mqttTls" | "mqttWs";

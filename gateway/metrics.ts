@@ -99,11 +99,15 @@ export class Tally {
   }
 }
 
+/** Devices that registered themselves, and those that would have beyond the limit. */
+export type RegistrationTally = { registered: number; refused: number };
+
 export type SideTally = Record<SideOutcome, number>;
 
 export type GatewayMetrics = {
   quarantine: SideTally;
   knocks: SideTally;
+  registrations: RegistrationTally;
   notes: Record<NoteKind, SideTally>;
   commands: CommandTally;
   openTally(protocol: ProtocolName, transport: CountedTransport): Tally;
@@ -120,6 +124,7 @@ export function openMetrics(
   const tallies: Tally[] = [];
   const quarantine = zeros(SIDE_OUTCOMES);
   const knocks = zeros(SIDE_OUTCOMES);
+  const registrations: RegistrationTally = { registered: 0, refused: 0 };
   const notes = { connected: zeros(SIDE_OUTCOMES), disconnected: zeros(SIDE_OUTCOMES), conflict: zeros(SIDE_OUTCOMES) };
   const commands = zeros(COMMAND_OUTCOMES);
   const counter = counterOf(registry);
@@ -175,6 +180,14 @@ export function openMetrics(
     });
   side("gateway_quarantined_total", "Rejected frames kept with their bytes", quarantine);
   side("gateway_knocks_total", "Calls of unregistered devices", knocks);
+  counter(
+    "gateway_auto_registrations_total",
+    "Unknown devices that registered themselves or would have",
+    ["outcome"],
+    (add) => {
+      for (const [outcome, count] of Object.entries(registrations)) add([outcome], count);
+    },
+  );
   counter("gateway_notes_total", "Journalled notes about sessions", ["kind", "outcome"], (add) => {
     for (const kind of NOTE_KINDS) for (const outcome of SIDE_OUTCOMES) add([kind, outcome], notes[kind][outcome]);
   });
@@ -187,6 +200,7 @@ export function openMetrics(
   return {
     quarantine,
     knocks,
+    registrations,
     notes,
     commands,
     openTally: (protocol, transport) => {

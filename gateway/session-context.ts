@@ -10,6 +10,7 @@ import type { GatewayDeps, GatewayLimits, ListenerSpec } from "./gateway-deps.ts
 import { Knocks } from "./knocks.ts";
 import { LiveSessions } from "./live-sessions.ts";
 import {
+  AUTO_REGISTER_MAX,
   COMMAND_ANSWER_TIMEOUT_MS,
   COMMAND_EVIDENCE_PATIENCE_MS,
   COMMAND_LATE_ANSWER_MS,
@@ -86,15 +87,16 @@ export function openSharedContext(
     if (repeated.take(message, deps.monotonicMs())) deps.log[level]({ err: error }, message);
   };
   const onDirectoryAway = logSeldom("warn", "device directory does not answer, logins wait");
-  const admission = (autoRegister: boolean) =>
-    openAdmission(deps.findDevice, deps.registerDevice, { autoRegister, onDirectoryAway });
+  const { registrations } = metrics;
+  const admission = (registrationsMax: number) =>
+    openAdmission(deps.findDevice, deps.registerDevice, { registrationsMax, registrations, onDirectoryAway });
   const live = new LiveSessions<GatewaySession>();
   let whenAllGone = () => {};
   return {
     limits: deps.limits,
     journal: deps.journal,
-    admit: admission(deps.limits.AUTO_REGISTER),
-    identify: admission(false),
+    admit: admission(deps.limits.AUTO_REGISTER ? (deps.limits.AUTO_REGISTER_MAX ?? AUTO_REGISTER_MAX) : 0),
+    identify: admission(0),
     passwords: new PasswordChecks(deps.verifyPassword ?? (() => Promise.resolve(false))),
     sessions,
     live,

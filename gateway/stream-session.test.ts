@@ -215,6 +215,19 @@ describe("naming", () => {
     expect(await metric("gateway_refused_total", { reason: "unknownDevice" })).toBe(1);
   });
 
+  it("registers no more strangers by itself than the limit, and counts the others; the known come in all the same", async () => {
+    const { connect, metric } = await openTestGateway({ limits: { AUTO_REGISTER: true, AUTO_REGISTER_MAX: 2 } });
+    await (await connect()).login("stranger 1");
+    await (await connect()).login("stranger 2");
+    const third = await connect();
+    third.send(login("stranger 3"));
+    await third.closed();
+    expect(third.receivedHex).toBe("00");
+    await (await connect()).login("dev1");
+    expect(await metric("gateway_auto_registrations_total", { outcome: "registered" })).toBe(2);
+    expect(await metric("gateway_auto_registrations_total", { outcome: "refused" })).toBe(1);
+  });
+
   it("registers an unknown device in the default fleet when told to", async () => {
     const { journal, connect } = await openTestGateway({ limits: { AUTO_REGISTER: true } });
     const device = await connect();
