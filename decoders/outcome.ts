@@ -90,10 +90,15 @@ export function cutDatagram(decoder: ProtocolDecoder, bytes: Uint8Array): Cut {
   throw new ContractError("unreachable");
 }
 
-/** Envelope and reports of one delimited frame as JSON values: byte arrays as hex. Checks every report. */
-export function readFrame(decoder: ProtocolDecoder, frame: Uint8Array, context: DecodeContext) {
+/**
+ * Envelope and reports of one delimited frame as JSON values: byte arrays as hex. Checks every report, and that the frame
+ * is the same afterwards: it is handed over as a `Buffer`, whose `slice` is a view of the same bytes.
+ */
+export function readFrame(decoder: ProtocolDecoder, bytes: Uint8Array, context: DecodeContext) {
+  const frame = Buffer.from(bytes);
   const envelope = decoder.envelope(frame, context.transport);
   const result = decoder.decode(frame, context);
+  must(frame.equals(bytes), "decoding changed the frame");
   if (result.kind === "decoded") for (const report of result.reports) checkReport(report, frame.length);
   return { envelope: hexBytes(envelope), result };
 }

@@ -119,7 +119,7 @@ function putBytes(
 }
 
 function reversedHex(frame: Uint8Array, start: number, end: number): string {
-  return Buffer.from(frame.slice(start, end).reverse()).toString("hex");
+  return Buffer.from(frame.subarray(start, end)).reverse().toString("hex");
 }
 
 /** Unsigned number; decimal digits where a number would not be exact; hex where the element is longer or variable. */
