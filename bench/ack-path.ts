@@ -1,6 +1,6 @@
 import { encodeLogin } from "#decoders/teltonika/encode.ts";
 import { MeasuredServer, openConnections, pump } from "./ack-client.ts";
-import { printGoal, printTable } from "./measure.ts";
+import { median, printGoal, printTable } from "./measure.ts";
 import { recordPacket, smallRecord } from "./teltonika-load.ts";
 
 /**
@@ -30,7 +30,6 @@ async function packetsPerCpuSecond(mode: "echo" | "gateway", connections: number
   return answered / (after.cpuS - before.cpuS);
 }
 
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 const rows: Record<string, string | number>[] = [];
 for (const connections of CONNECTIONS) {
   const rounds: { echo: number; gateway: number }[] = [];

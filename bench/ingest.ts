@@ -5,7 +5,7 @@ import pg from "pg";
 import { from as copyFrom, to as copyTo } from "pg-copy-streams";
 import { encodeLogin } from "#decoders/teltonika/encode.ts";
 import { openConnections } from "./ack-client.ts";
-import { printGoal, printTable } from "./measure.ts";
+import { median, printGoal, printTable } from "./measure.ts";
 import { openMeasuredService } from "./measured-service.ts";
 import { fullRecord, recordPacket } from "./teltonika-load.ts";
 
@@ -80,7 +80,6 @@ for (let round = 0; round < ROUNDS; round++) {
 await client.end();
 await service.close();
 
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 const ratio = median(rounds.map(({ storedPerS, copiedPerS }) => storedPerS / copiedPerS));
 printTable(
   `Ingest of ${FIXES} full records, ${RECORDS_PER_PACKET} a packet, ${DEVICES} devices (median of ${ROUNDS})`,

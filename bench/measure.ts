@@ -20,6 +20,10 @@ export function cpuSecondsSince(begin: NodeJS.CpuUsage): number {
   return (used.user + used.system) / 1e6;
 }
 
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
 /** Prints rows as a Markdown table, numbers to three significant digits. */
 export function printTable(title: string, rows: readonly Record<string, string | number>[]): void {
   const columns = Object.keys(rows[0] ?? {});

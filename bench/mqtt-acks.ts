@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { printGoal, printTable } from "./measure.ts";
+import { median, printGoal, printTable } from "./measure.ts";
 import { openMeasuredService } from "./measured-service.ts";
 import { openMosquitto, openPlainAedes } from "./mqtt-brokers.ts";
 import type { LoadAnswer, LoadCommand } from "./mqtt-load.ts";
@@ -60,8 +60,6 @@ async function storedFrames(client: pg.Client): Promise<number> {
     (await client.query("select count(*) as n from frame where transport = 'mqtt' and kind = 'frame'")).rows[0].n,
   );
 }
-
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 const mosquitto = await openMosquitto();
 if (mosquitto === undefined) console.log("Mosquitto is not installed: it is left out.");
