@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setPriority } from "node:os";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
@@ -172,8 +173,12 @@ function openableListeners(config: Config, log: Logger): ListenerSpec[] {
   });
 }
 
+/** Weaker than the gateway's: where both share cores, an ack does not wait for a fold. */
+const STREAM_NICENESS = 10;
+
 async function startStream(parts: Parts): Promise<Listener[]> {
   const { config, links, log, registry, closers } = parts;
+  if (!links.apart) setPriority(STREAM_NICENESS);
   const url = links.databaseUrl;
   const database = closers.add(await openDatabase({ url, applicationName: "telematics stream", connectionsMax: 4 }));
   closers.add(
