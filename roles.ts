@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { setPriority } from "node:os";
-import { hostname } from "node:os";
+import { hostname, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
 import { openApi } from "#api";
