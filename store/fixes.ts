@@ -1,8 +1,8 @@
-import type { Attributes } from "#decoders/decoder.ts";
 import type { Database } from "./database.ts";
+import type { Measured } from "./measured.ts";
 
 /** A row of `fix` as it is read: SI units, WGS 84 degrees, `fixId` as digits because it may exceed 2^53. */
-export type StoredFix = {
+export type StoredFix = Measured & {
   fixId: string;
   deviceUid: string;
   fleetId: number;
@@ -18,16 +18,6 @@ export type StoredFix = {
   clockFault: string | null;
   /** What the device's clock said, where that differs from `fixTime`. */
   deviceTime: Date | null;
-  latDeg: number | null;
-  lonDeg: number | null;
-  altitudeM: number | null;
-  speedMps: number | null;
-  headingDeg: number | null;
-  satellites: number | null;
-  hdop: number | null;
-  accuracyM: number | null;
-  event: string | null;
-  attributes: Attributes;
 };
 
 /** The columns of a `StoredFix` from `fix r` joined with `device d`. */

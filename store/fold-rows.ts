@@ -1,8 +1,9 @@
 import type { Attributes } from "#decoders/decoder.ts";
+import type { Measured } from "./measured.ts";
 
 /** Rows that the stream writes. SI units, WGS 84 degrees, Unix milliseconds. */
 
-export type FixRow = {
+export type FixRow = Measured & {
   fixId: number;
   deviceId: number;
   fixTimeMs: number;
@@ -15,16 +16,6 @@ export type FixRow = {
   buffered: boolean;
   clockFault: string | null;
   deviceTimeMs: number | null;
-  latDeg: number | null;
-  lonDeg: number | null;
-  altitudeM: number | null;
-  speedMps: number | null;
-  headingDeg: number | null;
-  satellites: number | null;
-  hdop: number | null;
-  accuracyM: number | null;
-  event: string | null;
-  attributes: Attributes;
 };
 
 /** The columns of `device_state` that repeat the newest valid fix. */

@@ -1,8 +1,8 @@
-import type { Attributes } from "#decoders/decoder.ts";
 import type { Database } from "./database.ts";
+import type { Measured } from "./measured.ts";
 
 /** The last known fix of a device, as `device_state` keeps it. */
-export type StoredPosition = {
+export type StoredPosition = Measured & {
   deviceId: number;
   deviceUid: string;
   fixId: string;
@@ -10,16 +10,6 @@ export type StoredPosition = {
   fixTime: Date;
   receivedAt: Date;
   valid: boolean;
-  latDeg: number | null;
-  lonDeg: number | null;
-  altitudeM: number | null;
-  speedMps: number | null;
-  headingDeg: number | null;
-  satellites: number | null;
-  hdop: number | null;
-  accuracyM: number | null;
-  event: string | null;
-  attributes: Attributes;
 };
 
 const SELECT_POSITION = `select d.device_id as "deviceId", d.uid as "deviceUid", s.fix_id::text as "fixId", s.protocol,

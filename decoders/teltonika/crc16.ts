@@ -109,18 +109,6 @@ function foldBlocks(bytes: Uint8Array, start: number, end: number): number {
   }
   // The first word of the last block is not to be folded: nothing follows its place in a next block.
   o ^= a;
-  keep(a, b, c, d, e, f, g, h);
-  WORDS[8] = i;
-  WORDS[9] = j;
-  WORDS[10] = k;
-  WORDS[11] = l;
-  WORDS[12] = m;
-  WORDS[13] = n;
-  WORDS[14] = o;
-  return sum;
-}
-
-function keep(a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number): void {
   WORDS[0] = a;
   WORDS[1] = b;
   WORDS[2] = c;
@@ -129,6 +117,14 @@ function keep(a: number, b: number, c: number, d: number, e: number, f: number, 
   WORDS[5] = f;
   WORDS[6] = g;
   WORDS[7] = h;
+  WORDS[8] = i;
+  WORDS[9] = j;
+  WORDS[10] = k;
+  WORDS[11] = l;
+  WORDS[12] = m;
+  WORDS[13] = n;
+  WORDS[14] = o;
+  return sum;
 }
 
 function isOdd(word: number): boolean {
