@@ -1,7 +1,8 @@
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
+import { insertEvents } from "./event-writes.ts";
 import { FIX_COPY_COLUMNS, type FixCopy } from "./fold-copy.ts";
-import { type DeviceStateRow, type EventRow, jsonbTextOf, type QuarantineRow, textOf } from "./fold-rows.ts";
+import { type DeviceStateRow, type EventRow, type QuarantineRow, textOf } from "./fold-rows.ts";
 import { upsertStates } from "./fold-states.ts";
 
 /** Devices named in a notification of `fixes`; beyond, the payload is empty and listeners look for themselves. */
@@ -39,7 +40,7 @@ export async function commitFold(client: Client, batch: FoldBatch): Promise<void
     const commitXid = await moveCursors(client, batch.moves);
     if (batch.fixes.rows > 0) await copyFixes(client, batch.fixes.finish(commitXid, batch.storedAtMs));
     if (batch.states.length > 0) await upsertStates(client, batch.states);
-    if (batch.events.length > 0) await insertEvents(client, batch.events, commitXid);
+    if (batch.events.length > 0) await insertEvents(client, batch.events);
     if (batch.quarantined.length > 0) await insertQuarantined(client, batch.quarantined);
     if (batch.retried.length > 0) await closeRetried(client, batch.retried);
     if (batch.fixes.rows + batch.events.length > 0) await notifyFixes(client, batch.states);
@@ -86,23 +87,6 @@ export async function copyFixes(client: Client, message: Buffer, table: "fix" | 
     copy.on("error", reject);
     copy.end(message);
   });
-}
-
-/** Events have deterministic ids: one that is there already is the same event. */
-export async function insertEvents(client: Client, events: readonly EventRow[], commitXid: bigint): Promise<number> {
-  const { rowCount } = await client.query({
-    name: "fold-insert-events",
-    text: `insert into event (event_id, fleet_id, device_id, type, occurred_at, detected_at, replayed, supersedes,
-        frame_seq, commit_xid, data)
-      select e."eventId", e."fleetId", e."deviceId", e.type, to_timestamp(e."occurredAtMs" / 1000.0),
-        to_timestamp(e."detectedAtMs" / 1000.0), e.replayed, e.supersedes, e."frameSeq", $2, e.data
-      from rows from (json_to_recordset($1::json) as ("eventId" text, "fleetId" integer, "deviceId" integer, type text,
-        "occurredAtMs" float8, "detectedAtMs" float8, replayed boolean, supersedes text, "frameSeq" bigint, data jsonb))
-        with ordinality as e order by e.ordinality
-      on conflict (event_id) do nothing`,
-    values: [jsonbTextOf(events), commitXid.toString()],
-  });
-  return rowCount ?? 0;
 }
 
 async function insertQuarantined(client: Client, rows: readonly QuarantineRow[]): Promise<void> {
