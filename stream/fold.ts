@@ -59,6 +59,8 @@ export function fixesOf(frame: FrameHead, reports: readonly Report[]): Fix[] {
       fingerprint: fingerprintOf(frame.bytes, bytesStart, bytesEnd),
       protocol: frame.protocol,
       late: false,
+      smoothed: null,
+      matched: null,
     });
   });
   return fixes;

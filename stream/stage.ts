@@ -1,4 +1,5 @@
 import type { Attributes, ProtocolName, Report } from "#decoders/decoder.ts";
+import type { MatchedPlace, SmoothedPlace } from "#store/measured.ts";
 import type { FenceSet } from "./geofence/fence-set.ts";
 
 /**
@@ -28,6 +29,10 @@ export type Fix = Omit<Report, "timeMs" | "bytesStart" | "bytesEnd"> & {
   clockFault: ClockFault | null;
   /** What the device said, where that differs from `fixTimeMs`. */
   deviceTimeMs: number | null;
+  /** Where the vehicle is when the error of one fix is evened out; null for reports without a position. */
+  smoothed: SmoothedPlace | null;
+  /** Where on the road network it is, by this fix and those before; null off the roads, and without a network. */
+  matched: MatchedPlace | null;
 };
 
 /** What the gateway noted about a session of the device. */

@@ -32,7 +32,16 @@ function fixAt([second, eastM]: At): Fix {
       receivedAtMs: 0,
       fingerprint: second,
     },
-    ...{ protocol: "teltonika", late: false, clockFault: null, deviceTimeMs: null, kind: "fix", valid: true },
+    ...{
+      protocol: "teltonika",
+      late: false,
+      clockFault: null,
+      deviceTimeMs: null,
+      smoothed: null,
+      matched: null,
+      kind: "fix",
+      valid: true,
+    },
     ...{ latDeg: 0, lonDeg: eastM / METRES_PER_DEG, altitudeM: null, speedMps: null, headingDeg: null, satellites: 8 },
     ...{ hdop: null, accuracyM: 15, event: null, buffered: false, attributes: {} },
   };

@@ -174,6 +174,8 @@ function record(random: Random, states: readonly TrueState[], deviceId: number):
         late: false,
         clockFault: null,
         deviceTimeMs: null,
+        smoothed: null,
+        matched: null,
         kind: "fix",
         valid: true,
         ...place,
