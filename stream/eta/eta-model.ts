@@ -1,0 +1,17 @@
+import { type ErrorModel, unlearnedErrors } from "./errors.ts";
+import { type ServiceModel, unlearnedServices } from "./service-times.ts";
+import { type SpeedModel, unlearnedSpeeds } from "./speeds.ts";
+
+/** What a fleet has learned, whole and as plain JSON. Version 0 is what everybody begins with. */
+export type EtaModel = {
+  version: number;
+  /** Whose local time the week's hours are. */
+  timeZone: string;
+  speeds: SpeedModel;
+  services: ServiceModel;
+  errors: ErrorModel;
+};
+
+export function unlearnedModel(timeZone: string): EtaModel {
+  return { version: 0, timeZone, speeds: unlearnedSpeeds, services: unlearnedServices, errors: unlearnedErrors };
+}
