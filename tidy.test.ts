@@ -49,7 +49,7 @@ const IMPORT =
 type Import = { file: string; specifier: string; typeOnly: boolean };
 
 function sources(): string[] {
-  return globSync("**/*.ts", { exclude: (name) => name === "node_modules" || name === "data" }).sort();
+  return globSync("**/*.{ts,tsx}", { exclude: (name) => name === "node_modules" || name === "data" }).sort();
 }
 
 function importsOf(file: string): Import[] {

@@ -3,6 +3,7 @@ import swaggerUi from "@fastify/swagger-ui";
 import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { requireKeys } from "./auth.ts";
+import { PAGES_FOLDER, readBuiltPages } from "./built-pages.ts";
 import { CommandSchema, CommandWithAudit } from "./command-json.ts";
 import { createMeasures, type RouteContext } from "./context.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -25,6 +26,7 @@ import { feedRoutes } from "./routes/feeds.ts";
 import { geofenceRoutes } from "./routes/geofences.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { pageRoutes } from "./routes/pages.ts";
 import { positionRoutes } from "./routes/positions.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
 import { Silence, silenceRoutes } from "./routes/silence.ts";
@@ -72,7 +74,8 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const waker = new FeedWaker(deps.database, deps.logger, deps.onStored);
   const usage = new KeyUsage(deps.database, deps.logger, limits.keyUsageFlushMs);
   const measures = createMeasures(deps.registry);
-  const context: RouteContext = { ...deps, limits, waker, measures };
+  const pages = readBuiltPages(deps.pagesFolder ?? PAGES_FOLDER);
+  const context: RouteContext = { ...deps, limits, waker, measures, pages };
 
   answerProblems(app);
   app.addHook("onResponse", async (request, reply) => {
@@ -92,6 +95,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: DOCS_POLICY });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   await app.register(healthRoutes(context));
+  await app.register(pageRoutes(context));
   await app.register(
     async (v1) => {
       await requireKeys(v1, { database: deps.database, usage, now: deps.now });

@@ -1,10 +1,16 @@
 import { Counter, Histogram, type Registry } from "prom-client";
+import type { BuiltPages } from "./built-pages.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { FeedWaker } from "./feed-waker.ts";
 import type { ApiLimits } from "./limits.ts";
 
 /** What routes work with. */
-export type RouteContext = Omit<ApiDeps, "limits"> & { limits: ApiLimits; waker: FeedWaker; measures: ApiMeasures };
+export type RouteContext = Omit<ApiDeps, "limits"> & {
+  limits: ApiLimits;
+  waker: FeedWaker;
+  measures: ApiMeasures;
+  pages: BuiltPages;
+};
 
 export type ApiMeasures = ReturnType<typeof createMeasures>;
 

@@ -36,5 +36,7 @@ export type ApiDeps = {
   now: () => number;
   /** Besides the database, which is always checked. */
   readiness?: readonly ReadinessCheck[];
+  /** Where the built web pages lie; `api/web/dist` unless told. */
+  pagesFolder?: string;
   limits?: Partial<ApiLimits>;
 };

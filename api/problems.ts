@@ -31,6 +31,7 @@ export const PROBLEMS = {
   rate_limited: { status: 429, title: "Too many requests" },
   streams_exhausted: { status: 429, title: "The API key has too many open event streams" },
   internal: { status: 500, title: "Something went wrong here" },
+  page_not_built: { status: 503, title: "The web pages are not built here: run `npm run build`" },
   database_away: { status: 503, title: "The database is away; try again shortly" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
