@@ -1,6 +1,6 @@
 import { Gauge, Registry } from "prom-client";
 import { expect, test } from "vitest";
-import { journalReadiness, streamReadiness } from "./readiness.ts";
+import { journalReadiness, roleAnswers, streamReadiness } from "./readiness.ts";
 
 test.each([
   [1, true],
@@ -9,6 +9,13 @@ test.each([
   const registry = new Registry();
   new Gauge({ name: "gateway_journal_ready", help: "As the gateway says", registers: [registry] }).set(value);
   expect(journalReadiness(await registry.getMetricsAsJSON())).toMatchObject({ ready });
+});
+
+test("a gateway whose process does not answer makes the service not ready", () => {
+  expect(journalReadiness([roleAnswers("stream", true), roleAnswers("gateway", false)])).toEqual({
+    ready: false,
+    detail: "the process of the gateway does not answer",
+  });
 });
 
 test("a service without a gateway is ready, and says that there is none", () => {

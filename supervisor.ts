@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Logger } from "pino";
+import { roleAnswers } from "./readiness.ts";
 import type { Listener, Metrics, RoleName } from "./roles.ts";
 
 /**
@@ -100,16 +101,16 @@ class RoleProcess {
     if (this.#child?.connected) this.#child.send(message);
   }
 
-  /** Metrics of this role; none when it does not answer in time. */
+  /** Metrics of this role and whether it answered: a process that hangs does not, and neither does one that is down. */
   metrics(): Promise<Metrics[]> {
     const requestId = ++this.#requestId;
     return new Promise((resolve) => {
-      const finish = (metrics: Metrics[]) => {
+      const finish = (metrics: Metrics[] | undefined) => {
         clearTimeout(timer);
         this.#metricsAnswers.delete(requestId);
-        resolve(metrics);
+        resolve([...(metrics ?? []), [roleAnswers(this.role, metrics !== undefined)]]);
       };
-      const timer = setTimeout(finish, METRICS_WAIT_MS, []);
+      const timer = setTimeout(finish, METRICS_WAIT_MS, undefined);
       this.#metricsAnswers.set(requestId, finish);
       this.send({ kind: "metricsWanted", requestId });
     });

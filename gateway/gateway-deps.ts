@@ -22,6 +22,8 @@ export type GatewayLimits = Readonly<{
   AUTO_REGISTER: boolean;
   /** Devices that may register themselves; `AUTO_REGISTER_MAX` of `maxima.ts` unless told. */
   AUTO_REGISTER_MAX?: number;
+  /** Memory for begun frames; `BEGUN_FRAMES_BYTES_MAX` of `maxima.ts` unless told. */
+  BEGUN_FRAMES_BYTES_MAX?: number;
 }>;
 
 export type ListenerTransport = "tcp" | "udp" | "tls" | "http" | "mqtt" | "mqttTls" | "mqttWs";

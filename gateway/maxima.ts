@@ -9,6 +9,9 @@ export const ACCEPT_BACKLOG = 4_096;
  */
 export const SOCKET_BUFFER_BYTES = 1_024;
 
+/** Frames that were begun and are not complete, on all TCP connections together; beyond it the oldest are let go. */
+export const BEGUN_FRAMES_BYTES_MAX = 268_435_456;
+
 /** Acks that a peer has not taken off us; beyond it the connection is closed as a slow reader. */
 export const UNREAD_ACK_BYTES_MAX = 4_096;
 

@@ -52,6 +52,7 @@ export const CLOSE_REASONS = [
   "directoryAway",
   "idle",
   "slowSender",
+  "crowdedOut",
   "slowReader",
   "unknownDevice",
   "loginExpected",

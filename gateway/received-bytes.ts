@@ -25,6 +25,11 @@ export class ReceivedBytes {
     return this.#end - this.#start;
   }
 
+  /** Memory that is kept for them. */
+  get storageBytes(): number {
+    return this.#storage.buffer.byteLength;
+  }
+
   view(): Uint8Array {
     return this.#start === 0 && this.#end === this.#storage.length
       ? this.#storage

@@ -4,6 +4,7 @@ import type { ProtocolDecoder, ProtocolName } from "#decoders/decoder.ts";
 import type { JournalWriter } from "#store/journal.ts";
 import type { AckLatency } from "./ack-latency.ts";
 import { type Admit, openAdmission } from "./admission.ts";
+import { BegunFrames } from "./begun-frames.ts";
 import { type CommandLink, Commands } from "./commands/delivery.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import type { GatewayDeps, GatewayLimits, ListenerSpec } from "./gateway-deps.ts";
@@ -11,6 +12,7 @@ import { Knocks } from "./knocks.ts";
 import { LiveSessions } from "./live-sessions.ts";
 import {
   AUTO_REGISTER_MAX,
+  BEGUN_FRAMES_BYTES_MAX,
   COMMAND_ANSWER_TIMEOUT_MS,
   COMMAND_EVIDENCE_PATIENCE_MS,
   COMMAND_LATE_ANSWER_MS,
@@ -49,6 +51,7 @@ export type SharedContext = {
   /** Every connection that still has a socket, closed ones included. */
   sessions: Set<GatewaySession>;
   live: LiveSessions<GatewaySession>;
+  begunFrames: BegunFrames;
   notes: Notes;
   knocks: Knocks;
   quarantine: Quarantine;
@@ -100,6 +103,7 @@ export function openSharedContext(
     passwords: new PasswordChecks(deps.verifyPassword ?? (() => Promise.resolve(false))),
     sessions,
     live,
+    begunFrames: new BegunFrames(deps.limits.BEGUN_FRAMES_BYTES_MAX ?? BEGUN_FRAMES_BYTES_MAX),
     notes: new Notes(deps.journal, metrics.notes),
     knocks: new Knocks(deps.recordKnocks, metrics.knocks),
     quarantine: new Quarantine(deps.quarantineRejected, metrics.quarantine),

@@ -192,6 +192,29 @@ describe("frames that are not what they say", () => {
     expect(quarantined[0]).toMatchObject({ reason: "preamble" });
   });
 
+  it("let the oldest begun frame go when all of them together take too much memory", async () => {
+    const { connect, journal, metric } = await openTestGateway({ limits: { BEGUN_FRAMES_BYTES_MAX: 9 } });
+    const whole = data(1);
+    const devices = [];
+    for (const uid of ["dev1", "dev2", "dev3", "dev4", "dev5"]) {
+      const device = await connect();
+      await device.login(uid);
+      device.send(whole.subarray(0, 2));
+      devices.push(device);
+      await pause(20);
+    }
+    await devices[0]!.closed();
+    expect(await metric("gateway_closed_total", { reason: "crowdedOut" })).toBe(1);
+    devices[1]!.send(whole.subarray(2));
+    await devices[1]!.receives(ackOf(1));
+    const late = await connect();
+    await late.login("dev6");
+    late.send(whole.subarray(0, 2));
+    await pause(20);
+    expect(late.isClosed || devices[2]!.isClosed).toBe(false);
+    expect(journal.frames()).toEqual([hex(whole)]);
+  });
+
   it("end the connection when longer than any frame may be", async () => {
     const { connect, metric } = await openTestGateway();
     const device = await connect();

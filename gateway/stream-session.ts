@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import type { Envelope, FatalReason, ProtocolName, RejectReason, StreamFramer } from "#decoders/decoder.ts";
+import type { Envelope, FatalReason, ProtocolName, RejectReason } from "#decoders/decoder.ts";
 import type { NewFrame } from "#store/journal.ts";
 import { JournalClosedError, JournalFrameError, JournalFullError } from "#store/journal-errors.ts";
 import type { KnownDevice } from "./gateway-deps.ts";
+import { IncomingFrames } from "./incoming-frames.ts";
 import {
   CLOSE_TIMEOUT_MS,
   COMMAND_HELD_MAX_MS,
@@ -14,7 +15,6 @@ import {
 } from "./maxima.ts";
 import type { CloseReason } from "./metrics.ts";
 import type { AuthLevel } from "./notes.ts";
-import { ReceivedBytes } from "./received-bytes.ts";
 import type { SessionContext } from "./session-context.ts";
 import { listenTo } from "./session-events.ts";
 
@@ -38,19 +38,16 @@ import { listenTo } from "./session-events.ts";
 export class StreamSession {
   readonly #context: SessionContext;
   readonly #socket: Socket;
-  readonly #framer: StreamFramer;
+  readonly #incoming: IncomingFrames;
   readonly remoteAddress: string;
   #state: "naming" | "admitting" | "open" | "closed" = "naming";
   #isBusy = false;
   #hasPeerEnded = false;
   #device: KnownDevice | undefined;
   #authLevel: AuthLevel = "id";
-  #received: ReceivedBytes | undefined;
   readonly #openedAtMs: number;
   #closedAtMs = 0;
   #heardAtMs: number;
-  /** When a frame of which more is expected was begun; 0 at a frame boundary. */
-  #frameBegunAtMs = 0;
   #heldCommand: HeldCommand | undefined;
   #frameCount = 0;
   #rejectedCount = 0;
@@ -58,7 +55,7 @@ export class StreamSession {
   constructor(context: SessionContext, socket: Socket, remoteAddress: string) {
     this.#context = context;
     this.#socket = socket;
-    this.#framer = context.decoder.openStream();
+    this.#incoming = new IncomingFrames(context.decoder, context.begunFrames, this);
     this.remoteAddress = remoteAddress;
     this.#openedAtMs = context.monotonicMs();
     this.#heardAtMs = this.#openedAtMs;
@@ -95,10 +92,9 @@ export class StreamSession {
     if (this.#state === "closed") return;
     this.#context.tally.bytesReceived += chunk.length;
     this.#heardAtMs = this.#context.monotonicMs();
-    if (this.#received === undefined) this.#received = new ReceivedBytes(chunk);
-    else this.#received.append(chunk);
+    const isWorthALook = this.#incoming.add(chunk);
     if (this.#isBusy) this.#socket.pause();
-    else if (this.#received.length >= this.#received.needed) void this.#work();
+    else if (isWorthALook) void this.#work();
   }
 
   /** The peer sends no more; what it sent is still committed and answered. */
@@ -115,7 +111,11 @@ export class StreamSession {
 
   /** Closes when the frame in hand is committed and answered, and a begun frame is complete. */
   drain(): void {
-    if (!this.#isBusy && this.#received === undefined) this.close("drain");
+    if (!this.#isBusy && this.#incoming.isEmpty) this.close("drain");
+  }
+
+  crowdedOut(): void {
+    this.abort("crowdedOut");
   }
 
   /** Ends the connection at once, whatever is in hand. */
@@ -141,9 +141,8 @@ export class StreamSession {
         return;
       case "open":
         if (this.#isBusy) return;
-        if (this.#frameBegunAtMs > 0 && monotonicMs - this.#frameBegunAtMs > limits.FRAME_TIMEOUT_MS) {
-          this.close("slowSender");
-        } else if (monotonicMs - this.#heardAtMs > limits.IDLE_TIMEOUT_MS) this.close("idle");
+        if (this.#incoming.begunMs(monotonicMs) > limits.FRAME_TIMEOUT_MS) this.close("slowSender");
+        else if (monotonicMs - this.#heardAtMs > limits.IDLE_TIMEOUT_MS) this.close("idle");
         return;
       case "closed":
         if (monotonicMs - this.#closedAtMs > CLOSE_TIMEOUT_MS) this.#socket.destroy();
@@ -155,7 +154,7 @@ export class StreamSession {
     const { tally, live, notes, now, monotonicMs, protocol } = this.#context;
     this.#state = "closed";
     this.#closedAtMs = monotonicMs();
-    this.#received = undefined;
+    this.#incoming.drop();
     tally.closes[reason] += 1;
     if (this.#device !== undefined) {
       const wasLive = live.leave(this.#device.deviceId, this);
@@ -220,46 +219,14 @@ export class StreamSession {
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
-  #consume(received: ReceivedBytes, byteCount: number): void {
-    this.#frameBegunAtMs = 0;
-    received.consume(byteCount);
-    received.needed = 0;
-    if (received.length === 0) this.#received = undefined;
-  }
-
-  #awaitRest(received: ReceivedBytes, needed: number): void {
-    if (received.length > this.#context.decoder.frameBytesMax) {
-      this.#loseFraming(received.view(), "oversize");
-      return;
-    }
-    if (this.#frameBegunAtMs === 0) this.#frameBegunAtMs = this.#context.monotonicMs();
-    received.needed = needed;
-    received.shrink();
-  }
-
   /** The next whole and sound frame in hand; undefined when more bytes are needed or the connection is closed. */
   #next(): { frame: Uint8Array; envelope: Envelope } | undefined {
-    while (this.#received !== undefined) {
-      const bytes = this.#received.view();
-      const step = this.#framer.next(bytes);
-      if (step.kind === "incomplete") {
-        this.#awaitRest(this.#received, step.needed);
-        return undefined;
-      }
-      if (step.kind === "fatal") {
-        this.#loseFraming(bytes, step.reason);
-        return undefined;
-      }
-      this.#consume(this.#received, step.consumed);
-      if (step.kind === "rejected") {
-        this.#reject(bytes.subarray(0, step.consumed), step.reason);
-        continue;
-      }
-      const envelope = this.#context.decoder.envelope(step.frame, "tcp");
-      if (envelope.kind !== "rejected") return { frame: step.frame, envelope };
-      this.#reject(step.frame, envelope.reason);
+    for (;;) {
+      const incoming = this.#incoming.next(this.#heardAtMs);
+      if (incoming === undefined || incoming.kind === "frame") return incoming;
+      if (incoming.kind === "rejected") this.#reject(incoming.bytes, incoming.reason);
+      else this.#loseFraming(incoming.bytes, incoming.reason);
     }
-    return undefined;
   }
 
   #frameToKeep(bytes: Uint8Array, device: KnownDevice): NewFrame {
