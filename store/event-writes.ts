@@ -67,8 +67,10 @@ export async function insertEvents(client: Pick<ClientBase, "query">, events: re
         order by w.event_seq, e.endpoint_id
         on conflict (endpoint_id, event_id) do nothing
         returning 1
-      ), told as (select pg_notify('webhooks', '') from (select from queued limit 1) some)
-      select (select count(*) from w)::integer as written, (select count(*) from told) as told`,
+      )
+      select count(*)::integer as written,
+        (select count(pg_notify('webhooks', '')) from (select from queued limit 1) as any_queued) as told
+      from w`,
     values: [jsonbTextOf(events)],
   });
   return rows[0]!.written;
