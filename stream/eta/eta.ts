@@ -77,6 +77,8 @@ export type NoEta = { kind: "none"; stopId: string; computedMs: number; absence:
 
 export type EtaRequest = {
   nowMs: number;
+  /** Time of the newest fix of the vehicle; null: none on this route yet. */
+  heardMs: number | null;
   /** Stops not yet reached; the one being driven to comes first. The one stood at is not among them. */
   stops: readonly EtaStop[];
   /** Null: not under way. */
@@ -106,7 +108,9 @@ export interface EtaEstimator {
   follow(state: EtaState, stops: readonly EtaStop[], fix: EtaFix): Followed;
   /** One answer for each stop, in order. */
   estimate(request: EtaRequest): (Eta | NoEta)[];
-  /** The rest of the way through all stops as an encoded polyline (precision 5). */
+  /** The share of outcomes later than `dueMs` that an ETA stands for, in [0, 1]. */
+  lateShare(eta: Eta, dueMs: number): number;
+  /** The rest of the way through all stops as an encoded polyline (precision 5). Dear: call it for a new way, not for a new fix. */
   remainingPath(state: EtaState, stops: readonly EtaStop[]): string;
   /** What the fleet's vehicles meet now; call for every sample of `follow`. */
   observeTraffic(sample: TrafficSample): void;

@@ -1,4 +1,4 @@
-import { dayPartOf, DAY_PARTS, SLOTS } from "./time-of-week.ts";
+import { DAY_PARTS, dayPartOf, SLOTS } from "./time-of-week.ts";
 
 /** Driven on one segment at one time of week: seconds taken, and seconds that the map's free flow would take. */
 export type SpeedSum = {

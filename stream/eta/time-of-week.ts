@@ -33,7 +33,9 @@ export function openTimeOfWeek(timeZone: string): TimeOfWeek {
     const known = offsets.get(quarter);
     if (known !== undefined) return known;
     if (offsets.size >= OFFSETS_KEPT_MAX) offsets.clear();
-    const part = Object.fromEntries(format.formatToParts(quarter * QUARTER_MS).map(({ type, value }) => [type, +value]));
+    const part = Object.fromEntries(
+      format.formatToParts(quarter * QUARTER_MS).map(({ type, value }) => [type, +value]),
+    );
     const local = Date.UTC(part.year!, part.month! - 1, part.day!, part.hour!, part.minute!);
     const offset = local - quarter * QUARTER_MS;
     offsets.set(quarter, offset);

@@ -1,0 +1,253 @@
+import { afterDrive, afterService, afterWaiting, spreadS, type UncertainTime } from "./arrivals.ts";
+import { type ErrorCurve, ErrorCurves, errorBucket, errorQuantile, errorsBelow, type Halt } from "./errors.ts";
+import type {
+  Eta,
+  EtaBasis,
+  EtaEstimator,
+  EtaFix,
+  EtaPlace,
+  EtaRequest,
+  EtaState,
+  EtaStop,
+  Followed,
+  NoEta,
+  TrafficSample,
+} from "./eta.ts";
+import type { EtaModel } from "./eta-model.ts";
+import { follow, REST_S_MIN } from "./follow.ts";
+import type { Leg, Legs } from "./leg.ts";
+import { LegTimes } from "./leg-times.ts";
+import { encodePolyline } from "./polyline.ts";
+import { nearestOnLine } from "./progress.ts";
+import { serviceRest } from "./service-times.ts";
+import { dayPartOf, openTimeOfWeek, type TimeOfWeek } from "./time-of-week.ts";
+import { Traffic } from "./traffic.ts";
+
+/** Silent for longer than this, an ETA is no longer live. */
+export const DEGRADED_AFTER_MS = 180_000;
+/** Silent for longer than this and past the expectation, there is no ETA. */
+export const GIVEN_UP_AFTER_MS = 1_800_000;
+/** Every second of silence is worth so many of deviation. */
+const SILENCE_SHARE = 0.4;
+
+/** Today's pace counts against what was learned from everybody, which is worth so many seconds. */
+const DRIVE_PACE_WORTH_S = 3_000;
+const SERVICE_PACE_WORTH_S = 2_400;
+const FRESH_PACE = { serviceS: 0, expectedServiceS: 0, driveS: 0, expectedDriveS: 0 };
+
+export type EtaEngineOptions = { legs: Legs; model: EtaModel; traffic?: Traffic };
+
+/** The estimator of one fleet. Serialisable are the states it hands out and its `traffic`; the rest is found again. */
+export class EtaEngine implements EtaEstimator {
+  readonly model: EtaModel;
+  readonly traffic: Traffic;
+  readonly #legs: Legs;
+  readonly #times: LegTimes;
+  readonly #clock: TimeOfWeek;
+  readonly #curves: ErrorCurves;
+  readonly #quantiles = new Map<string, { curve: ErrorCurve; z10: number; z50: number; z90: number }>();
+
+  constructor({ legs, model, traffic }: EtaEngineOptions) {
+    this.model = model;
+    this.traffic = traffic ?? new Traffic();
+    this.#legs = legs;
+    this.#times = new LegTimes(legs, model.speeds);
+    this.#clock = openTimeOfWeek(model.timeZone);
+    this.#curves = new ErrorCurves(model.errors);
+  }
+
+  setOff(from: EtaPlace & { headingDeg?: number | null }, timeMs: number, before: EtaState | null): EtaState {
+    const { latDeg, lonDeg, headingDeg } = from;
+    return {
+      origin: { latDeg, lonDeg, headingDeg: headingDeg ?? null },
+      ...{ alongM: 0, timeMs, offPathFixes: 0, stillSinceMs: null },
+      rested: before?.rested ?? false,
+      pace: before?.pace ?? FRESH_PACE,
+    };
+  }
+
+  depart(state: EtaState | null, stop: EtaStop, arrivedMs: number, departedMs: number): EtaState {
+    const begunMs = Math.max(arrivedMs, stop.windowStartMs ?? arrivedMs);
+    const expectedS = serviceRest(this.model.services, stop, 0).mean;
+    const servedS = Math.max(0, (departedMs - begunMs) / 1000);
+    const after = this.setOff(stop, departedMs, state);
+    if (servedS > expectedS + REST_S_MIN) return { ...after, rested: true };
+    const serviceS = after.pace.serviceS + servedS;
+    return {
+      ...after,
+      pace: { ...after.pace, serviceS, expectedServiceS: after.pace.expectedServiceS + expectedS },
+    };
+  }
+
+  follow(state: EtaState, stops: readonly EtaStop[], fix: EtaFix): Followed {
+    const next = stops[0];
+    if (next === undefined || fix.timeMs <= state.timeMs) return { state, move: "ignored", sample: null };
+    const leg = this.#legs.find(state.origin, next);
+    const slot = this.#clock.slotOf(fix.timeMs);
+    const followed = follow(state, leg, next, fix, {
+      nearest: (fromM, toM) => nearestOnLine(this.#times.shapeOf(leg), fix, fromM, toM),
+      expectedS: (fromM, toM) => this.#times.betweenS(leg, fromM, toM, slot),
+    });
+    if (followed.sample === null) return followed;
+    const { drivenS, expectedS } = followed.sample;
+    const { pace } = followed.state;
+    const traffic = this.traffic.factor(leg.area, fix.timeMs, 0);
+    const expectedDriveS = pace.expectedDriveS + expectedS * traffic;
+    return {
+      ...followed,
+      state: { ...followed.state, pace: { ...pace, driveS: pace.driveS + drivenS, expectedDriveS } },
+    };
+  }
+
+  estimate(request: EtaRequest): (Eta | NoEta)[] {
+    const { nowMs, stops, state } = request;
+    const begin = this.#beginning(request);
+    if (begin === undefined) return stops.map((stop) => none(stop, nowMs, "no start"));
+    const paceOfDrive = ratio(state?.pace.driveS, state?.pace.expectedDriveS, DRIVE_PACE_WORTH_S);
+    const paceOfService = ratio(state?.pace.serviceS, state?.pace.expectedServiceS, SERVICE_PACE_WORTH_S);
+    let { time, leg, alongM } = begin;
+    const answers: (Eta | NoEta)[] = [];
+    let [learnedS, drivenS] = [0, 0];
+    for (let i = 0; i < stops.length; i++) {
+      const stop = stops[i]!;
+      if (leg !== undefined) {
+        const slot = this.#clock.slotOf(time.meanMs);
+        const legS = alongM > 0 ? this.#times.restS(leg, alongM, slot) : this.#times.totalS(leg, slot);
+        const legNowS = legS * this.traffic.factor(leg.area, nowMs, time.meanMs - nowMs);
+        learnedS += legS;
+        drivenS += legNowS;
+        time = afterDrive(time, legNowS * paceOfDrive, leg.onRoads);
+      }
+      answers.push(this.#answer(stop, time, nowMs, begin.basis, begin.halt, learnedS > 0 ? drivenS / learnedS : 1));
+      const next = stops[i + 1];
+      if (next === undefined) break;
+      const service = serviceRest(this.model.services, stop, 0);
+      const paced = { mean: service.mean * paceOfService, variance: service.variance * paceOfService ** 2 };
+      time = afterService(time, stop, paced);
+      leg = this.#legs.find(stop, next);
+      alongM = 0;
+    }
+    return answers;
+  }
+
+  /** The share of outcomes later than `dueMs` that an ETA stands for. */
+  lateShare(eta: Eta, dueMs: number): number {
+    return 1 - errorsBelow(this.#quantilesOf(eta.bucket).curve, (dueMs - eta.expectedMs) / 1000 / eta.spreadS);
+  }
+
+  remainingPath(state: EtaState, stops: readonly EtaStop[]): string {
+    const points: EtaPlace[] = [];
+    let from: EtaPlace & { headingDeg?: number | null } = state.origin;
+    stops.forEach((stop, at) => {
+      const leg = this.#legs.find(from, stop);
+      const shape = this.#legs.shapeOf(leg);
+      const fromM = at === 0 ? state.alongM : 0;
+      for (let i = 0; i < shape.alongM.length; i++)
+        if (shape.alongM[i]! >= fromM) points.push({ latDeg: shape.latDeg[i]!, lonDeg: shape.lonDeg[i]! });
+      points.push({ latDeg: stop.latDeg, lonDeg: stop.lonDeg });
+      from = stop;
+    });
+    return encodePolyline(points);
+  }
+
+  observeTraffic(sample: TrafficSample): void {
+    this.traffic.observe(sample);
+  }
+
+  /** When and where the way to the first stop begins; `leg` undefined: there already. */
+  #beginning(
+    request: EtaRequest,
+  ): { time: UncertainTime; leg: Leg | undefined; alongM: number; basis: EtaBasis; halt: Halt } | undefined {
+    const { nowMs, state, serving, start, stops } = request;
+    const first = stops[0];
+    if (first === undefined) return undefined;
+    if (state === null && serving === null) {
+      if (start === null) return undefined;
+      const time = certain(Math.max(start.atMs, nowMs));
+      const leg = start.place === null ? undefined : this.#legs.find(start.place, first);
+      return { time, leg, alongM: 0, basis: "planned", halt: "before" };
+    }
+    const heardMs = request.heardMs ?? nowMs;
+    const silentMs = Math.max(0, nowMs - heardMs);
+    const basis = silentMs > DEGRADED_AFTER_MS ? "degraded" : "live";
+    if (serving !== null) {
+      const { time, overdue } = this.#served(serving, nowMs, state);
+      const halt = overdue ? "halted" : state?.rested ? "rested" : "before";
+      const leg = this.#legs.find(serving.stop, first);
+      return { time: widened(time, silentMs, basis), leg, alongM: 0, basis, halt };
+    }
+    const { origin, alongM, stillSinceMs, rested, timeMs } = state!;
+    const isHalted = stillSinceMs !== null && heardMs - stillSinceMs > REST_S_MIN * 500;
+    const halt = isHalted ? "halted" : rested ? "rested" : "before";
+    const leg = this.#legs.find(origin, first);
+    return { time: widened(certain(timeMs), silentMs, basis), leg, alongM, basis, halt };
+  }
+
+  #served(
+    { stop, arrivedMs }: { stop: EtaStop; arrivedMs: number },
+    nowMs: number,
+    state: EtaState | null,
+  ): { time: UncertainTime; overdue: boolean } {
+    const begunMs = Math.max(arrivedMs, stop.windowStartMs ?? arrivedMs);
+    const elapsedS = Math.max(0, (nowMs - begunMs) / 1000);
+    const pace = ratio(state?.pace.serviceS, state?.pace.expectedServiceS, SERVICE_PACE_WORTH_S);
+    const rest = serviceRest(this.model.services, stop, elapsedS / pace);
+    const meanMs = Math.max(nowMs, begunMs) + rest.mean * pace * 1000;
+    const expectedS = serviceRest(this.model.services, stop, 0).mean;
+    return {
+      time: { meanMs, ownVarianceS2: rest.variance * pace * pace, lastingS: 0 },
+      overdue: elapsedS > expectedS + REST_S_MIN / 2,
+    };
+  }
+
+  #answer(
+    stop: EtaStop,
+    time: UncertainTime,
+    nowMs: number,
+    basis: EtaBasis,
+    halt: Halt,
+    traffic: number,
+  ): Eta | NoEta {
+    const spread = spreadS(time);
+    const silentLong = basis === "degraded" && nowMs - time.meanMs > GIVEN_UP_AFTER_MS;
+    if (silentLong) return none(stop, nowMs, "data gap");
+    // What has not happened yet will not have happened before now.
+    const { meanMs } = time.meanMs - nowMs > 4000 * spread ? time : afterWaiting(time, nowMs);
+    const part = dayPartOf(this.#clock.slotOf(nowMs));
+    const bucket = errorBucket(basis, halt, meanMs - nowMs, part);
+    const { z10, z50, z90 } = this.#quantilesOf(bucket);
+    const at = (z: number): number => Math.round(Math.max(nowMs, meanMs + z * spread * 1000));
+    return {
+      ...{ kind: "eta", stopId: stop.stopId, computedMs: nowMs, basis, bucket, traffic, spreadS: spread },
+      ...{ p10Ms: at(z10), p50Ms: at(z50), p90Ms: at(z90), expectedMs: Math.round(meanMs) },
+    };
+  }
+
+  #quantilesOf(bucket: string): { curve: ErrorCurve; z10: number; z50: number; z90: number } {
+    let found = this.#quantiles.get(bucket);
+    if (found === undefined) {
+      const curve = this.#curves.of(bucket);
+      const [z10, z50, z90] = [errorQuantile(curve, 0.1), errorQuantile(curve, 0.5), errorQuantile(curve, 0.9)];
+      found = { curve, z10, z50, z90 };
+      this.#quantiles.set(bucket, found);
+    }
+    return found;
+  }
+}
+
+function certain(meanMs: number): UncertainTime {
+  return { meanMs, ownVarianceS2: 0, lastingS: 0 };
+}
+
+function widened(time: UncertainTime, silentMs: number, basis: EtaBasis): UncertainTime {
+  if (basis !== "degraded") return time;
+  return { ...time, lastingS: time.lastingS + (SILENCE_SHARE * silentMs) / 1000 };
+}
+
+function none(stop: EtaStop, computedMs: number, absence: NoEta["absence"]): NoEta {
+  return { kind: "none", stopId: stop.stopId, computedMs, absence };
+}
+
+function ratio(seconds = 0, expectedS = 0, worthS: number): number {
+  return (seconds + worthS) / (expectedS + worthS);
+}
