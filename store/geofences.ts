@@ -1,8 +1,10 @@
 import type { Database } from "./database.ts";
+import { inTransaction } from "./transaction.ts";
 
 /**
  * Geofences and their history. Every change is a new version that takes effect `EFFECT_DELAY_S` after it was made, so that
  * whoever judges fixes has heard of it by then; it is announced on the channel `geofences` with the fleet as payload.
+ * The geofences of stops come and go with their stops (`stop-fences.ts`): they can be looked at here, not changed.
  */
 
 export type Geofence = {
@@ -27,15 +29,18 @@ export const GEOFENCES_MAX = 100_000;
 const COLUMNS = `g.geofence_id as "geofenceId", g.fleet_id as "fleetId", g.created_at as "createdAt", v.version,
   v.geometry, v.properties, v.made_at as "updatedAt", v.valid_from as "effectiveAt"`;
 
-/** The row of the fleet is locked: revisions are in the order of commits. Times are whole milliseconds, as fixes have. */
-const MOVE_REVISION = `insert into geofence_revision as r (fleet_id, revision, geofences) values ($1, 1, $2)
+/**
+ * Moves a fleet's revision ($1), $2 more geofences. The row of the fleet is locked: revisions are in the order of commits.
+ * Times are whole milliseconds, as fixes have.
+ */
+export const MOVE_REVISION = `insert into geofence_revision as r (fleet_id, revision, geofences) values ($1, 1, $2)
   on conflict (fleet_id) do update set revision = r.revision + 1, geofences = r.geofences + $2
   returning revision::float8 as revision, geofences, pg_notify('geofences', fleet_id::text),
     date_trunc('milliseconds', clock_timestamp()) + make_interval(secs => ${EFFECT_DELAY_S}) as "effectiveAt"`;
 
 const COUNT_DOWN = "update geofence_revision set geofences = geofences - 1 where fleet_id = $1";
 
-type Moved = { revision: number; geofences: number; effectiveAt: Date };
+export type Moved = { revision: number; geofences: number; effectiveAt: Date };
 
 /** `full` when the fleet has as many as it may have. */
 export async function createGeofence(
@@ -67,7 +72,7 @@ export async function changeGeofence(
   change: (content: GeofenceContent) => GeofenceContent,
 ): Promise<Geofence | undefined> {
   return inTransaction(database, async (query) => {
-    const found = (await query<Geofence>(SELECT_ONE, [geofenceId, fleetId]))[0];
+    const found = (await query<Geofence>(SELECT_CHANGEABLE, [geofenceId, fleetId]))[0];
     if (found === undefined) return undefined;
     const { revision, effectiveAt } = (await query<Moved>(MOVE_REVISION, [found.fleetId, 0]))[0]!;
     // Read again under the lock: another change may have come between.
@@ -85,7 +90,7 @@ export async function changeGeofence(
 /** True when there was such a geofence. Its versions stay: fixes of their time may still come, or be judged again. */
 export async function removeGeofence(database: Database, fleetId: number | null, geofenceId: number): Promise<boolean> {
   return inTransaction(database, async (query) => {
-    const found = (await query<Geofence>(SELECT_ONE, [geofenceId, fleetId]))[0];
+    const found = (await query<Geofence>(SELECT_CHANGEABLE, [geofenceId, fleetId]))[0];
     if (found === undefined) return false;
     const { revision, effectiveAt } = (await query<Moved>(MOVE_REVISION, [found.fleetId, 0]))[0]!;
     const removed = await query("delete from geofence where geofence_id = $1 returning 1", [geofenceId]);
@@ -111,7 +116,8 @@ export async function listGeofences(
 ): Promise<Geofence[]> {
   const { rows } = await database.pool.query<Geofence>(
     `select ${COLUMNS} from geofence g join geofence_version v using (geofence_id, version)
-    where g.geofence_id > $1 and ($2::integer is null or g.fleet_id = $2) order by g.geofence_id limit $3`,
+    where g.geofence_id > $1 and ($2::integer is null or g.fleet_id = $2) and not g.of_stop
+    order by g.geofence_id limit $3`,
     [page.after, page.fleetId, page.limit],
   );
   return rows;
@@ -141,6 +147,8 @@ export async function listPresences(
 const SELECT_ONE = `select ${COLUMNS} from geofence g join geofence_version v using (geofence_id, version)
   where g.geofence_id = $1 and ($2::integer is null or g.fleet_id = $2)`;
 
+const SELECT_CHANGEABLE = `${SELECT_ONE} and not g.of_stop`;
+
 const INSERT_VERSION = `insert into geofence_version (geofence_id, fleet_id, version, geometry, properties, valid_from, revision)
   values ($1, $2, $3, $4, $5, $6, $7)`;
 
@@ -150,27 +158,4 @@ const END_VERSION = `update geofence_version set valid_to = greatest($2, valid_f
 
 function contentOf({ geometry, properties }: GeofenceContent): [geometry: string, properties: string] {
   return [JSON.stringify(geometry), JSON.stringify(properties)];
-}
-
-type Query = <Row extends object>(sql: string, values: readonly unknown[]) => Promise<Row[]>;
-
-async function inTransaction<Result>({ pool }: Database, work: (query: Query) => Promise<Result>): Promise<Result> {
-  const client = await pool.connect();
-  let lost: Error | undefined;
-  try {
-    await client.query("begin");
-    const result = await work(async (sql, values) => (await client.query(sql, [...values])).rows);
-    await client.query("commit");
-    return result;
-  } catch (error) {
-    try {
-      await client.query("rollback");
-    } catch (cause) {
-      lost = new Error("rollback failed", { cause });
-    }
-    throw error;
-  } finally {
-    // A connection that is given back with an error is closed, and its transaction with it.
-    client.release(lost);
-  }
 }

@@ -42,7 +42,7 @@ create table route (
   -- The newest version of the plan; `route_version` keeps them all.
   version integer not null,
   name text,
-  -- `cancelled` routes are kept, their stops are no longer expected.
+  -- `cancelled` routes are kept with their stops, which are no longer expected.
   status text not null default 'planned' check (status in ('planned', 'cancelled')),
   vehicle_id integer references vehicle on delete set null,
   driver_id integer references driver on delete set null,
@@ -71,7 +71,7 @@ create table stop (
   fleet_id integer not null references fleet,
   external_id text,
   version integer not null default 1,
-  -- Null: an order that no route serves yet. `position` counts from 0 along the route.
+  -- Null: an order that no route serves yet. `position` counts from 0 along the route; null: not served by it any more.
   route_id bigint references route,
   position integer,
   kind text not null default 'delivery' check (kind in ('delivery', 'pickup', 'service', 'collection', 'depot')),
@@ -83,6 +83,8 @@ create table stop (
   notes text,
   window_start timestamptz,
   window_end timestamptz,
+  -- Who comes within this of the place is there: the radius of the stop's geofence, in metres.
+  radius_m double precision not null default 75,
   -- Planned time at the stop, in seconds; null: learned, else a default.
   service_s integer check (service_s >= 0),
   demand double precision not null default 0,
@@ -90,6 +92,7 @@ create table stop (
   promised_by timestamptz,
   time_zone text,
   policy jsonb not null default '{}',
+  -- Its geofence; there is none any more once the stop is long over.
   geofence_id integer,
   -- `removed` stops keep their history; they are no longer expected.
   status text not null default 'planned' check (status in ('planned', 'removed')),
@@ -125,6 +128,9 @@ create table plan_revision (
   revision bigint not null
 );
 insert into plan_revision values (true, 0);
+
+-- Geofences that come and go with a stop.
+alter table geofence add column of_stop boolean not null default false;
 
 -- Derived by the stream from plan and telemetry.
 create table route_state (
@@ -164,15 +170,18 @@ create table stop_state (
   at_risk boolean not null default false
 );
 
--- Answers kept for `Idempotency-Key`: the same key and body get the same answer for a day.
+-- Answers kept for `Idempotency-Key`: the same key and request get the same answer for a day. Neither the key nor the
+-- answer can be read here: the answer is sealed with the key, of which only the SHA-256 is kept.
 create table idempotency_key (
+  -- 0: keys for all fleets.
   fleet_id integer not null,
-  key text not null,
+  key_hash bytea not null,
   request_hash bytea not null,
-  -- Null: in flight.
+  -- Null: in flight until `held_until`, when whoever held it is taken to be dead.
   status smallint,
-  answer text,
+  answer bytea,
+  held_until timestamptz not null,
   created_at timestamptz not null default now(),
-  primary key (fleet_id, key)
+  primary key (fleet_id, key_hash)
 );
 create index idempotency_key_age on idempotency_key (created_at);
