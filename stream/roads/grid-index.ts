@@ -147,3 +147,27 @@ function lowerBound(sorted: Uint32Array, from: number, to: number, value: number
   }
   return low;
 }
+
+/** The edges that may pass through a box (1e-7 degrees), each once, rising. */
+export function findEdgesInBox(
+  roads: RoadNetwork,
+  southE7: number,
+  westE7: number,
+  northE7: number,
+  eastE7: number,
+): Uint32Array {
+  const [south, west, heightE7, widthE7] = roads.gridMeta as unknown as [number, number, number, number];
+  const rows = roads.gridRowStart.length - 1;
+  const rowFirst = Math.max(0, Math.floor((southE7 - south) / heightE7));
+  const rowLast = Math.min(rows - 1, Math.floor((northE7 - south) / heightE7));
+  const columnFirst = Math.floor((westE7 - west) / widthE7);
+  const columnLast = Math.floor((eastE7 - west) / widthE7);
+  const found = new Set<number>();
+  for (let row = rowFirst; row <= rowLast; row++) {
+    const end = roads.gridRowStart[row + 1]!;
+    const start = lowerBound(roads.gridCellColumn, roads.gridRowStart[row]!, end, columnFirst);
+    for (let cell = start; cell < end && roads.gridCellColumn[cell]! <= columnLast; cell++)
+      for (let i = roads.gridCellStart[cell]!; i < roads.gridCellStart[cell + 1]!; i++) found.add(roads.gridEdge[i]!);
+  }
+  return Uint32Array.from(found).sort();
+}
