@@ -1,5 +1,14 @@
+import { eventIdOf, insertEvents, type NewEvent } from "./event-writes.ts";
 import { EFFECT_DELAY_S } from "./geofences.ts";
-import { type DraftRoute, type DraftStop, isExpected, isRouteChanged, isStopChanged, reasonOf } from "./plan-draft.ts";
+import {
+  type DraftRoute,
+  type DraftStop,
+  isExpected,
+  isResequenced,
+  isRouteChanged,
+  isStopChanged,
+  reasonOf,
+} from "./plan-draft.ts";
 import type { PlanEdit } from "./plan-load.ts";
 import { type Route, type Stop, unixMs } from "./plan-rows.ts";
 import { changeStopFences } from "./stop-fences.ts";
@@ -35,7 +44,8 @@ export async function commitPlans(edit: PlanEdit): Promise<PlanChanges> {
     [...fenceIds.values()],
   ]);
   await writePositions(query, routes, stopIds);
-  await writeVersions(query, routes, routeIds);
+  const versions = await writeVersions(query, routes, routeIds);
+  await tellResequenced(edit, routes, stopIds, versions);
   return { routes: routeIds, stops: stopIds };
 }
 
@@ -128,13 +138,49 @@ async function writePositions(
   ]);
 }
 
+type WrittenVersion = { version: number; madeAtMs: number };
+
+/** In the order of `routes`. */
 async function writeVersions(
   query: Query,
   routes: readonly DraftRoute[],
   ids: ReadonlyMap<DraftRoute, number>,
+): Promise<WrittenVersion[]> {
+  if (routes.length === 0) return [];
+  const routeIds = routes.map((route) => ids.get(route)!);
+  const rows = await query<WrittenVersion & { routeId: number }>(WRITE_VERSIONS, [
+    routeIds,
+    routes.map(reasonOf),
+    EFFECT_DELAY_S,
+  ]);
+  const byRoute = new Map(rows.map((row) => [row.routeId, row]));
+  return routeIds.map((routeId) => byRoute.get(routeId)!);
+}
+
+/** `route.resequenced` for every route whose stops come in another order now. */
+async function tellResequenced(
+  { client, fleetId }: PlanEdit,
+  routes: readonly DraftRoute[],
+  stopIds: ReadonlyMap<DraftStop, number>,
+  versions: readonly WrittenVersion[],
 ): Promise<void> {
-  if (routes.length === 0) return;
-  await query(WRITE_VERSIONS, [routes.map((route) => ids.get(route)), routes.map(reasonOf), EFFECT_DELAY_S]);
+  const events = routes.flatMap((route, index): NewEvent[] => {
+    if (!isResequenced(route)) return [];
+    const { version, madeAtMs } = versions[index]!;
+    const routeId = String(route.stored!.routeId);
+    const order = route.stops.map((stop) => String(stopIds.get(stop) ?? stop.stored!.stopId));
+    return [
+      {
+        eventId: eventIdOf("route.resequenced", routeId, version),
+        ...{ type: "route.resequenced", fleetId, deviceId: null, frameSeq: null, replayed: false, supersedes: null },
+        ...{ occurredAtMs: madeAtMs, detectedAtMs: madeAtMs },
+        data: { routeId, version, reason: reasonOf(route), stopIds: order },
+      },
+    ];
+  });
+  if (events.length === 0) return;
+  await insertEvents(client, events);
+  await client.query("select pg_notify('fixes', '')");
 }
 
 const WRITE_ROUTES = `with given as (
@@ -197,4 +243,5 @@ const WRITE_VERSIONS = `with moved as (
       'windowEndMs', ${unixMs("s.window_end")}, 'promisedByMs', ${unixMs("s.promised_by")}, 'serviceS', s.service_s)
       order by s.position) as stops
     from stop s where s.route_id = r.route_id and s.position is not null
-  ) planned on true`;
+  ) planned on true
+  returning route_id as "routeId", version, ${unixMs("made_at")} as "madeAtMs"`;

@@ -19,8 +19,8 @@ export async function editPlans<Result extends object>(
   rehearse = false,
 ): Promise<Edited<Result> | PlanRefusal> {
   const run = rehearse ? inRehearsal : inTransaction;
-  return run<Edited<Result> | PlanRefusal>(database, async (query) => {
-    const edit = await PlanEdit.begin(query, fleetId);
+  return run<Edited<Result> | PlanRefusal>(database, async (query, client) => {
+    const edit = await PlanEdit.begin(query, client, fleetId);
     const result = await work(edit);
     if (isRefusal(result)) return result;
     return { kind: "edited", result, changes: await commitPlans(edit) };

@@ -1,3 +1,4 @@
+import type { PoolClient } from "pg";
 import type { DraftRoute, DraftStop } from "./plan-draft.ts";
 import { ROUTE_COLUMNS, type Route, STOP_COLUMNS, type Stop } from "./plan-rows.ts";
 import type { Query } from "./transaction.ts";
@@ -10,6 +11,7 @@ type StopRow = Stop & { fenced: boolean };
  */
 export class PlanEdit {
   readonly query: Query;
+  readonly client: PoolClient;
   readonly fleetId: number;
   readonly routes = new Map<number, DraftRoute>();
   readonly stops = new Map<number, DraftStop>();
@@ -18,15 +20,16 @@ export class PlanEdit {
   readonly newRoutes: DraftRoute[] = [];
   readonly newStops: DraftStop[] = [];
 
-  private constructor(query: Query, fleetId: number) {
+  private constructor(query: Query, client: PoolClient, fleetId: number) {
     this.query = query;
+    this.client = client;
     this.fleetId = fleetId;
   }
 
   /** Waits for whoever is editing plans now. */
-  static async begin(query: Query, fleetId: number): Promise<PlanEdit> {
+  static async begin(query: Query, client: PoolClient, fleetId: number): Promise<PlanEdit> {
     await query("select 1 from plan_revision for update", []);
-    return new PlanEdit(query, fleetId);
+    return new PlanEdit(query, client, fleetId);
   }
 
   /** Reads routes with their stops, by id and by external id. */

@@ -134,6 +134,13 @@ test("stops are inserted, driven in another order and taken off while the route 
   const reordered = done(await reorderStops(database, 1, routeId, order, { ...any, reason: "resequenced" }));
   expect(names(reordered)).toEqual(["c", "a", "d", "b"]);
   expect((await newest(routeId)).reason).toBe("resequenced");
+  const events = await database.pool.query("select type, data from event where data ->> 'routeId' = $1", [routeId]);
+  expect(events.rows).toEqual([
+    {
+      type: "route.resequenced",
+      data: { routeId: String(routeId), version: 3, reason: "resequenced", stopIds: order.map(String) },
+    },
+  ]);
   const without = done(await takeStopOff(database, 1, routeId, idOf(made, "a"), any));
   expect([names(without), without.version]).toEqual([["c", "d", "b"], 4]);
   expect(without.stops.map(({ position }) => position)).toEqual([0, 1, 2]);
