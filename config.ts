@@ -75,6 +75,9 @@ export const ConfigSchema = Type.Object({
     default: 365,
     description: "Days that events are kept; never fewer than raw frames",
   }),
+  ROADS: Text(
+    "Road network file that `roads build` made; without one nothing is matched and the map is a plain ground",
+  ),
   INFLUX_URL: Type.Optional(
     Type.String({
       pattern: "^https?://.+",

@@ -22,6 +22,7 @@ import {
   verifyPassword,
 } from "#store";
 import { openStream } from "#stream";
+import { openRoads } from "#stream/roads/open.ts";
 import { type InfluxTarget, openInfluxWriter } from "#stream/sink/influx-writer.ts";
 import { openMetricsSink } from "#stream/sink/metrics-sink.ts";
 import { openSinkThread } from "#stream/sink/sink-thread.ts";
@@ -239,6 +240,7 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
       registry,
       prepareCommand,
       freshness: { delayedS: config.FRESH_DELAYED_S, staleS: config.FRESH_STALE_S, offlineS: config.FRESH_OFFLINE_S },
+      ...(config.ROADS === undefined ? {} : { roads: openRoads(config.ROADS) }),
       logger: log,
       now: Date.now,
       readiness: links.apart ? [] : readinessOfRoles(database, links.otherMetrics, Date.now),

@@ -30,6 +30,7 @@ import { pageRoutes } from "./routes/pages.ts";
 import { positionRoutes } from "./routes/positions.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
 import { Silence, silenceRoutes } from "./routes/silence.ts";
+import { tileRoutes } from "./routes/tiles.ts";
 import { vehicleDeviceRoutes } from "./routes/vehicle-devices.ts";
 import { vehiclePositionRoutes } from "./routes/vehicle-positions.ts";
 import { vehicleRoutes } from "./routes/vehicles.ts";
@@ -96,6 +97,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   await app.register(healthRoutes(context));
   await app.register(pageRoutes(context));
+  await app.register(tileRoutes(context));
   await app.register(
     async (v1) => {
       await requireKeys(v1, { database: deps.database, usage, now: deps.now });

@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import type { CommandClass, CommandCondition } from "#store/commands.ts";
 import type { Database } from "#store/database.ts";
 import type { FreshnessThresholds } from "#stream/freshness.ts";
+import type { RoadNetwork } from "#stream/roads/network-file.ts";
 import type { ApiLimits } from "./limits.ts";
 
 /** One thing that must be well for this process to serve. A check that rejects counts as not well. */
@@ -38,5 +39,7 @@ export type ApiDeps = {
   readiness?: readonly ReadinessCheck[];
   /** Where the built web pages lie; `api/web/dist` unless told. */
   pagesFolder?: string;
+  /** The road network that the map shows; a plain ground without. */
+  roads?: RoadNetwork | undefined;
   limits?: Partial<ApiLimits>;
 };

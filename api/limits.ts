@@ -5,6 +5,10 @@ export type ApiLimits = {
   addressRequestsMax: number;
   /** Requests of one API key in one window. */
   keyRequestsMax: number;
+  /** Map tiles that one network address may ask for in one window. */
+  tileRequestsMax: number;
+  /** What drawn map tiles may take in memory. */
+  tileCacheBytesMax: number;
   rateWindowMs: number;
   /** Event streams that one key may hold open. */
   streamsPerKeyMax: number;
@@ -24,6 +28,8 @@ export const API_LIMITS: ApiLimits = {
   bodyBytesMax: 1_048_576,
   addressRequestsMax: 30_000,
   keyRequestsMax: 12_000,
+  tileRequestsMax: 6_000,
+  tileCacheBytesMax: 67_108_864,
   rateWindowMs: 60_000,
   streamsPerKeyMax: 100,
   streamPageRows: 200,

@@ -42,6 +42,7 @@ export const openApiDocument: FastifyDynamicSwaggerOptions = {
       { name: "feeds", description: "In commit order, to be followed by cursor" },
       { name: "quarantine" },
       { name: "commands", description: "To devices: queued, sent when they are connected, answered" },
+      { name: "map" },
       { name: "keys" },
       { name: "operation" },
     ],

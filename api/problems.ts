@@ -14,6 +14,7 @@ export const PROBLEMS = {
   all_fleets_only: { status: 403, title: "Only a key for all fleets may do this" },
   not_found: { status: 404, title: "There is no such thing, or it belongs to another fleet" },
   no_position: { status: 404, title: "There has not been a position yet" },
+  no_roads: { status: 404, title: "No road network is loaded here (ROADS)" },
   method_not_allowed: { status: 405, title: "The path exists, but not with this method" },
   uid_taken: { status: 409, title: "A device with this uid is registered already" },
   external_id_taken: { status: 409, title: "Another vehicle of the fleet has this external id" },

@@ -20,6 +20,11 @@ export function limitKeys(app: FastifyInstance, limits: ApiLimits): void {
   limit(app, limits.keyRequestsMax, limits, (request) => `key ${request.principal.keyId}`);
 }
 
+/** Counts map tiles and styles by network address. */
+export function limitTiles(app: FastifyInstance, limits: ApiLimits): void {
+  limit(app, limits.tileRequestsMax, limits, (request) => `tiles ${request.ip}`);
+}
+
 function limit(
   app: FastifyInstance,
   max: number,
