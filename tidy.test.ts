@@ -37,7 +37,7 @@ const NARROWER: readonly { files: RegExp; forbids: RegExp; why: string }[] = [
   },
   {
     files: /^simulator\/(?!scenarios\/)/,
-    forbids: /^#stream\/(?!roads|match|smooth)/,
+    forbids: /^#stream\/(?!roads|match|smooth|verdict)/,
     why: "only scenarios start servers",
   },
 ];

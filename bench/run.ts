@@ -11,6 +11,7 @@ const BENCHES = [
   "ack-latency",
   "mqtt-acks",
   "geofence",
+  "verdicts",
 ];
 
 const asked = process.argv.slice(2);
