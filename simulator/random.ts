@@ -27,6 +27,11 @@ export function pick(random: Random, count: number): number {
   return Math.floor(random() * count);
 }
 
+/** A normally distributed number, mean 0 and deviation 1 (Box and Muller 1958). */
+export function gaussian(random: Random): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) {

@@ -1,6 +1,6 @@
 import type { SimulatedRecord } from "./device.ts";
 import type { DeviceLedger } from "./ledger.ts";
-import type { Random } from "./random.ts";
+import { gaussian, type Random } from "./random.ts";
 import { offsetDeg, turnDeg } from "./roads/geometry.ts";
 import type { VehicleState } from "./vehicle.ts";
 
@@ -64,9 +64,4 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   return { observe };
-}
-
-/** A normally distributed number, mean 0 and deviation 1 (Box and Muller 1958). */
-function gaussian(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
