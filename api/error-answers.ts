@@ -40,11 +40,9 @@ function answer(problem: Problem, request: FastifyRequest, reply: FastifyReply):
     .send(problem.body(request.id));
 }
 
-/** `/devices/:id/fixes` as an expression; a wildcard takes the rest. */
+/** `/devices/:id/fixes` or `/tiles/:y(^\d+).pbf` as an expression; a wildcard takes the rest. */
 function pathPattern(url: string): RegExp {
-  const source = url
-    .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
-    .replace(/:[^/]+/g, "[^/]+")
-    .replace(/\*/g, ".*");
-  return new RegExp(`^${source}$`);
+  const literal = (text: string) => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*");
+  const parts = url.split(/:\w+(?:\([^)]*\))?/).map(literal);
+  return new RegExp(`^${parts.join("[^/]+")}$`);
 }
