@@ -61,8 +61,8 @@ export async function insertEvents(client: Pick<ClientBase, "query">, events: re
         on conflict (event_id) do nothing
         returning event_id, event_seq, fleet_id, device_id, type, data
       ), queued as (
-        insert into webhook_delivery (endpoint_id, event_id, event_type, subject)
-        select e.endpoint_id, w.event_id, w.type, ${SUBJECT_OF_EVENT}
+        insert into webhook_delivery (endpoint_id, event_id, event_seq, event_type, subject)
+        select e.endpoint_id, w.event_id, w.event_seq, w.type, ${SUBJECT_OF_EVENT}
         from w join webhook_endpoint e on e.fleet_id = w.fleet_id and e.disabled_at is null and ${ENDPOINT_WANTS}
         order by w.event_seq, e.endpoint_id
         on conflict (endpoint_id, event_id) do nothing

@@ -31,6 +31,8 @@ create table webhook_delivery (
   delivery_id bigint generated always as identity primary key,
   endpoint_id integer not null,
   event_id text not null,
+  -- Its place among the events; the order within a subject.
+  event_seq bigint not null,
   event_type text not null,
   -- Deliveries of one subject go one after the other: `stop:ID`, else `device:ID`, else `route:ID`, else the event itself.
   subject text not null,
@@ -47,9 +49,9 @@ create table webhook_delivery (
   finished_at timestamptz,
   unique (endpoint_id, event_id)
 );
-create index webhook_delivery_new on webhook_delivery (endpoint_id, delivery_id) where status = 'new';
+create index webhook_delivery_new on webhook_delivery (endpoint_id, event_seq) where status = 'new';
 create index webhook_delivery_ready on webhook_delivery (endpoint_id, next_attempt_at) where status = 'ready';
-create index webhook_delivery_open on webhook_delivery (endpoint_id, subject, delivery_id)
+create index webhook_delivery_open on webhook_delivery (endpoint_id, subject, event_seq)
   where status in ('new', 'waiting', 'ready');
 create index webhook_delivery_leased on webhook_delivery (endpoint_id) where lease_token is not null;
 create index webhook_delivery_log on webhook_delivery (endpoint_id, status, delivery_id);
@@ -68,3 +70,6 @@ create table webhook_attempt (
   answer text,
   primary key (delivery_id, attempt)
 );
+
+-- Events of a time, to be delivered again. They are detected about in the order in which they are stored.
+create index event_detected on event using brin (detected_at) with (autosummarize = on);
