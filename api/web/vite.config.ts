@@ -3,12 +3,12 @@ import { defineConfig } from "vite";
 import { compressAssets } from "./compress-assets.ts";
 
 /** Every `*.html` beside this file is a page of its own; what it imports comes to `dist/assets/` under hashed names. */
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   root: import.meta.dirname,
   appType: "mpa",
   publicDir: false,
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [compressAssets()],
+  plugins: mode === "production" ? [compressAssets()] : [],
   build: {
     outDir: "dist",
     emptyOutDir: true,
@@ -20,4 +20,4 @@ export default defineConfig({
       input: globSync("*.html", { cwd: import.meta.dirname }).map((name) => `${import.meta.dirname}/${name}`),
     },
   },
-});
+}));
