@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import type { StoredFix } from "#store/fixes.ts";
+import type { MatchedPlace, SmoothedPlace } from "#store/measured.ts";
 import type { StoredPosition } from "#store/positions.ts";
 import { type FreshnessThresholds, freshnessOf } from "#stream/freshness.ts";
 import { Attributes, Degrees, Nullable, named, Time, timeText, timeTextOrNull } from "./schemas.ts";
@@ -8,14 +9,15 @@ const Smoothed = Type.Object({
   lat: Degrees(90),
   lon: Degrees(180),
   speedMps: Type.Number(),
-  headingDeg: Type.Number(),
+  headingDeg: Nullable(Type.Number({ description: "Null for a vehicle that stands" })),
   sigmaM: Type.Number(),
 });
 
 const Matched = Type.Object({
   lat: Degrees(90),
   lon: Degrees(180),
-  wayId: Type.Integer(),
+  wayId: Type.Integer({ description: "OpenStreetMap way" }),
+  forward: Type.Boolean({ description: "Along the order of the way's nodes" }),
   confidence: Type.Number({ minimum: 0, maximum: 1 }),
 });
 
@@ -110,7 +112,19 @@ function reportedJson(row: Reported) {
     event: row.event,
     attributes: row.attributes,
     receivedAt: timeText(row.receivedAt),
-    smoothed: null,
-    matched: null,
+    smoothed: smoothedJson(row.smoothed),
+    matched: matchedJson(row.matched),
   };
+}
+
+function smoothedJson(place: SmoothedPlace | null): Static<typeof Smoothed> | null {
+  if (place === null) return null;
+  const { latDeg, lonDeg, speedMps, headingDeg, sigmaM } = place;
+  return { lat: latDeg, lon: lonDeg, speedMps, headingDeg, sigmaM };
+}
+
+function matchedJson(place: MatchedPlace | null): Static<typeof Matched> | null {
+  if (place === null) return null;
+  const { latDeg, lonDeg, wayId, forward, confidence } = place;
+  return { lat: latDeg, lon: lonDeg, wayId, forward, confidence };
 }

@@ -1,31 +1,33 @@
 import type { Database } from "./database.ts";
-import type { Measured } from "./measured.ts";
+import type { Measured, Tracked } from "./measured.ts";
+import { selectTracked } from "./track-columns.ts";
 
 /** A row of `fix` as it is read: SI units, WGS 84 degrees, `fixId` as digits because it may exceed 2^53. */
-export type StoredFix = Measured & {
-  fixId: string;
-  deviceUid: string;
-  fleetId: number;
-  protocol: string;
-  kind: string;
-  /** GNSS time after the correction of known clock faults. */
-  fixTime: Date;
-  receivedAt: Date;
-  storedAt: Date;
-  valid: boolean;
-  late: boolean;
-  buffered: boolean;
-  clockFault: string | null;
-  /** What the device's clock said, where that differs from `fixTime`. */
-  deviceTime: Date | null;
-};
+export type StoredFix = Measured &
+  Tracked & {
+    fixId: string;
+    deviceUid: string;
+    fleetId: number;
+    protocol: string;
+    kind: string;
+    /** GNSS time after the correction of known clock faults. */
+    fixTime: Date;
+    receivedAt: Date;
+    storedAt: Date;
+    valid: boolean;
+    late: boolean;
+    buffered: boolean;
+    clockFault: string | null;
+    /** What the device's clock said, where that differs from `fixTime`. */
+    deviceTime: Date | null;
+  };
 
 /** The columns of a `StoredFix` from `fix r` joined with `device d`. */
 export const FIX_COLUMNS = `r.fix_id::text as "fixId", d.uid as "deviceUid", d.fleet_id as "fleetId", r.protocol, r.kind, r.fix_time as "fixTime",
   r.received_at as "receivedAt", r.stored_at as "storedAt", r.valid, r.late, r.buffered, r.clock_fault as "clockFault",
   r.device_time as "deviceTime", r.lat_deg as "latDeg", r.lon_deg as "lonDeg", r.altitude_m as "altitudeM",
   r.speed_mps as "speedMps", r.heading_deg as "headingDeg", r.satellites, r.hdop, r.accuracy_m as "accuracyM", r.event,
-  r.attributes`;
+  r.attributes, ${selectTracked("r")}`;
 
 export type FixRange = {
   /** Half-open interval of `fixTime`, Unix milliseconds; null leaves that side open. */

@@ -4,6 +4,8 @@ import { insertEvents } from "./event-writes.ts";
 import { FIX_COPY_COLUMNS, type FixCopy } from "./fold-copy.ts";
 import { type DeviceStateRow, type EventRow, type QuarantineRow, textOf } from "./fold-rows.ts";
 import { upsertStates } from "./fold-states.ts";
+import { type FleetTripRow, insertPath, upsertTrips } from "./fold-track.ts";
+import type { PathSegmentRow } from "./track-rows.ts";
 
 /** Devices named in a notification of `fixes`; beyond, the payload is empty and listeners look for themselves. */
 const NOTIFIED_DEVICES_MAX = 64;
@@ -19,6 +21,8 @@ export type FoldBatch = {
   fixes: FixCopy;
   states: readonly DeviceStateRow[];
   events: readonly EventRow[];
+  path: readonly PathSegmentRow[];
+  trips: readonly FleetTripRow[];
   quarantined: readonly QuarantineRow[];
   /** Rows of the quarantine that were tried again: understood, or the reason why not. */
   retried: readonly { quarantineId: string; failure: { reason: string; detail: string } | null }[];
@@ -41,6 +45,8 @@ export async function commitFold(client: Client, batch: FoldBatch): Promise<void
     if (batch.fixes.rows > 0) await copyFixes(client, batch.fixes.finish(commitXid, batch.storedAtMs));
     if (batch.states.length > 0) await upsertStates(client, batch.states);
     if (batch.events.length > 0) await insertEvents(client, batch.events);
+    if (batch.path.length > 0) await insertPath(client, batch.path);
+    if (batch.trips.length > 0) await upsertTrips(client, batch.trips);
     if (batch.quarantined.length > 0) await insertQuarantined(client, batch.quarantined);
     if (batch.retried.length > 0) await closeRetried(client, batch.retried);
     if (batch.fixes.rows + batch.events.length > 0) await notifyFixes(client, batch.states);

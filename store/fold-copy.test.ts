@@ -42,6 +42,9 @@ const full: FixRow = {
   hdop: 0.5,
   accuracyM: 2.5,
   event: "ignition.on",
+  smoothed: { latDeg: -89.99, lonDeg: 179.5, speedMps: 13.25, headingDeg: 0.5, sigmaM: 2.25 },
+  matched: { latDeg: 1.5, lonDeg: -2.5, wayId: 2 ** 40 + 3, forward: false, confidence: 0.75 },
+  cell: "89392c8a6c3ffff",
   attributes: { text: "naïve 漢字 🚚", nested: { list: [1, null, true] }, "nul\0": "\ud800" },
 };
 const empty: FixRow = {
@@ -49,6 +52,7 @@ const empty: FixRow = {
   ...{ fixId: 1, valid: false, late: false, buffered: false, clockFault: null, deviceTimeMs: null, event: null },
   ...{ latDeg: null, lonDeg: null, altitudeM: null, speedMps: null, headingDeg: null },
   ...{ satellites: null, hdop: null, accuracyM: null, attributes: {} },
+  ...{ smoothed: null, matched: null, cell: null },
   fixTimeMs: 5,
 };
 
@@ -71,9 +75,16 @@ test("a row copied in binary reads back as it was, at the edges of its types too
       device_time: new Date(0),
       ...{ lat_deg: -89.9999999, lon_deg: -179.5, altitude_m: -12.5, speed_mps: 13.5, heading_deg: 359.5 },
       ...{ satellites: 32_767, hdop: 0.5, accuracy_m: 2.5, event: "ignition.on" },
+      ...{ smoothed_lat_deg: -89.99, smoothed_lon_deg: 179.5, smoothed_speed_mps: 13.25, smoothed_heading_deg: 0.5 },
+      ...{ smoothed_sigma_m: 2.25, matched_lat_deg: 1.5, matched_lon_deg: -2.5, matched_way_id: 2 ** 40 + 3 },
+      ...{ matched_forward: false, matched_confidence: 0.75 },
+      cell: String(0x89392c8a6c3ffffn),
       attributes: { ...full.attributes, "nul\ufffd": "\ufffd", "nul\0": undefined },
     },
-    expect.objectContaining({ fix_id: 1, fix_time: new Date(5), lat_deg: null, event: null, attributes: {} }),
+    expect.objectContaining({
+      ...{ fix_id: 1, fix_time: new Date(5), lat_deg: null, event: null, attributes: {} },
+      ...{ smoothed_lat_deg: null, matched_way_id: null, cell: null },
+    }),
   ]);
 });
 

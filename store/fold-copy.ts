@@ -1,4 +1,5 @@
 import { type FixRow, jsonbTextOf, textOf } from "./fold-rows.ts";
+import { TRACK_COLUMNS } from "./track-columns.ts";
 
 /**
  * Rows of `fix` in the format of COPY … (FORMAT binary), after the PostgreSQL manual, "COPY", "Binary Format":
@@ -11,14 +12,18 @@ import { type FixRow, jsonbTextOf, textOf } from "./fold-rows.ts";
  */
 export const FIX_COPY_COLUMNS = `commit_xid, stored_at, fix_id, device_id, fix_time, fingerprint, received_at, kind,
   protocol, valid, late, buffered, clock_fault, device_time, lat_deg, lon_deg, altitude_m, speed_mps, heading_deg,
-  satellites, hdop, accuracy_m, event, attributes`;
-const FIELDS = 24;
+  satellites, hdop, accuracy_m, event, attributes, ${TRACK_COLUMNS.join(", ")}, cell`;
+const FIELDS = 35;
 
 const SIGNATURE = Buffer.from("PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0", "latin1");
 /** Room for the fields of fixed width of one row, with their lengths. */
-const FIXED_BYTES_MAX = 400;
+const FIXED_BYTES_MAX = 520;
 const EPOCH_2000_MS = Date.UTC(2000, 0, 1);
 const SATELLITES_MAX = 32_767;
+const SMOOTHED_FIELDS = 5;
+const MATCHED_FIELDS = 5;
+const CELL_HALF_DIGITS = 8;
+const NULL_LENGTH = -1;
 
 export class FixCopy {
   #buffer = Buffer.allocUnsafe(1 << 16);
@@ -82,6 +87,41 @@ export class FixCopy {
     this.#float32(fix.accuracyM);
     this.#text(fix.event === null ? null : textOf(fix.event));
     this.#jsonb(attributes);
+    this.#tracked(fix);
+    this.#cell(fix.cell);
+  }
+
+  /** In the order of `TRACK_COLUMNS`. */
+  #tracked({ smoothed, matched }: FixRow): void {
+    if (smoothed === null) this.#nulls(SMOOTHED_FIELDS);
+    else {
+      this.#float64(smoothed.latDeg);
+      this.#float64(smoothed.lonDeg);
+      this.#float32(smoothed.speedMps);
+      this.#float32(smoothed.headingDeg);
+      this.#float32(smoothed.sigmaM);
+    }
+    if (matched === null) this.#nulls(MATCHED_FIELDS);
+    else {
+      this.#float64(matched.latDeg);
+      this.#float64(matched.lonDeg);
+      this.#int64(matched.wayId);
+      this.#boolean(matched.forward);
+      this.#float32(matched.confidence);
+    }
+  }
+
+  #nulls(fields: number): void {
+    for (let field = 0; field < fields; field++) this.#length(NULL_LENGTH);
+  }
+
+  /** Sixty-four bits of hexadecimal digits, as two halves. */
+  #cell(index: string | null): void {
+    if (this.#isNull(index)) return;
+    this.#length(8);
+    const half = index.length - CELL_HALF_DIGITS;
+    this.#at = this.#buffer.writeUInt32BE(Number.parseInt(index.slice(0, half), 16), this.#at);
+    this.#at = this.#buffer.writeUInt32BE(Number.parseInt(index.slice(half), 16), this.#at);
   }
 
   #reserve(bytes: number): void {
@@ -98,7 +138,7 @@ export class FixCopy {
   /** Writes the field when it is null. */
   #isNull(value: unknown): value is null {
     if (value !== null) return false;
-    this.#length(-1);
+    this.#length(NULL_LENGTH);
     return true;
   }
 

@@ -3,6 +3,7 @@ import type { Attributes } from "#decoders/decoder.ts";
 import type { Cursor } from "./fold-commit.ts";
 import type { DeviceStateRow, PositionRow } from "./fold-rows.ts";
 import { PARTITIONS } from "./journal.ts";
+import { selectTracked } from "./track-columns.ts";
 
 type Queryable = Pick<Pool, "query"> | Pick<ClientBase, "query">;
 
@@ -80,7 +81,7 @@ export async function readDeviceStates(database: Queryable, deviceIds: readonly 
     text: `select device_id as "deviceId", last_seq as "lastSeq", fix_id as "fixId", fix_time as "fixTime",
         received_at as "receivedAt", protocol, lat_deg as "latDeg", lon_deg as "lonDeg", altitude_m as "altitudeM",
         speed_mps as "speedMps", heading_deg as "headingDeg", satellites, hdop, accuracy_m as "accuracyM", event,
-        attributes, connected, last_frame_at as "lastFrameAt", last_connected_at as "lastConnectedAt",
+        ${selectTracked("device_state")}, attributes, connected, last_frame_at as "lastFrameAt", last_connected_at as "lastConnectedAt",
         last_disconnected_at as "lastDisconnectedAt", last_close_reason as "lastCloseReason", counters,
         stage_state as "stageState"
       from device_state where device_id = any($1::integer[])`,
@@ -124,11 +125,13 @@ export async function findStoredFixes(
 function positionOf(row: StateRow): PositionRow | null {
   if (row.fixId === null || row.fixTime === null || row.receivedAt === null) return null;
   const { latDeg, lonDeg, altitudeM, speedMps, headingDeg, satellites, hdop, accuracyM, event, protocol } = row;
+  const { smoothed, matched } = row;
   return {
     fixId: Number(row.fixId),
     fixTimeMs: row.fixTime.getTime(),
     receivedAtMs: row.receivedAt.getTime(),
     protocol,
     ...{ latDeg, lonDeg, altitudeM, speedMps, headingDeg, satellites, hdop, accuracyM, event },
+    ...{ smoothed, matched },
   };
 }

@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import type { Attributes, ProtocolName, Transport } from "#decoders/decoder.ts";
 import { type FrameKind, type JournalFrame, PARTITIONS } from "./journal.ts";
+import { TRACK_COLUMNS } from "./track-columns.ts";
 
 /**
  * What a replay needs of the store. It works on temporary tables of one connection and touches nothing else until
@@ -39,6 +40,8 @@ export const COMPARED_COLUMNS = [
   "accuracy_m",
   "event",
   "attributes",
+  ...TRACK_COLUMNS,
+  "cell",
 ] as const;
 
 const FIX_WINDOW = `received_at >= $1 and received_at < $2 and ($3::integer is null or device_id = $3)`;
@@ -287,7 +290,7 @@ async function refreshAttributes(client: Client, attributes: ReadonlyMap<number,
 }
 
 const POSITION_COLUMNS = `fix_id, fix_time, received_at, protocol, lat_deg, lon_deg, altitude_m, speed_mps, heading_deg,
-  satellites, hdop, accuracy_m, event`;
+  satellites, hdop, accuracy_m, event, ${TRACK_COLUMNS.join(", ")}`;
 
 async function refreshPositions(client: Client): Promise<void> {
   await client.query(`update device_state s set (valid, ${POSITION_COLUMNS}) =

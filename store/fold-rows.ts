@@ -1,25 +1,28 @@
 import type { Attributes } from "#decoders/decoder.ts";
-import type { Measured } from "./measured.ts";
+import type { Measured, Tracked } from "./measured.ts";
 
 /** Rows that the stream writes. SI units, WGS 84 degrees, Unix milliseconds. */
 
-export type FixRow = Measured & {
-  fixId: number;
-  deviceId: number;
-  fixTimeMs: number;
-  fingerprint: number;
-  receivedAtMs: number;
-  kind: string;
-  protocol: string;
-  valid: boolean;
-  late: boolean;
-  buffered: boolean;
-  clockFault: string | null;
-  deviceTimeMs: number | null;
-};
+export type FixRow = Measured &
+  Tracked & {
+    fixId: number;
+    deviceId: number;
+    fixTimeMs: number;
+    fingerprint: number;
+    receivedAtMs: number;
+    kind: string;
+    protocol: string;
+    valid: boolean;
+    late: boolean;
+    buffered: boolean;
+    clockFault: string | null;
+    deviceTimeMs: number | null;
+    /** H3 index as hexadecimal digits. */
+    cell: string | null;
+  };
 
 /** The columns of `device_state` that repeat the newest valid fix. */
-export type PositionRow = {
+export type PositionRow = Tracked & {
   fixId: number;
   fixTimeMs: number;
   receivedAtMs: number;

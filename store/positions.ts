@@ -1,21 +1,23 @@
 import type { Database } from "./database.ts";
-import type { Measured } from "./measured.ts";
+import type { Measured, Tracked } from "./measured.ts";
+import { selectTracked } from "./track-columns.ts";
 
 /** The last known fix of a device, as `device_state` keeps it. */
-export type StoredPosition = Measured & {
-  deviceId: number;
-  deviceUid: string;
-  fixId: string;
-  protocol: string;
-  fixTime: Date;
-  receivedAt: Date;
-  valid: boolean;
-};
+export type StoredPosition = Measured &
+  Tracked & {
+    deviceId: number;
+    deviceUid: string;
+    fixId: string;
+    protocol: string;
+    fixTime: Date;
+    receivedAt: Date;
+    valid: boolean;
+  };
 
 const SELECT_POSITION = `select d.device_id as "deviceId", d.uid as "deviceUid", s.fix_id::text as "fixId", s.protocol,
   s.fix_time as "fixTime", s.received_at as "receivedAt", s.valid, s.lat_deg as "latDeg", s.lon_deg as "lonDeg",
   s.altitude_m as "altitudeM", s.speed_mps as "speedMps", s.heading_deg as "headingDeg", s.satellites, s.hdop,
-  s.accuracy_m as "accuracyM", s.event, s.attributes
+  s.accuracy_m as "accuracyM", s.event, s.attributes, ${selectTracked("s")}
   from device d join device_state s on s.device_id = d.device_id and s.fix_id is not null
   where ($1::integer is null or d.fleet_id = $1)`;
 

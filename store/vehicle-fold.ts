@@ -1,4 +1,6 @@
 import type { Client } from "pg";
+import type { Tracked } from "./measured.ts";
+import { selectTracked, TRACK_COLUMNS } from "./track-columns.ts";
 
 /** What the fold of vehicles reads and writes. SI units, WGS 84 degrees, Unix milliseconds. */
 
@@ -23,7 +25,7 @@ export type ChangedVehicle = {
   fold: unknown;
 };
 
-export type SourceFixRow = {
+export type SourceFixRow = Tracked & {
   deviceId: number;
   fixId: number;
   fixTimeMs: number;
@@ -114,7 +116,7 @@ const FIX_COLUMNS = `f.device_id as "deviceId", f.fix_id as "fixId",
   floor(extract(epoch from f.fix_time) * 1000)::float8 as "fixTimeMs",
   floor(extract(epoch from f.received_at) * 1000)::float8 as "receivedAtMs", f.protocol, f.lat_deg as "latDeg",
   f.lon_deg as "lonDeg", f.altitude_m as "altitudeM", f.speed_mps as "speedMps", f.heading_deg as "headingDeg",
-  f.satellites, f.hdop, f.accuracy_m as "accuracyM", f.event`;
+  f.satellites, f.hdop, f.accuracy_m as "accuracyM", f.event, ${selectTracked("f")}`;
 const IS_POSITION = "f.valid and not f.late and f.lat_deg is not null and f.lon_deg is not null";
 
 /** Positions of these sources that were not late, each source in the order of ids, at most `limitEach` of each. */
@@ -163,22 +165,30 @@ export async function saveVehicleStates(client: Client, states: readonly Vehicle
   await client.query({
     name: "vehicle-fold-save",
     text: `insert into vehicle_state as v (vehicle_id, basis, newest, fold, reason, since, device_id, fix_id, fix_time,
-        received_at, protocol, lat_deg, lon_deg, altitude_m, speed_mps, heading_deg, satellites, hdop, accuracy_m, event)
+        received_at, protocol, lat_deg, lon_deg, altitude_m, speed_mps, heading_deg, satellites, hdop, accuracy_m, event,
+        ${TRACK_COLUMNS.join(", ")})
       select s."vehicleId", s.basis, s.newest, s.fold, s.reason, to_timestamp(s."sinceMs" / 1000),
         x."deviceId", x."fixId", to_timestamp(x."fixTimeMs" / 1000), to_timestamp(x."receivedAtMs" / 1000), x.protocol,
-        x."latDeg", x."lonDeg", x."altitudeM", x."speedMps", x."headingDeg", x.satellites, x.hdop, x."accuracyM", x.event
+        x."latDeg", x."lonDeg", x."altitudeM", x."speedMps", x."headingDeg", x.satellites, x.hdop, x."accuracyM", x.event,
+        m."latDeg", m."lonDeg", m."speedMps", m."headingDeg", m."sigmaM", t."latDeg", t."lonDeg", t."wayId", t.forward,
+        t.confidence
       from json_to_recordset($1::json) as s ("vehicleId" integer, basis text, newest jsonb, fold jsonb, reason text,
         "sinceMs" float8, shown json)
       join vehicle on vehicle.vehicle_id = s."vehicleId"
       cross join lateral json_to_record(coalesce(nullif(s.shown::text, 'null'), '{}')::json) as x ("deviceId" integer,
         "fixId" bigint, "fixTimeMs" float8, "receivedAtMs" float8, protocol text, "latDeg" float8, "lonDeg" float8,
-        "altitudeM" real, "speedMps" real, "headingDeg" real, satellites smallint, hdop real, "accuracyM" real, event text)
+        "altitudeM" real, "speedMps" real, "headingDeg" real, satellites smallint, hdop real, "accuracyM" real, event text,
+        smoothed json, matched json)
+      cross join lateral json_to_record(coalesce(nullif(x.smoothed::text, 'null'), '{}')::json) as m ("latDeg" float8,
+        "lonDeg" float8, "speedMps" real, "headingDeg" real, "sigmaM" real)
+      cross join lateral json_to_record(coalesce(nullif(x.matched::text, 'null'), '{}')::json) as t ("latDeg" float8,
+        "lonDeg" float8, "wayId" bigint, forward boolean, confidence real)
       on conflict (vehicle_id) do update set (basis, newest, fold, reason, since, device_id, fix_id, fix_time,
-        received_at, protocol, lat_deg, lon_deg, altitude_m, speed_mps, heading_deg, satellites, hdop, accuracy_m, event)
-        = (excluded.basis, excluded.newest, excluded.fold, excluded.reason, excluded.since, excluded.device_id,
+        received_at, protocol, lat_deg, lon_deg, altitude_m, speed_mps, heading_deg, satellites, hdop, accuracy_m, event,
+        ${TRACK_COLUMNS.join(", ")}) = (excluded.basis, excluded.newest, excluded.fold, excluded.reason, excluded.since, excluded.device_id,
         excluded.fix_id, excluded.fix_time, excluded.received_at, excluded.protocol, excluded.lat_deg, excluded.lon_deg,
         excluded.altitude_m, excluded.speed_mps, excluded.heading_deg, excluded.satellites, excluded.hdop,
-        excluded.accuracy_m, excluded.event)`,
+        excluded.accuracy_m, excluded.event, ${TRACK_COLUMNS.map((column) => `excluded.${column}`).join(", ")})`,
     values: [JSON.stringify(states)],
   });
 }

@@ -1,5 +1,6 @@
 import type { Database } from "./database.ts";
 import type { StoredPosition } from "./positions.ts";
+import { selectTracked } from "./track-columns.ts";
 
 /** The last known position of a vehicle: a fix of the device that spoke for it. Attributes are the newest of that device. */
 export type VehiclePosition = StoredPosition & {
@@ -15,7 +16,7 @@ const SELECT_POSITION = `select v.vehicle_id as "vehicleId", v.external_id as "e
   d.device_id as "deviceId", d.uid as "deviceUid", s.fix_id::text as "fixId", s.protocol, s.fix_time as "fixTime",
   s.received_at as "receivedAt", true as valid, s.lat_deg as "latDeg", s.lon_deg as "lonDeg",
   s.altitude_m as "altitudeM", s.speed_mps as "speedMps", s.heading_deg as "headingDeg", s.satellites, s.hdop,
-  s.accuracy_m as "accuracyM", s.event, coalesce(ds.attributes, '{}') as attributes
+  s.accuracy_m as "accuracyM", s.event, coalesce(ds.attributes, '{}') as attributes, ${selectTracked("s")}
   from vehicle v
   join vehicle_state s using (vehicle_id)
   join vehicle_device b on b.vehicle_id = v.vehicle_id and b.device_id = s.device_id and b.bound_to is null

@@ -2,11 +2,14 @@ import type { Logger } from "pino";
 import { FixCopy } from "#store/fold-copy.ts";
 import type { FoldDevice } from "#store/fold-devices.ts";
 import type { EventRow, QuarantineRow } from "#store/fold-rows.ts";
+import type { FleetTripRow } from "#store/fold-track.ts";
 import type { JournalFrame } from "#store/journal.ts";
+import type { PathSegmentRow } from "#store/track-rows.ts";
 import { type FrameMeaning, faultOf, type QuarantineReason } from "./decode-frames.ts";
 import { parseNoteDetail, quarantinedEvent } from "./events.ts";
 import { type DeviceFold, type FoldResult, foldFixes, foldInitial, foldNote, foldUndecodable } from "./fold.ts";
 import type { FenceSet } from "./geofence/fence-set.ts";
+import type { StreamRoads } from "./match/stream-roads.ts";
 import type { DeviceStage, StageContext, StreamEvent } from "./stage.ts";
 
 export type ReadFrame = { frame: JournalFrame; meaning: FrameMeaning; device: FoldDevice | undefined };
@@ -15,6 +18,8 @@ export type ReadFrame = { frame: JournalFrame; meaning: FrameMeaning; device: Fo
 export type FoldedFrames = {
   fixes: FixCopy;
   events: EventRow[];
+  path: PathSegmentRow[];
+  trips: FleetTripRow[];
   quarantined: QuarantineRow[];
   /** Devices whose state has changed. */
   folds: Map<number, DeviceFold>;
@@ -47,6 +52,7 @@ export type FoldContext = {
   known: readonly FixIdentities[];
   /** The geofences of a fleet; undefined where it has none. */
   fencesOf?: (fleetId: number) => FenceSet | undefined;
+  roads?: StreamRoads | undefined;
   log: Logger;
 };
 
@@ -58,6 +64,8 @@ export function foldFrames(frames: readonly ReadFrame[], context: FoldContext): 
   const folded: FoldedFrames = {
     fixes: new FixCopy(),
     events: [],
+    path: [],
+    trips: [],
     quarantined: [],
     folds: new Map(),
     accepted: new FixIdentities(),
@@ -80,7 +88,7 @@ function foldFrame(read: ReadFrame, folded: FoldedFrames, context: FoldContext):
     return;
   }
   const before = stateOf(frame.deviceId, folded, context);
-  const known: StageContext = { fences: context.fencesOf?.(device.fleetId) };
+  const known: StageContext = { fences: context.fencesOf?.(device.fleetId), roads: context.roads };
   const result =
     meaning.kind === "note"
       ? foldOfNote(before, frame, context, known)
@@ -90,6 +98,8 @@ function foldFrame(read: ReadFrame, folded: FoldedFrames, context: FoldContext):
   folded.folds.set(frame.deviceId, result.fold);
   for (const fix of result.fixes) folded.accepted.add(fix.deviceId, fix.fixTimeMs, fix.fingerprint);
   for (const event of result.events) folded.events.push(eventRow(event, device.fleetId));
+  for (const segment of result.path) folded.path.push(segment);
+  for (const trip of result.trips) folded.trips.push({ ...trip, fleetId: device.fleetId });
   folded.tally.duplicates += result.duplicates;
   folded.tally.late += result.fixes.reduce((late, fix) => late + (fix.late ? 1 : 0), 0);
 }

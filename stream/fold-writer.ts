@@ -14,6 +14,7 @@ import { silentEvent } from "./events.ts";
 import { FenceDirectory } from "./fence-directory.ts";
 import type { DeviceFold } from "./fold.ts";
 import { FixIdentities, type FoldedFrames, foldFrames, type ReadFrame } from "./fold-frames.ts";
+import type { StreamRoads } from "./match/stream-roads.ts";
 import type { StreamMetrics } from "./metrics.ts";
 import { needsLookup } from "./order/index.ts";
 import type { DeviceStage, Fix } from "./stage.ts";
@@ -35,6 +36,8 @@ export type FoldWriterDeps = {
   journal: JournalReader;
   findDecoder: FindDecoder;
   stages: readonly DeviceStage[];
+  /** The road network; undefined: nothing is matched. */
+  roads?: StreamRoads | undefined;
   metrics: StreamMetrics;
   caution: Caution;
   log: Logger;
@@ -149,6 +152,7 @@ export class FoldWriter {
       foldBefore: (deviceId) => this.#devices.fold(deviceId),
       known,
       fencesOf: (fleetId) => this.#fences.fencesOf(fleetId),
+      roads: this.#deps.roads,
       log: this.#deps.log,
     });
     return { folded, taken };
@@ -223,6 +227,8 @@ export class FoldWriter {
       fixes: folded.fixes,
       states: [...folded.folds].map(([deviceId, fold]) => rowOfFold(deviceId, fold)),
       events: folded.events,
+      path: folded.path,
+      trips: folded.trips,
       quarantined: folded.quarantined,
       retried: [],
       storedAtMs: this.#deps.now(),
@@ -262,7 +268,17 @@ function inWholeMs(frame: JournalFrame): JournalFrame {
 }
 
 function emptyBatch(storedAtMs: number): FoldBatch {
-  return { moves: [], fixes: new FixCopy(), states: [], events: [], quarantined: [], retried: [], storedAtMs };
+  return {
+    moves: [],
+    fixes: new FixCopy(),
+    states: [],
+    events: [],
+    path: [],
+    trips: [],
+    quarantined: [],
+    retried: [],
+    storedAtMs,
+  };
 }
 
 function retryResult(

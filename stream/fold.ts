@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Attributes, ProtocolName, Report } from "#decoders/decoder.ts";
+import type { PathSegmentRow, TripRow } from "#store/track-rows.ts";
 import { eventOfNote } from "./events.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type LiveState, liveAfterFixes, liveAfterFrame, liveAfterNote, liveInitial } from "./live.ts";
@@ -37,6 +38,8 @@ export type FoldResult = {
   fold: DeviceFold;
   fixes: readonly Fix[];
   events: readonly StreamEvent[];
+  path: readonly PathSegmentRow[];
+  trips: readonly TripRow[];
   duplicates: number;
 };
 
@@ -61,6 +64,8 @@ export function fixesOf(frame: FrameHead, reports: readonly Report[]): Fix[] {
       late: false,
       smoothed: null,
       matched: null,
+      trackM: null,
+      cell: null,
     });
   });
   return fixes;
@@ -85,7 +90,7 @@ export function foldFixes(
   return {
     fold: { live, order: ordered.state, memory, stages: piped.states },
     fixes,
-    events: eventsOf(piped.items),
+    ...madeOf(piped.items),
     duplicates,
   };
 }
@@ -103,7 +108,7 @@ export function foldNote(
   ];
   const piped = pipe(before.stages, items, stages, context);
   const live = liveAfterNote(before.live, note);
-  return { fold: { ...before, live, stages: piped.states }, fixes: [], events: eventsOf(piped.items), duplicates: 0 };
+  return { fold: { ...before, live, stages: piped.states }, fixes: [], ...madeOf(piped.items), duplicates: 0 };
 }
 
 /** The state after a frame that can't be understood: it arrived, and that is all. */
@@ -127,19 +132,33 @@ function pipe(
   for (const stage of stages) {
     const kept = after[stage.name];
     let state = kept?.version === stage.version ? kept.state : stage.initial;
-    const take = (step: StageStep<unknown>): readonly StageItem[] => {
+    if ("runFrame" in stage) {
+      const step = stage.runFrame(state, flowing, context);
       state = step.state;
-      return step.outputs;
-    };
-    flowing = flowing.flatMap((item) => take(stage.run(state, item, context)));
-    if (stage.settle !== undefined) flowing = [...flowing, ...take(stage.settle(state, context))];
+      flowing = step.outputs;
+    } else {
+      const take = (step: StageStep<unknown>): readonly StageItem[] => {
+        state = step.state;
+        return step.outputs;
+      };
+      flowing = flowing.flatMap((item) => take(stage.run(state, item, context)));
+      if (stage.settle !== undefined) flowing = [...flowing, ...take(stage.settle(state, context))];
+    }
     after[stage.name] = { version: stage.version, state };
   }
   return { states: after, items: flowing };
 }
 
-function eventsOf(items: readonly StageItem[]): StreamEvent[] {
-  return items.flatMap((item) => (item.kind === "event" ? [item.event] : []));
+function madeOf(items: readonly StageItem[]): Pick<FoldResult, "events" | "path" | "trips"> {
+  const events: StreamEvent[] = [];
+  const path: PathSegmentRow[] = [];
+  const trips: TripRow[] = [];
+  for (const item of items) {
+    if (item.kind === "event") events.push(item.event);
+    else if (item.kind === "path") path.push(item.segment);
+    else if (item.kind === "trip") trips.push(item.trip);
+  }
+  return { events, path, trips };
 }
 
 /** Times are identities, so they are whole milliseconds; a decoder that gives something else has a bug. */

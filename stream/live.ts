@@ -29,6 +29,8 @@ export type LivePosition = Pick<
   | "hdop"
   | "accuracyM"
   | "event"
+  | "smoothed"
+  | "matched"
 >;
 
 /** The last known of a device. `position` is the newest valid fix that was not late when it came. */
@@ -113,7 +115,7 @@ function moves(position: LivePosition | null, fix: Fix): boolean {
 
 function positionOf(fix: Fix): LivePosition {
   const { fixId, fixTimeMs, receivedAtMs, protocol, latDeg, lonDeg, altitudeM, speedMps, headingDeg } = fix;
-  const { satellites, hdop, accuracyM, event } = fix;
+  const { satellites, hdop, accuracyM, event, smoothed, matched } = fix;
   const place = { latDeg, lonDeg, altitudeM, speedMps, headingDeg, satellites, hdop, accuracyM };
-  return { fixId, fixTimeMs, receivedAtMs, protocol, ...place, event };
+  return { fixId, fixTimeMs, receivedAtMs, protocol, ...place, event, smoothed, matched };
 }

@@ -20,6 +20,7 @@ import { foldOfRow } from "./device-state.ts";
 import { FenceDirectory } from "./fence-directory.ts";
 import { type DeviceFold, foldInitial } from "./fold.ts";
 import { FixIdentities, foldFrames, type ReadFrame } from "./fold-frames.ts";
+import type { StreamRoads } from "./match/stream-roads.ts";
 import { reportReplay } from "./replay-report.ts";
 import type { DeviceStage } from "./stage.ts";
 import { stages as allStages } from "./stages.ts";
@@ -41,6 +42,8 @@ export type ReplayOptions = {
   /** Takes the report, line by line. */
   write: (line: string) => void;
   stages?: readonly DeviceStage[];
+  /** The road network that the stream uses; without it nothing is matched. */
+  roads?: StreamRoads | undefined;
 };
 
 export type ReplayResult = ReplayCounts & { frames: number; applied: boolean };
@@ -111,6 +114,7 @@ async function foldAgain(client: pg.Client, window: ReplayWindow, options: Repla
       foldBefore: (deviceId) => folds.get(deviceId) as DeviceFold,
       known: [await knownBefore(client, window, read)],
       fencesOf: (fleetId) => fences.fencesOf(fleetId),
+      roads: options.roads,
       log: options.log,
     });
     for (const [deviceId, fold] of folded.folds) folds.set(deviceId, fold);

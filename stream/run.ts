@@ -8,6 +8,7 @@ import { Alarm } from "./alarm.ts";
 import { Caution } from "./caution.ts";
 import type { FindDecoder } from "./decode-frames.ts";
 import { FoldWriter } from "./fold-writer.ts";
+import type { StreamRoads } from "./match/stream-roads.ts";
 import { openStreamMetrics } from "./metrics.ts";
 import type { DeviceStage } from "./stage.ts";
 import { stages as allStages } from "./stages.ts";
@@ -33,6 +34,8 @@ export type StreamDeps = {
   /** Unix milliseconds. */
   now?: () => number;
   stages?: readonly DeviceStage[];
+  /** The road network; without it nothing is matched. */
+  roads?: StreamRoads | undefined;
   /** Opens the connection that claims partitions and commits; tests open faulty ones. */
   connect?: () => Promise<pg.Client>;
 };

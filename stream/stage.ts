@@ -1,6 +1,8 @@
 import type { Attributes, ProtocolName, Report } from "#decoders/decoder.ts";
 import type { MatchedPlace, SmoothedPlace } from "#store/measured.ts";
+import type { PathSegmentRow, TripRow } from "#store/track-rows.ts";
 import type { FenceSet } from "./geofence/fence-set.ts";
+import type { StreamRoads } from "./match/stream-roads.ts";
 
 /**
  * A pure step of a per-device fold. The state is serialisable JSON; a stage never reads a clock: time comes with the data.
@@ -33,6 +35,13 @@ export type Fix = Omit<Report, "timeMs" | "bytesStart" | "bytesEnd"> & {
   smoothed: SmoothedPlace | null;
   /** Where on the road network it is, by this fix and those before; null off the roads, and without a network. */
   matched: MatchedPlace | null;
+  /**
+   * Metres driven since the device was first heard of, along the matched path and straight where there is none; only
+   * differences mean something. Null for late fixes and those without a position.
+   */
+  trackM: number | null;
+  /** H3 cell of the position, see `stream/area`; null where there is none. */
+  cell: string | null;
 };
 
 /** What the gateway noted about a session of the device. */
@@ -54,7 +63,9 @@ export type EventType =
   | "frame.quarantined"
   | "geofence.entered"
   | "geofence.exited"
-  | "geofence.dwelled";
+  | "geofence.dwelled"
+  | "trip.started"
+  | "trip.ended";
 
 export type StreamEvent = {
   /** Deterministic: the same journal gives the same ids. */
@@ -77,19 +88,28 @@ export type StreamEvent = {
 export type StageItem =
   | { kind: "fix"; fix: Fix }
   | { kind: "note"; note: Note }
-  | { kind: "event"; event: StreamEvent };
+  | { kind: "event"; event: StreamEvent }
+  | { kind: "path"; segment: PathSegmentRow }
+  | { kind: "trip"; trip: TripRow };
 
 /**
  * A stage of the device fold: one line in the list of `stages.ts`. Its state is kept under `name`; a change of `version`
- * starts it afresh from `initial`.
+ * starts it afresh from `initial`. It runs item by item, or over all items of a frame at once.
  */
 export type DeviceStage<State = unknown> = {
   readonly name: string;
   readonly version: number;
   readonly initial: State;
+} & (ItemSteps<State> | FrameStep<State>);
+
+export type ItemSteps<State> = {
   readonly run: (state: State, input: StageItem, context: StageContext) => StageStep<State>;
   /** After the last fix of a frame: what is better done once a frame than once a fix. */
   readonly settle?: (state: State, context: StageContext) => StageStep<State>;
+};
+
+export type FrameStep<State> = {
+  readonly runFrame: (state: State, items: readonly StageItem[], context: StageContext) => StageStep<State>;
 };
 
 export type StageStep<State> = { state: State; outputs: readonly StageItem[] };
@@ -98,4 +118,6 @@ export type StageStep<State> = { state: State; outputs: readonly StageItem[] };
 export type StageContext = {
   /** The geofences of the device's fleet, with their history; undefined where it has none. */
   readonly fences?: FenceSet | undefined;
+  /** The road network and what matches on it; undefined where none is set. */
+  readonly roads?: StreamRoads | undefined;
 };

@@ -39,6 +39,8 @@ function fixAt([second, eastM]: At): Fix {
       deviceTimeMs: null,
       smoothed: null,
       matched: null,
+      trackM: null,
+      cell: null,
       kind: "fix",
       valid: true,
     },

@@ -1,5 +1,5 @@
 import { eventIdOf } from "../events.ts";
-import type { DeviceStage, Fix, StageContext, StageItem, StreamEvent } from "../stage.ts";
+import type { DeviceStage, Fix, ItemSteps, StageContext, StageItem, StreamEvent } from "../stage.ts";
 import type { Happening } from "./fence-machine.ts";
 import { append, type History, historyInitial, insert, isLate, revise } from "./history.ts";
 import { placeOf } from "./place.ts";
@@ -19,7 +19,7 @@ type Cause = {
 const FIX_IDS_PER_FRAME = 1024;
 
 /** Geofences as a stage: `geofence.entered`, `geofence.exited` and `geofence.dwelled`. */
-export const geofenceStage: DeviceStage<GeofenceState> = {
+export const geofenceStage: DeviceStage<GeofenceState> & ItemSteps<GeofenceState> = {
   name: "geofence",
   version: 1,
   initial: null,

@@ -176,6 +176,8 @@ function record(random: Random, states: readonly TrueState[], deviceId: number):
         deviceTimeMs: null,
         smoothed: null,
         matched: null,
+        trackM: null,
+        cell: null,
         kind: "fix",
         valid: true,
         ...place,

@@ -26,6 +26,23 @@ export class MatchState {
   acrossN = 0;
   readonly older = new Checkpoint();
   readonly newer = new Checkpoint();
+
+  /** Forgets the drive, but not what is known of the receiver unless that is asked too. */
+  clear(noiseToo = true): void {
+    this.count = 0;
+    this.tree.used = 0;
+    this.fixes = 0;
+    this.outliers = 0;
+    this.timeMs = Number.NEGATIVE_INFINITY;
+    this.latE7 = 0;
+    this.lonE7 = 0;
+    this.acrossM = Number.NaN;
+    this.acrossE = 0;
+    this.acrossN = 0;
+    this.older.count = 0;
+    this.newer.count = 0;
+    if (noiseToo) this.noiseSums.fill(0);
+  }
 }
 
 /*
@@ -77,12 +94,18 @@ export function serialiseMatchState(
   return bytes;
 }
 
-/** A device's state from its bytes; undefined when they are of another version, of other roads, or damaged. */
-export function restoreMatchState(bytes: Uint8Array, fingerprint: number): MatchState | undefined {
+/**
+ * A device's state from its bytes; undefined when they are of another version, of other roads, or damaged. `state` is filled
+ * and returned: one may serve for all devices in turn.
+ */
+export function restoreMatchState(
+  bytes: Uint8Array,
+  fingerprint: number,
+  state = new MatchState(),
+): MatchState | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEAD_BYTES || view.getUint16(0, true) !== STATE_VERSION || view.getUint32(8, true) !== fingerprint)
     return undefined;
-  const state = new MatchState();
   state.count = view.getUint16(2, true);
   const nodes = view.getUint16(4, true);
   const floatsEnd = bytes.length - nodes * NODE_BYTES;

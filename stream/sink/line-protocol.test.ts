@@ -29,6 +29,8 @@ const FIX: StoredFix = {
   accuracyM: 4,
   event: "ignition.on",
   attributes: {},
+  smoothed: { latDeg: -33.2, lonDeg: 151.3, speedMps: 13.5, headingDeg: null, sigmaM: 2.5 },
+  matched: { latDeg: -33.3, lonDeg: 151.4, wayId: 17, forward: true, confidence: 0.75 },
 };
 
 test("a fix goes out with its own fields and the attributes as numbers, booleans and text", () => {
@@ -54,6 +56,9 @@ test("a fix goes out with its own fields and the attributes as numbers, booleans
         receiveDelayS: 2.5,
       },
       ...{ lat: -33.1, lon: 151.2, altitudeM: -4.5, speedMps: 13.9, headingDeg: 271, satellites: 9, accuracyM: 4 },
+      ...{ "smoothed.lat": -33.2, "smoothed.lon": 151.3, "smoothed.speedMps": 13.5, "smoothed.sigmaM": 2.5 },
+      ...{ "matched.lat": -33.3, "matched.lon": 151.4, "matched.wayId": 17, "matched.forward": true },
+      "matched.confidence": 0.75,
       ...{ ignition: true, "battery.voltage": 4.1, "io.999": 3, driver: 'a "b", \\c', list: "[1]" },
     },
     timeNs: `${Date.UTC(2026, 10, 1)}002050`,

@@ -10,6 +10,8 @@ const NANOSECONDS_PER_MS = 1_000_000n;
 const OWN_FIELDS = [
   ...["id", "kind", "valid", "late", "buffered", "lat", "lon", "altitudeM", "speedMps", "headingDeg", "satellites"],
   ...["hdop", "accuracyM", "event", "clockFault", "receiveDelayS", "time", "device", "protocol", "fleet"],
+  ...["smoothed.lat", "smoothed.lon", "smoothed.speedMps", "smoothed.headingDeg", "smoothed.sigmaM"],
+  ...["matched.lat", "matched.lon", "matched.wayId", "matched.forward", "matched.confidence"],
 ];
 const RESERVED = new Set(OWN_FIELDS);
 
@@ -70,9 +72,26 @@ function basePoint(fix: StoredFix): Point {
   addNumber(point, "hdop", fix.hdop);
   addNumber(point, "accuracyM", fix.accuracyM);
   addNumber(point, "receiveDelayS", (receivedAt.getTime() - fixTime.getTime()) / 1000);
+  addTracked(point, fix);
   if (fix.event !== null) point.stringField("event", shortened(fix.event));
   if (fix.clockFault !== null) point.stringField("clockFault", fix.clockFault);
   return point.timestamp(nanoseconds(fixTime.getTime(), BigInt(fixId) % NANOSECONDS_PER_MS));
+}
+
+function addTracked(point: Point, { smoothed, matched }: StoredFix): void {
+  if (smoothed !== null) {
+    addNumber(point, "smoothed.lat", smoothed.latDeg);
+    addNumber(point, "smoothed.lon", smoothed.lonDeg);
+    addNumber(point, "smoothed.speedMps", smoothed.speedMps);
+    addNumber(point, "smoothed.headingDeg", smoothed.headingDeg);
+    addNumber(point, "smoothed.sigmaM", smoothed.sigmaM);
+  }
+  if (matched === null) return;
+  addNumber(point, "matched.lat", matched.latDeg);
+  addNumber(point, "matched.lon", matched.lonDeg);
+  addNumber(point, "matched.confidence", matched.confidence);
+  addNumber(point, "matched.wayId", matched.wayId);
+  point.booleanField("matched.forward", matched.forward);
 }
 
 function addAttribute(point: Point, given: string, value: unknown): void {

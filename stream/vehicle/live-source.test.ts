@@ -25,7 +25,7 @@ function fix(deviceId: number, second: number, { northM = 0, delayS = 0, ...give
   return {
     ...{ deviceId, fixId: ++fixId, fixTimeMs, receivedAtMs: fixTimeMs + delayS * 1000, protocol: "teltonika" },
     ...{ latDeg: 41 + northM * DEG_PER_M, lonDeg: -8.6, altitudeM: null, speedMps: 0, headingDeg: null },
-    ...{ satellites: 9, hdop: null, accuracyM: 5, event: null },
+    ...{ satellites: 9, hdop: null, accuracyM: 5, event: null, smoothed: null, matched: null },
     ...given,
   };
 }

@@ -1,3 +1,4 @@
+import type { Tracked } from "#store/measured.ts";
 import { haversineM } from "../roads/geometry.ts";
 
 /**
@@ -39,7 +40,7 @@ const SPEED_MPS_ASSUMED = 15;
 const SPEED_MPS_MIN = 2;
 
 /** A valid fix of one of the sources: SI units, WGS 84 degrees, Unix milliseconds. */
-export type SourceFix = {
+export type SourceFix = Tracked & {
   deviceId: number;
   fixId: number;
   fixTimeMs: number;

@@ -1,0 +1,10 @@
+import type { Fix } from "./stage.ts";
+
+/** A fix that says where the device was, at a time that can be believed. */
+export type PlacedFix = Fix & { latDeg: number; lonDeg: number };
+
+/** A position dated by the time of receipt because the device's clock is wrong tells nothing of a drive. */
+export function isPlaced(fix: Fix): fix is PlacedFix {
+  if (fix.kind !== "fix" || !fix.valid || fix.latDeg === null || fix.lonDeg === null) return false;
+  return fix.dated || fix.clockFault === null;
+}

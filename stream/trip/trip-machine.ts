@@ -1,0 +1,210 @@
+import type { TripReason, TripStop } from "#store/track-rows.ts";
+import { haversineM } from "../roads/geometry.ts";
+import type { Sample } from "./sample.ts";
+
+/**
+ * Trips of one device, fix by fix in the order of time. Pure.
+ *
+ *     parked ──it moves away from where it stood───────────────────────────────▶ driving
+ *     driving ──ignition off while standing, or standing too long, or a gap────▶ parked
+ *
+ * A trip begins where and when the vehicle stood last (with the ignition, where that went on shortly before), and ends where
+ * and when it came to stand. A vehicle that moved during a gap has a trip that begins before the gap: distances add up.
+ */
+
+export type TripMachine = {
+  readonly last: Sample | null;
+  /** Where it has been parked since when; the newest sample there. */
+  readonly parked: Parked | null;
+  readonly trip: OpenTrip | null;
+};
+
+type Parked = {
+  readonly from: Sample;
+  /** When the ignition went on here; null while it is off or unknown. */
+  readonly ignitionOnMs: number | null;
+  /** Samples in a row that moved. */
+  readonly moving: number;
+};
+
+export type OpenTrip = {
+  readonly start: Sample;
+  readonly startedMs: number;
+  readonly reason: TripReason;
+  readonly maxSpeedMps: number;
+  readonly fixes: number;
+  readonly idleMs: number;
+  readonly stops: readonly TripStop[];
+  /** First sample of the time of standing that is not over. */
+  readonly standing: Sample | null;
+  /** Length up to the newest sample with a track, and straight from there on, metres. */
+  readonly trackedM: number;
+  readonly straightM: number;
+  /** `trackM` of the newest sample that has one. */
+  readonly trackM: number | null;
+  readonly firstOdometerM: number | null;
+  readonly lastOdometerM: number | null;
+};
+
+export type EndedTrip = Omit<OpenTrip, "standing"> & { readonly end: Sample; readonly endReason: TripReason };
+
+export type Happening =
+  | { readonly kind: "started"; readonly trip: OpenTrip; readonly by: Sample }
+  | { readonly kind: "ended"; readonly trip: EndedTrip; readonly by: Sample };
+
+export type TripStep = { readonly machine: TripMachine; readonly happenings: readonly Happening[] };
+
+export const tripInitial: TripMachine = { last: null, parked: null, trip: null };
+
+const MOVING_MPS = 1.5;
+/** Away from where it stood by this, or by less and at speed: no receiver wanders like that. */
+const AWAY_M = 100;
+const AWAY_AT_SPEED_M = 25;
+const AWAY_SIGMAS = 3;
+const AT_SPEED_MPS = 2.5;
+const AT_SPEED_SAMPLES = 2;
+/** A vehicle whose ignition is known to be off is towed, or its wire is loose: be sure. */
+const AWAY_IGNITION_OFF_M = 250;
+/** Standing this close is standing. */
+const STANDING_M = 40;
+/** The ignition may be on for this long before the trip that it began moves. */
+const WARM_UP_MS_MAX = 10 * 60_000;
+/** The last sample of standing dates the start when it is no older than this. */
+const SET_OFF_MS_MAX = 3 * 60_000;
+/** Standing that ends a trip: without ignition, and with the ignition on. */
+const STOOD_MS = 5 * 60_000;
+const IDLED_MS = 30 * 60_000;
+/** A gap that ends a trip. */
+const GAP_MS = 15 * 60_000;
+/** Moved during such a gap by more than this: another trip. */
+const GAP_MOVED_M = 200;
+/** Standing that counts as a stop. */
+const STOP_MS = 2 * 60_000;
+const STOPS_MAX = 50;
+
+/** Takes the next sample. One that is older than the last changes nothing: see `trip-history.ts`. */
+export function stepTrip(machine: TripMachine, sample: Sample): TripStep {
+  const { last, trip, parked } = machine;
+  if (last !== null && sample[1] < last[1]) return { machine, happenings: [] };
+  if (trip === null) return stepParked(parked ?? parkedAt(sample), last, sample);
+  if (last !== null && sample[1] - last[1] > GAP_MS) return stepGap(trip, last, sample);
+  return stepDriving(trip, last ?? sample, sample);
+}
+
+/** Distance of a trip (m), along the track where there is one. */
+export function distanceOf({ trackedM, straightM }: Pick<OpenTrip, "trackedM" | "straightM">): number {
+  return trackedM + straightM;
+}
+
+function stepParked(parked: Parked, last: Sample | null, sample: Sample): TripStep {
+  const [, timeMs, , , speedMps, sigmaM, ignition, , trackM] = sample;
+  const ignitionOnMs = ignition === false ? null : (parked.ignitionOnMs ?? (ignition === true ? timeMs : null));
+  const awayM = betweenM(parked.from, sample);
+  const moving = speedMps >= AT_SPEED_MPS ? parked.moving + 1 : 0;
+  const wandersM = AWAY_SIGMAS * Math.max(sigmaM, parked.from[5]);
+  const far = awayM > Math.max(ignition === false ? AWAY_IGNITION_OFF_M : AWAY_M, wandersM);
+  const fast = ignition !== false && moving >= AT_SPEED_SAMPLES && awayM > AWAY_AT_SPEED_M + wandersM / 2;
+  if (!far && !fast) {
+    const isStill = speedMps < MOVING_MPS && awayM <= STANDING_M;
+    const from = isStill || last === null ? withTrack(sample, trackM ?? parked.from[8]) : parked.from;
+    return { machine: { last: sample, parked: { from, ignitionOnMs, moving }, trip: null }, happenings: [] };
+  }
+  const begun = begin(parked.from, ignitionOnMs, sample, far && speedMps < MOVING_MPS);
+  const step = stepDriving(begun, parked.from, sample);
+  // What it takes to end a trip is not there at its start.
+  return { machine: step.machine, happenings: [{ kind: "started", trip: begun, by: sample }, ...step.happenings] };
+}
+
+function begin(from: Sample, ignitionOnMs: number | null, sample: Sample, moved: boolean): OpenTrip {
+  const isWarm = ignitionOnMs !== null && sample[1] - ignitionOnMs <= WARM_UP_MS_MAX;
+  const isFresh = sample[1] - from[1] <= SET_OFF_MS_MAX;
+  const setOffMs = isFresh ? from[1] : sample[1];
+  const startedMs = isWarm ? Math.min(ignitionOnMs, setOffMs) : setOffMs;
+  return {
+    ...{ start: from, startedMs },
+    reason: isWarm ? "ignition" : isFresh || !moved ? "motion" : "gap",
+    ...{ maxSpeedMps: 0, fixes: 0, idleMs: setOffMs - startedMs, stops: [], standing: null },
+    ...{ trackedM: 0, straightM: 0, trackM: from[8] },
+    ...{ firstOdometerM: from[7], lastOdometerM: from[7] },
+  };
+}
+
+function stepDriving(before: OpenTrip, last: Sample, sample: Sample): TripStep {
+  const trip = lengthened(before, last, sample);
+  const [, timeMs, , , speedMps, , ignition] = sample;
+  const stays = trip.standing !== null && betweenM(trip.standing, sample) <= STANDING_M + 2 * sample[5];
+  const stands = speedMps < MOVING_MPS && (trip.standing === null || stays);
+  if (!stands) return driving(withoutStanding(trip, sample), sample);
+  const standing = trip.standing ?? sample;
+  const stood = timeMs - standing[1];
+  if (ignition === false) return ended({ ...trip, standing }, "ignition", sample);
+  if (stood >= (ignition === true ? IDLED_MS : STOOD_MS)) return ended({ ...trip, standing }, "motion", sample);
+  return driving({ ...trip, standing }, sample);
+}
+
+function driving(trip: OpenTrip, sample: Sample): TripStep {
+  return { machine: { last: sample, parked: null, trip }, happenings: [] };
+}
+
+/** It was not heard of for long: the trip ended before, and what it drove meanwhile is another. */
+function stepGap(trip: OpenTrip, last: Sample, sample: Sample): TripStep {
+  const { happenings } = ended({ ...trip, standing: trip.standing ?? last }, "gap", sample);
+  if (betweenM(last, sample) <= GAP_MOVED_M) {
+    return { machine: { last: sample, parked: parkedAt(sample, last), trip: null }, happenings };
+  }
+  const begun: OpenTrip = { ...begin(last, null, sample, true), startedMs: last[1], reason: "gap" };
+  const next = stepDriving(begun, last, sample);
+  return {
+    machine: next.machine,
+    happenings: [...happenings, { kind: "started", trip: begun, by: sample }, ...next.happenings],
+  };
+}
+
+/** The trip ended where and when it came to stand. */
+function ended(trip: OpenTrip, endReason: TripReason, by: Sample): TripStep {
+  const { standing, ...rest } = trip;
+  const end = standing ?? by;
+  return {
+    machine: { last: by, parked: parkedAt(by, end), trip: null },
+    happenings: [{ kind: "ended", trip: { ...rest, end, endReason }, by }],
+  };
+}
+
+function parkedAt(sample: Sample, before: Sample | null = null): Parked {
+  const from = withTrack(sample, sample[8] ?? before?.[8] ?? null);
+  return { from, ignitionOnMs: sample[6] === true ? sample[1] : null, moving: 0 };
+}
+
+function lengthened(trip: OpenTrip, last: Sample, sample: Sample): OpenTrip {
+  const [, , , , speedMps, , , odometerM, trackM] = sample;
+  const isTracked = trackM !== null && trip.trackM !== null;
+  return {
+    ...trip,
+    fixes: trip.fixes + 1,
+    maxSpeedMps: Math.max(trip.maxSpeedMps, speedMps),
+    trackedM: isTracked ? trip.trackedM + Math.max(0, trackM - (trip.trackM as number)) : trip.trackedM,
+    straightM: isTracked ? 0 : trip.straightM + betweenM(last, sample),
+    trackM: trackM ?? trip.trackM,
+    firstOdometerM: trip.firstOdometerM ?? odometerM,
+    lastOdometerM: odometerM ?? trip.lastOdometerM,
+  };
+}
+
+/** It moves again: what it stood was idle, and a stop where that was long. */
+function withoutStanding(trip: OpenTrip, sample: Sample): OpenTrip {
+  const { standing } = trip;
+  if (standing === null) return trip;
+  const stoodMs = sample[1] - standing[1];
+  const stop = { fromMs: standing[1], toMs: sample[1], latDeg: standing[2], lonDeg: standing[3] };
+  const isStop = stoodMs >= STOP_MS && trip.stops.length < STOPS_MAX;
+  const stops = isStop ? [...trip.stops, stop] : trip.stops;
+  return { ...trip, standing: null, idleMs: trip.idleMs + stoodMs, stops };
+}
+
+function withTrack(sample: Sample, trackM: number | null): Sample {
+  return sample[8] === trackM ? sample : (sample.with(8, trackM) as unknown as Sample);
+}
+
+function betweenM(a: Sample, b: Sample): number {
+  return haversineM(a[2], a[3], b[2], b[3]);
+}

@@ -1,0 +1,213 @@
+import type { TripRow } from "#store/track-rows.ts";
+import { eventIdOf } from "../events.ts";
+import { isPlaced } from "../placed-fix.ts";
+import type { DeviceStage, Fix, StageItem, StreamEvent } from "../stage.ts";
+import { type Sample, sampleOf } from "./sample.ts";
+import {
+  type Announced,
+  append,
+  compare,
+  insertLate,
+  isLate,
+  judgeAgain,
+  type TripHistory,
+  timeOf,
+  trimmed,
+  tripHistoryInitial,
+} from "./trip-history.ts";
+import { distanceOf, type Happening } from "./trip-machine.ts";
+
+/** The fix that revealed something. */
+type Cause = Pick<Fix, "fixId" | "deviceId" | "receivedAtMs"> & { late: boolean };
+
+const FIX_IDS_PER_FRAME = 1024;
+
+/** Trips as a stage: `trip.started` and `trip.ended`, and rows of trips. */
+export const tripStage: DeviceStage<TripHistory> = {
+  name: "trip",
+  version: 1,
+  initial: tripHistoryInitial,
+  runFrame: (before, items) => {
+    let history = before;
+    const outputs: StageItem[] = [...items];
+    const lateFixes: Fix[] = [];
+    for (const item of items) {
+      if (item.kind !== "fix" || !isPlaced(item.fix)) continue;
+      const sample = sampleOf(item.fix);
+      if (isLate(history, sample)) lateFixes.push(item.fix);
+      else {
+        const step = append(settleLate(history, lateFixes.splice(0), outputs), sample);
+        history = announceAll(step.history, step.happenings, causeOf(item.fix, item.fix.late), outputs);
+      }
+    }
+    history = settleLate(history, lateFixes, outputs);
+    return { state: history === before ? before : trimmed(history), outputs };
+  },
+};
+
+/** Late fixes of a frame are judged together: each alone would revise the same trip again and again. */
+function settleLate(history: TripHistory, lateFixes: readonly Fix[], outputs: StageItem[]): TripHistory {
+  const newest = lateFixes.at(-1);
+  if (newest === undefined) return history;
+  const inserted = insertLate(
+    history,
+    lateFixes.flatMap((fix) => (isPlaced(fix) ? [sampleOf(fix)] : [])),
+  );
+  if (inserted === history) return history;
+  const { history: judged, happened } = judgeAgain(inserted);
+  return reviseAll(judged, happened, causeOf(newest, true), outputs);
+}
+
+function announceAll(
+  history: TripHistory,
+  happenings: readonly Happening[],
+  cause: Cause,
+  outputs: StageItem[],
+): TripHistory {
+  let { announced, open } = history;
+  for (const happening of happenings) {
+    const [tripId, version] = happening.kind === "ended" && open !== null ? open : [tripIdOf(happening, cause), 1];
+    const told = tell({ happening, tripId, version, supersedes: null }, cause, outputs);
+    announced = [...announced, told];
+    open = happening.kind === "started" ? [tripId, version] : null;
+  }
+  return happenings.length === 0 ? history : { ...history, announced, open };
+}
+
+/** Tells what late fixes changed: trips keep their ids, and get another version. */
+function reviseAll(
+  history: TripHistory,
+  happened: readonly Happening[],
+  cause: Cause,
+  outputs: StageItem[],
+): TripHistory {
+  const { same, replaced, withdrawn } = compare(history.announced, happened, distanceOfHappening);
+  const announced: Announced[] = [];
+  // A trip that goes on since before the window keeps its name; so does one that is told again.
+  let open = openBefore(history);
+  happened.forEach((happening, index) => {
+    const was = same[index] ?? replaced[index];
+    const started = happening.kind === "started" ? was : undefined;
+    const [tripId, version] =
+      happening.kind === "ended" && open !== null
+        ? open
+        : [started?.[2] ?? tripIdOf(happening, cause), started?.[3] ?? 1];
+    const isSame = same[index] !== undefined && same[index][2] === tripId;
+    const next = isSame
+      ? (same[index] as Announced)[3]
+      : Math.max(version, was?.[3] ?? 0) + (was === undefined ? 0 : 1);
+    const told = isSame
+      ? (same[index] as Announced)
+      : tell({ happening, tripId, version: next, supersedes: was?.[1] ?? null }, cause, outputs);
+    announced.push(told);
+    open = happening.kind === "started" ? [tripId, told[3]] : null;
+  });
+  const living = new Set(announced.map(([, , tripId]) => tripId));
+  for (const told of withdrawn) withdraw(told, !living.has(told[2]), cause, outputs);
+  return { ...history, announced, open };
+}
+
+/** The trip that was going on where the window begins: that of its first end without a start. */
+function openBefore({ base, announced, open }: TripHistory): TripHistory["open"] {
+  if (base.trip === null) return null;
+  const starts = new Set(announced.filter(([kind]) => kind === "started").map(([, , tripId]) => tripId));
+  const end = announced.find(([kind, , tripId]) => kind === "ended" && !starts.has(tripId));
+  return end === undefined ? open : [end[2], end[3]];
+}
+
+type Telling = { happening: Happening; tripId: string; version: number; supersedes: string | null };
+
+/** Puts out the event and the row of a happening. */
+function tell({ happening, tripId, version, supersedes }: Telling, cause: Cause, outputs: StageItem[]): Announced {
+  const occurredAtMs = timeOf(happening);
+  const trip = rowOf(happening, tripId, version, cause);
+  const subject = `${tripId}|${version}`;
+  const event = eventOf(`trip.${happening.kind}`, subject, occurredAtMs, cause, {
+    supersedes,
+    data: dataOf(trip, happening.by),
+  });
+  outputs.push({ kind: "event", event }, { kind: "trip", trip });
+  return [happening.kind, event.eventId, tripId, version, occurredAtMs, distanceOfHappening(happening)];
+}
+
+/** Says of an event that it never happened; `entirely` of a trip of which nothing is left. */
+function withdraw(
+  [kind, eventId, tripId, version, atMs]: Announced,
+  entirely: boolean,
+  cause: Cause,
+  outputs: StageItem[],
+): void {
+  const data = { tripId, version: version + 1, withdrawn: true };
+  const event = eventOf(`trip.${kind}`, `withdrawn ${eventId}`, atMs, cause, { supersedes: eventId, data });
+  outputs.push({ kind: "event", event });
+  if (!entirely || kind === "ended") return;
+  const { deviceId, fixId } = cause;
+  const frameSeq = Math.floor(fixId / FIX_IDS_PER_FRAME);
+  const trip: TripRow = {
+    ...{ tripId, version: version + 1, deviceId, frameSeq, startedMs: atMs, endedMs: null },
+    ...{ startLatDeg: 0, startLonDeg: 0, endLatDeg: null, endLonDeg: null, startReason: "gap", endReason: null },
+    ...{ distanceM: null, odometerM: null, idleS: null, stops: null, maxSpeedMps: null, fixes: null },
+    ...{ replayed: true, withdrawn: true },
+  };
+  outputs.push({ kind: "trip", trip });
+}
+
+function rowOf(happening: Happening, tripId: string, version: number, cause: Cause): TripRow {
+  const { trip } = happening;
+  const ended = happening.kind === "ended" ? happening.trip : null;
+  const { firstOdometerM, lastOdometerM } = trip;
+  const hasOdometer = ended !== null && firstOdometerM !== null && lastOdometerM !== null;
+  return {
+    ...{ tripId, version, deviceId: cause.deviceId, frameSeq: Math.floor(cause.fixId / FIX_IDS_PER_FRAME) },
+    ...{ startedMs: trip.startedMs, startLatDeg: trip.start[2], startLonDeg: trip.start[3], startReason: trip.reason },
+    endedMs: ended === null ? null : ended.end[1],
+    endLatDeg: ended === null ? null : ended.end[2],
+    endLonDeg: ended === null ? null : ended.end[3],
+    endReason: ended === null ? null : ended.endReason,
+    distanceM: ended === null ? null : Math.round(distanceOf(ended)),
+    odometerM: hasOdometer ? Math.max(0, Math.round(lastOdometerM - firstOdometerM)) : null,
+    idleS: ended === null ? null : Math.round(ended.idleMs / 1000),
+    stops: ended === null ? null : ended.stops,
+    maxSpeedMps: ended === null ? null : Math.round(ended.maxSpeedMps * 100) / 100,
+    fixes: ended === null ? null : ended.fixes,
+    ...{ replayed: cause.late, withdrawn: false },
+  };
+}
+
+function dataOf(trip: TripRow, by: Sample): StreamEvent["data"] {
+  const { tripId, version } = trip;
+  const fixIds = [String(by[0])];
+  if (trip.endedMs === null) {
+    return { tripId, version, lat: trip.startLatDeg, lon: trip.startLonDeg, reason: trip.startReason, fixIds };
+  }
+  return {
+    ...{ tripId, version, lat: trip.endLatDeg, lon: trip.endLonDeg, reason: trip.endReason, fixIds },
+    ...{ startedAt: new Date(trip.startedMs).toISOString(), distanceM: trip.distanceM, odometerM: trip.odometerM },
+    ...{ idleS: trip.idleS, stops: trip.stops?.length ?? 0, maxSpeedMps: trip.maxSpeedMps },
+  };
+}
+
+function eventOf(
+  type: StreamEvent["type"],
+  subject: string,
+  occurredAtMs: number,
+  { deviceId, fixId, receivedAtMs, late }: Cause,
+  rest: Pick<StreamEvent, "supersedes" | "data">,
+): StreamEvent {
+  const frameSeq = Math.floor(fixId / FIX_IDS_PER_FRAME);
+  const eventId = eventIdOf(type, deviceId, subject);
+  return { eventId, type, deviceId, occurredAtMs, detectedAtMs: receivedAtMs, replayed: late, frameSeq, ...rest };
+}
+
+function causeOf({ fixId, deviceId, receivedAtMs }: Fix, late: boolean): Cause {
+  return { fixId, deviceId, receivedAtMs, late };
+}
+
+/** The same trip found again has the same id: it is that of its first fix. */
+function tripIdOf({ trip }: Happening, { deviceId }: Cause): string {
+  return eventIdOf("trip.started", deviceId, `${trip.start[0]}|${trip.startedMs}`);
+}
+
+function distanceOfHappening(happening: Happening): number {
+  return happening.kind === "ended" ? Math.round(distanceOf(happening.trip)) : 0;
+}
