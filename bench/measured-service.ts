@@ -16,12 +16,17 @@ export type MeasuredService = {
   close(): Promise<void>;
 };
 
+const MAIN = new URL("../main.ts", import.meta.url).pathname;
 const ADMIN_KEY = `tg_live_${"bench".padEnd(43, "0")}`;
 
-export async function openMeasuredService(settings: Record<string, string> = {}): Promise<MeasuredService> {
+/** `roles`: only these, as where the others have machines of their own. */
+export async function openMeasuredService(
+  settings: Record<string, string> = {},
+  roles: readonly string[] = ["gateway", "stream", "api"],
+): Promise<MeasuredService> {
   const dataDir = await mkdtemp(join(tmpdir(), "telematics-bench-"));
   const postgres = await openEmbeddedPostgres({ dataDir });
-  const service = spawn(process.execPath, [new URL("../main.ts", import.meta.url).pathname, "serve"], {
+  const service = spawn(process.execPath, [MAIN, "serve", "--roles", roles.join(",")], {
     env: {
       PATH: process.env.PATH,
       DATABASE_URL: postgres.url,
@@ -40,7 +45,10 @@ export async function openMeasuredService(settings: Record<string, string> = {})
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const ports = await portsOf(service);
+  const ports = await portsOf(
+    service,
+    NEEDED_OF.filter(([role]) => roles.includes(role)).flatMap(([, names]) => names),
+  );
   return {
     databaseUrl: postgres.url,
     teltonikaPort: ports.get("teltonika tcp")!,
@@ -57,15 +65,18 @@ export async function openMeasuredService(settings: Record<string, string> = {})
   };
 }
 
-const NEEDED = ["http", "teltonika tcp", "teltonika udp", "mqtt"];
+const NEEDED_OF: readonly (readonly [role: string, listeners: readonly string[]])[] = [
+  ["gateway", ["teltonika tcp", "teltonika udp", "mqtt"]],
+  ["api", ["http"]],
+];
 
 /** Reads the lines `listening <name> <host>:<port>` until all listeners that a benchmark needs are there. */
-async function portsOf(service: ChildProcess): Promise<Map<string, number>> {
+async function portsOf(service: ChildProcess, needed: readonly string[]): Promise<Map<string, number>> {
   const ports = new Map<string, number>();
   for await (const line of createInterface({ input: service.stdout! })) {
     const found = /^listening (.+) \S+:(\d+)$/.exec(line);
     if (found) ports.set(found[1]!, Number(found[2]));
-    if (NEEDED.every((name) => ports.has(name))) return ports;
+    if (needed.every((name) => ports.has(name))) return ports;
   }
   throw new Error("the service ended before it listened");
 }

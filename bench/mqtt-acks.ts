@@ -4,14 +4,15 @@ import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { median, printGoal, printTable } from "./measure.ts";
-import { openMeasuredService } from "./measured-service.ts";
+import { type MeasuredService, openMeasuredService } from "./measured-service.ts";
 import { openMosquitto, openPlainAedes } from "./mqtt-brokers.ts";
 import type { LoadAnswer, LoadCommand } from "./mqtt-load.ts";
 
 /**
- * Acknowledged QoS 1 publishes per second: the whole service, where an acknowledged publish is committed to PostgreSQL,
- * beside the same broker library and Mosquitto, which keep nothing. The brokers take turns with the same phones, several
- * rounds; what is said is the median of the rounds' ratios.
+ * Acknowledged QoS 1 publishes per second: the gateway role, where an acknowledged publish is committed to PostgreSQL,
+ * beside the same broker library and Mosquitto, which keep nothing and do nothing else either; and the whole service,
+ * which decodes, folds and stores the fixes on the same cores meanwhile. The brokers take turns with the same phones,
+ * several rounds; what is said is the median of the rounds' ratios.
  */
 
 const SCENARIOS = [
@@ -23,7 +24,8 @@ const SECONDS = 3;
 const WARM_UP_SECONDS = 1.5;
 const CATCH_UP_POLL_MS = 50;
 
-const OURS = "ours: committed, then acknowledged";
+const OURS = "ours, gateway role: committed, then acknowledged";
+const WHOLE = "ours, whole service: and folded into fixes meanwhile";
 const AEDES = "plain aedes: nothing kept";
 const MOSQUITTO = "Mosquitto: nothing kept";
 
@@ -39,12 +41,13 @@ async function ask(command: LoadCommand): Promise<LoadAnswer> {
 async function pump(name: string, seconds: number): Promise<Pumped> {
   const answer = await ask({ kind: "pump", name, seconds });
   if (answer.kind !== "pumped") throw new Error(`asked to pump, ${answer.kind}`);
-  if (name === OURS) acknowledged += answer.acks;
+  const own = services.get(name);
+  if (own !== undefined) own.acknowledged += answer.acks;
   return answer;
 }
 
 /** Decoding and folding of what was acknowledged would otherwise run into the other brokers' turn. */
-async function caughtUp(client: pg.Client): Promise<void> {
+async function caughtUp({ client }: Ours): Promise<void> {
   for (;;) {
     const { rows } = await client.query(
       `select not exists (select from stream_cursor c where exists
@@ -55,25 +58,35 @@ async function caughtUp(client: pg.Client): Promise<void> {
   }
 }
 
-async function storedFrames(client: pg.Client): Promise<number> {
+async function storedFrames({ client }: Ours): Promise<number> {
   return Number(
     (await client.query("select count(*) as n from frame where transport = 'mqtt' and kind = 'frame'")).rows[0].n,
   );
 }
 
+type Ours = { service: MeasuredService; client: pg.Client; acknowledged: number };
+
+async function openOurs(roles: readonly string[]): Promise<Ours> {
+  const service = await openMeasuredService({}, roles);
+  const client = new pg.Client(service.databaseUrl);
+  await client.connect();
+  return { service, client, acknowledged: 0 };
+}
+
 const mosquitto = await openMosquitto();
 if (mosquitto === undefined) console.log("Mosquitto is not installed: it is left out.");
 const aedes = await openPlainAedes();
-const service = await openMeasuredService();
-const client = new pg.Client(service.databaseUrl);
-await client.connect();
+const whole = await openOurs(["gateway", "stream", "api"]);
+const services = new Map([
+  [OURS, await openOurs(["gateway"])],
+  [WHOLE, whole],
+]);
 const load = fork(new URL("mqtt-load.ts", import.meta.url).pathname);
-let acknowledged = 0;
 const loadGone = new AbortController();
 load.once("exit", () => loadGone.abort(new Error("the load process ended: a broker closed a connection")));
 const ports = new Map([[AEDES, aedes.port]]);
 if (mosquitto !== undefined) ports.set(MOSQUITTO, mosquitto.port);
-ports.set(OURS, service.mqttPort);
+for (const [name, { service }] of services) ports.set(name, service.mqttPort);
 
 async function measure({ clients, inFlight }: (typeof SCENARIOS)[number]): Promise<Map<string, Pumped[]>> {
   const rounds = new Map([...ports.keys()].map((name) => [name, [] as Pumped[]]));
@@ -83,7 +96,7 @@ async function measure({ clients, inFlight }: (typeof SCENARIOS)[number]): Promi
   }
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, pumped] of rounds) {
-      await caughtUp(client);
+      await caughtUp(whole);
       pumped.push(await pump(name, SECONDS));
     }
   }
@@ -114,12 +127,13 @@ for (const scenario of SCENARIOS) {
     printGoal(`stored acks/s at least ${goal} of ${name.split(":")[0]} (${scenario.name})`, ratio, ratio >= goal);
   }
 }
-const stored = await storedFrames(client);
-const loadAverage = loadavg()[0]!.toFixed(1);
-console.log(
-  `\n${stored} publishes stored of ${acknowledged} that we acknowledged; load average of the machine ${loadAverage}.`,
-);
 load.disconnect();
-await client.end();
-await Promise.all([service.close(), aedes.close(), mosquitto?.close()]);
-if (stored !== acknowledged) throw new Error(`${acknowledged} publishes acknowledged by us, ${stored} stored`);
+for (const [name, ours] of services) {
+  const stored = await storedFrames(ours);
+  console.log(`\n${name}: ${stored} publishes stored of ${ours.acknowledged} acknowledged.`);
+  if (stored !== ours.acknowledged) throw new Error("what is stored is not what was acknowledged");
+  await ours.client.end();
+  await ours.service.close();
+}
+console.log(`Load average of the machine: ${loadavg()[0]!.toFixed(1)}.`);
+await Promise.all([aedes.close(), mosquitto?.close()]);

@@ -41,6 +41,8 @@ type Pending = {
 /** A batch whose commit was not confirmed: it is stored from `firstSeq` on, or not at all. */
 type Doubt = { batch: readonly Pending[]; firstSeq: number };
 
+type Committed = { batch: readonly Pending[]; firstSeq: number };
+
 const FRAMES_PER_COMMIT_MAX = 2_000;
 const BYTES_PER_COMMIT_MAX = 4 * 1024 * 1024;
 /** What a waiting frame takes besides its bytes, about. */
@@ -211,7 +213,7 @@ class GroupCommitJournal implements PostgresJournal {
       this.#leads();
       while (!this.#isOver()) {
         if (lost !== undefined) throw lost;
-        if (this.#waiting.length > 0) await this.#commit(sequencer, this.#takeBatch());
+        if (this.#waiting.length > 0) await this.#commitWaiting(sequencer);
         else await this.#nextWake();
       }
     } finally {
@@ -227,27 +229,45 @@ class GroupCommitJournal implements PostgresJournal {
     const frames = doubt.batch.map((pending) => pending.frame);
     if (await sequencer.isStored(frames, doubt.firstSeq)) {
       this.#doubt = undefined;
-      this.#committed(doubt.batch, doubt.firstSeq);
+      this.#tell({ batch: doubt.batch, firstSeq: doubt.firstSeq });
       return;
     }
-    await this.#commit(sequencer, doubt.batch);
+    this.#tell(await this.#append(sequencer, doubt.batch));
   }
 
-  async #commit(sequencer: Sequencer, batch: readonly Pending[]): Promise<void> {
+  /**
+   * Commits until nothing waits. The next batch is on its way before the frames of the last are told of their commit: the
+   * database works while they are answered.
+   */
+  async #commitWaiting(sequencer: Sequencer): Promise<void> {
+    for (let running = this.#appendNext(sequencer); running !== undefined; ) {
+      const committed = await running;
+      running = this.#appendNext(sequencer);
+      this.#tell(committed);
+    }
+  }
+
+  #appendNext(sequencer: Sequencer): Promise<Committed | undefined> | undefined {
+    return this.#waiting.length > 0 && !this.#isOver() ? this.#append(sequencer, this.#takeBatch()) : undefined;
+  }
+
+  /** What was committed; undefined where all of it has been told already. */
+  async #append(sequencer: Sequencer, batch: readonly Pending[]): Promise<Committed | undefined> {
     this.#doubt = { batch, firstSeq: sequencer.nextSeq };
     try {
       const firstSeq = await sequencer.append(batch.map((pending) => pending.frame));
       this.#doubt = undefined;
-      this.#committed(batch, firstSeq);
+      return { batch, firstSeq };
     } catch (error) {
       if (!isFrameFault(error)) throw error;
+      this.#doubt = undefined;
       await this.#isolate(sequencer, batch, error);
+      return undefined;
     }
   }
 
   /** One frame that the database can't hold must not stop the others: halves the batch until it stands alone. */
   async #isolate(sequencer: Sequencer, batch: readonly Pending[], cause: unknown): Promise<void> {
-    this.#doubt = undefined;
     if (batch.length === 1) {
       this.#settle(batch[0]!, new JournalFrameError("the database can't hold this frame", { cause }));
       return;
@@ -255,12 +275,14 @@ class GroupCommitJournal implements PostgresJournal {
     const middle = batch.length >> 1;
     const second = batch.slice(middle);
     this.#waiting = [...second, ...this.#waiting];
-    await this.#commit(sequencer, batch.slice(0, middle));
+    this.#tell(await this.#append(sequencer, batch.slice(0, middle)));
     this.#waiting = this.#waiting.slice(second.length);
-    await this.#commit(sequencer, second);
+    this.#tell(await this.#append(sequencer, second));
   }
 
-  #committed(batch: readonly Pending[], firstSeq: number): void {
+  #tell(committed: Committed | undefined): void {
+    if (committed === undefined) return;
+    const { batch, firstSeq } = committed;
     this.#commits += 1;
     this.#committedFrames += batch.length;
     for (const [index, pending] of batch.entries()) this.#settle(pending, firstSeq + index);
