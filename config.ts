@@ -75,8 +75,20 @@ export const ConfigSchema = Type.Object({
     default: 365,
     description: "Days that events are kept; never fewer than raw frames",
   }),
+  PUBLIC_URL: Type.Optional(
+    Type.String({
+      pattern: "^https?://[^/]+$",
+      description: "How the outside reaches this service, for links in messages; the host that was asked unless told",
+    }),
+  ),
   ROADS: Text(
     "Road network file that `roads build` made; without one nothing is matched and the map is a plain ground",
+  ),
+  GEOCODER_URL: Type.Optional(
+    Type.String({
+      pattern: "^https?://.+",
+      description: "Looks addresses of stops up; a server that answers as Nominatim does",
+    }),
   ),
   INFLUX_URL: Type.Optional(
     Type.String({

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { hostname, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
-import { openApi } from "#api";
+import { openApi, openGeocoder } from "#api";
 import { findDecoder } from "#decoders";
 import { type ListenerSpec, openGateway, prepareCommand } from "#gateway";
 import {
@@ -22,6 +22,7 @@ import {
   verifyPassword,
 } from "#store";
 import { openStream } from "#stream";
+import { openStreamRoads } from "#stream/match/stream-roads.ts";
 import { openRoads } from "#stream/roads/open.ts";
 import { type InfluxTarget, openInfluxWriter } from "#stream/sink/influx-writer.ts";
 import { openMetricsSink } from "#stream/sink/metrics-sink.ts";
@@ -190,6 +191,7 @@ async function startStream(parts: Parts): Promise<Listener[]> {
       log: (line) => log.warn(line),
     }),
   );
+  const roads = config.ROADS === undefined ? undefined : openStreamRoads(config.ROADS);
   const hear = (channels: readonly string[], heard: (channel: string) => void) =>
     listen(url, Object.fromEntries(channels.map((channel) => [channel, () => heard(channel)])));
   const stream = closers.add(
@@ -201,6 +203,7 @@ async function startStream(parts: Parts): Promise<Listener[]> {
       registry,
       listen: hear,
       silentS: config.FRESH_OFFLINE_S,
+      roads,
     }),
   );
   closers.add(await openVehicleFold({ databaseUrl: url, listen: hear, log }));
@@ -239,8 +242,10 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
       },
       registry,
       prepareCommand,
+      ...(config.GEOCODER_URL === undefined ? {} : { geocode: openGeocoder(config.GEOCODER_URL) }),
       freshness: { delayedS: config.FRESH_DELAYED_S, staleS: config.FRESH_STALE_S, offlineS: config.FRESH_OFFLINE_S },
       ...(config.ROADS === undefined ? {} : { roads: openRoads(config.ROADS) }),
+      ...(config.PUBLIC_URL === undefined ? {} : { publicUrl: config.PUBLIC_URL }),
       logger: log,
       now: Date.now,
       readiness: links.apart ? [] : readinessOfRoles(database, links.otherMetrics, Date.now),

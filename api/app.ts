@@ -3,38 +3,52 @@ import swaggerUi from "@fastify/swagger-ui";
 import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { requireKeys } from "./auth.ts";
+import { BrandSchema } from "./brand-json.ts";
 import { PAGES_FOLDER, readBuiltPages } from "./built-pages.ts";
 import { CommandSchema, CommandWithAudit } from "./command-json.ts";
 import { createMeasures, type RouteContext } from "./context.ts";
 import type { ApiDeps } from "./deps.ts";
 import { DeviceSchema, UnknownDeviceSchema } from "./device-json.ts";
+import { DriverSchema } from "./driver-json.ts";
 import { answerFrameworkError, answerProblems } from "./error-answers.ts";
 import { Event } from "./event-json.ts";
 import { FeedWaker } from "./feed-waker.ts";
 import { Fix, Position } from "./fix-json.ts";
 import { GeofenceSchema, PresenceSchema } from "./geofence-json.ts";
+import { keepAnswers } from "./idempotency.ts";
 import { CreatedKey, Key } from "./key-json.ts";
 import { KeyUsage } from "./key-usage.ts";
 import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
+import { CreatedLink, LinkSchema } from "./link-json.ts";
 import { DOCS_POLICY, openApiDocument, ProblemSchema } from "./openapi.ts";
 import { Quarantined } from "./quarantine-json.ts";
 import { limitAddresses, limitKeys, registerRateLimit } from "./rate-limits.ts";
+import { RouteSchema, RouteSummarySchema } from "./route-json.ts";
+import { brandRoutes } from "./routes/brands.ts";
 import { commandRoutes } from "./routes/commands.ts";
 import { deviceRoutes } from "./routes/devices.ts";
+import { driverRoutes } from "./routes/drivers.ts";
 import { eventStreamRoutes } from "./routes/event-stream.ts";
 import { feedRoutes } from "./routes/feeds.ts";
 import { geofenceRoutes } from "./routes/geofences.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { linkRoutes } from "./routes/links.ts";
 import { pageRoutes } from "./routes/pages.ts";
 import { positionRoutes } from "./routes/positions.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
+import { routeStopRoutes } from "./routes/route-stops.ts";
+import { routeRoutes } from "./routes/routes.ts";
 import { Silence, silenceRoutes } from "./routes/silence.ts";
+import { stopRoutes } from "./routes/stops.ts";
 import { tileRoutes } from "./routes/tiles.ts";
+import { trackRoutes } from "./routes/track.ts";
 import { vehicleDeviceRoutes } from "./routes/vehicle-devices.ts";
 import { vehiclePositionRoutes } from "./routes/vehicle-positions.ts";
 import { vehicleRoutes } from "./routes/vehicles.ts";
+import { StopSchema } from "./stop-json.ts";
 import { refuseUnstorableText } from "./storable-text.ts";
+import { Track } from "./tracking/track-json.ts";
 import { VehiclePositionSchema, VehicleSchema } from "./vehicle-json.ts";
 
 /** uids are URL-escaped in paths: up to three characters for each byte of at most four. */
@@ -57,6 +71,14 @@ const COMPONENTS = [
   VehiclePositionSchema,
   GeofenceSchema,
   PresenceSchema,
+  StopSchema,
+  RouteSummarySchema,
+  RouteSchema,
+  DriverSchema,
+  BrandSchema,
+  LinkSchema,
+  CreatedLink,
+  Track,
 ];
 
 /** The API as a Fastify instance that does not listen. Closing it closes what it made, not what it was given. */
@@ -98,11 +120,13 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(healthRoutes(context));
   await app.register(pageRoutes(context));
   await app.register(tileRoutes(context));
+  await app.register(trackRoutes(context));
   await app.register(
     async (v1) => {
       await requireKeys(v1, { database: deps.database, usage, now: deps.now });
       limitKeys(v1, limits);
       refuseUnstorableText(v1);
+      keepAnswers(v1, deps.database);
       for (const routes of [
         deviceRoutes,
         positionRoutes,
@@ -115,6 +139,12 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         vehicleDeviceRoutes,
         vehiclePositionRoutes,
         geofenceRoutes,
+        routeRoutes,
+        routeStopRoutes,
+        stopRoutes,
+        driverRoutes,
+        brandRoutes,
+        linkRoutes,
         keyRoutes,
       ]) {
         await v1.register(routes(context));

@@ -4,6 +4,7 @@ import type { CommandClass, CommandCondition } from "#store/commands.ts";
 import type { Database } from "#store/database.ts";
 import type { FreshnessThresholds } from "#stream/freshness.ts";
 import type { RoadNetwork } from "#stream/roads/network-file.ts";
+import type { Geocode } from "./geocoder.ts";
 import type { ApiLimits } from "./limits.ts";
 
 /** One thing that must be well for this process to serve. A check that rejects counts as not well. */
@@ -32,6 +33,8 @@ export type ApiDeps = {
   metrics?: () => Promise<string>;
   freshness: FreshnessThresholds;
   prepareCommand: PrepareCommand;
+  /** Looks addresses up; without it stops need coordinates. */
+  geocode?: Geocode;
   logger: FastifyBaseLogger;
   /** Unix milliseconds. */
   now: () => number;
@@ -41,5 +44,7 @@ export type ApiDeps = {
   pagesFolder?: string;
   /** The road network that the map shows; a plain ground without. */
   roads?: RoadNetwork | undefined;
+  /** Under which the outside knows this service (`https://track.example.org`); where a request came to unless told. */
+  publicUrl?: string;
   limits?: Partial<ApiLimits>;
 };

@@ -7,6 +7,8 @@ export { buildApp } from "./app.ts";
 export { SCOPES, type Scope } from "./auth.ts";
 export type { ApiDeps, PrepareCommand, ReadinessCheck } from "./deps.ts";
 
+export { openGeocoder } from "./geocoder.ts";
+
 export type Api = { app: FastifyInstance; host: string; port: number; close(): Promise<void> };
 
 /** Builds the API and listens; port 0 picks a free one. Rejects when the port is taken. */

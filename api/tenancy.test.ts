@@ -36,11 +36,20 @@ const bodies: Record<string, object> = {
   "PUT /v1/vehicles/{id}/devices/{uid}": { priority: 1 },
   "PUT /v1/geofences/{id}": yard,
   "PATCH /v1/geofences/{id}": { properties: { name: "mine now" } },
+  "PATCH /v1/routes/{id}": { name: "mine now" },
+  "POST /v1/routes/{id}/stops": { lat: -33.1, lon: 151.2 },
+  "PUT /v1/routes/{id}/stops/order": { stops: [] },
+  "PATCH /v1/stops/{id}": { notes: "mine now" },
+  "PATCH /v1/drivers/{id}": { givenName: "Mine" },
+  "PATCH /v1/brands/{id}": { name: "mine now" },
 };
 /** Operations that make something new and name nothing that exists. */
 const creations = new Set([
   ...["POST /v1/devices", "POST /v1/vehicles", "POST /v1/keys", "POST /v1/commands", "POST /v1/geofences"],
+  ...["POST /v1/routes", "POST /v1/stops", "POST /v1/drivers", "POST /v1/brands"],
 ]);
+/** Name a thing of their own fleet by what it is called there: another fleet's is never meant. */
+const upserts = new Set(["PUT /v1/routes/external/{externalId}", "PUT /v1/stops/external/{externalId}"]);
 /** Answered to keys of all fleets only: what they list belongs to no fleet. */
 const fleetless = new Set(["GET /v1/devices/unknown"]);
 /** Not a list of JSON; its tenancy is tested with the streams. */
@@ -63,6 +72,12 @@ beforeAll(async () => {
   theirIds.set("commands", (await api.call(theirs, "POST", "/v1/commands", command)).json().id);
   theirIds.set("vehicles", String(await storeVehicle(api.database, theirFleet, [{ deviceId, priority: 1 }])));
   theirIds.set("geofences", (await api.call(theirs, "POST", "/v1/geofences", yard)).json().id);
+  const plan = { externalId: "R-1", stops: [{ externalId: "S-1", lat: -33.1, lon: 151.2 }] };
+  const route = (await api.call(theirs, "POST", "/v1/routes", plan)).json();
+  theirIds.set("routes", route.id);
+  theirIds.set("stops", route.stops[0].id);
+  theirIds.set("drivers", (await api.call(theirs, "POST", "/v1/drivers", { givenName: "Ana" })).json().id);
+  theirIds.set("brands", (await api.call(theirs, "POST", "/v1/brands", { name: "theirs" })).json().id);
   const keys = (await api.call(theirs, "GET", "/v1/keys")).json();
   theirIds.set("keys", String(keys.data[0].id));
 });
@@ -87,7 +102,7 @@ function urlOf(path: string): string {
 }
 
 test("an id of another fleet answers 404 on every endpoint of the document", async () => {
-  const withIds = operations().filter(({ path }) => path.includes("{"));
+  const withIds = operations().filter(({ method, path }) => path.includes("{") && !upserts.has(`${method} ${path}`));
   expect(withIds.length).toBeGreaterThan(8);
   for (const { method, path } of withIds) {
     const answer = await api.call(mine, method, urlOf(path), bodies[`${method} ${path}`]);
@@ -135,6 +150,27 @@ test("a device and a vehicle of different fleets are never bound, whoever asks",
   expect((await api.call(mine, "DELETE", `/v1/vehicles/${myVehicle}`)).statusCode).toBe(204);
   const elsewhere = await api.call(mine, "POST", "/v1/vehicles", { kind: "van", fleetId: theirFleet });
   expect(elsewhere.statusCode).toBe(404);
+});
+
+test("what is put by external id is the own fleet's, whatever others call theirs", async () => {
+  const stop = { lat: -33.2, lon: 151.3 };
+  const put = [
+    await api.call(mine, "PUT", "/v1/stops/external/S-1", stop),
+    await api.call(mine, "PUT", "/v1/routes/external/R-1", { stops: [{ externalId: "S-1", ...stop }] }),
+  ];
+  expect(put.map(({ statusCode }) => statusCode)).toEqual([201, 201]);
+  expect(put[1]!.json().stops).toMatchObject([{ id: put[0]!.json().id }]);
+  const theirStop = (await api.call(theirs, "GET", `/v1/stops/${theirIds.get("stops")}`)).json();
+  expect(theirStop).toMatchObject({ lat: -33.1, routeId: theirIds.get("routes") });
+  const myRoute = put[1]!.json().id;
+  const moved = await api.call(mine, "POST", `/v1/routes/${myRoute}/stops`, { id: theirIds.get("stops") });
+  const driven = await api.call(mine, "PATCH", `/v1/routes/${myRoute}`, { driver: theirIds.get("drivers") });
+  const carried = await api.call(mine, "PATCH", `/v1/routes/${myRoute}`, { vehicle: theirIds.get("vehicles") });
+  const branded = await api.call(mine, "POST", "/v1/routes", { brand: theirIds.get("brands") });
+  const joined = await api.call(mine, "POST", "/v1/stops", { ...stop, route: theirIds.get("routes") });
+  expect([moved, driven, carried, branded, joined].map(({ statusCode }) => statusCode)).toEqual([
+    404, 422, 422, 422, 422,
+  ]);
 });
 
 test("a key cannot make geofences in another fleet", async () => {

@@ -89,7 +89,7 @@ export const commandRoutes =
     app.post(
       "/commands",
       {
-        config: { scope: "commands:write" },
+        config: { scope: "commands:write", idempotent: true },
         schema: {
           tags: ["commands"],
           summary: "Queue a command to a device",

@@ -75,7 +75,7 @@ export const deviceRoutes =
     app.post(
       "/devices",
       {
-        config: { scope: "devices:write" },
+        config: { scope: "devices:write", idempotent: true },
         schema: {
           tags: ["devices"],
           summary: "Register a device",

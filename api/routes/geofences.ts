@@ -82,7 +82,7 @@ export const geofenceRoutes =
     app.post(
       "/geofences",
       {
-        ...write,
+        config: { ...write.config, idempotent: true },
         schema: {
           ...{ tags, summary: "Make a geofence of a GeoJSON Feature", description: MEANING, body: NewGeofence },
           response: { 201: Ref(GeofenceSchema) },

@@ -51,7 +51,7 @@ export const keyRoutes =
     app.post(
       "/keys",
       {
-        config: { scope: "keys:write" },
+        config: { scope: "keys:write", idempotent: true },
         schema: {
           tags: ["keys"],
           summary: "Make an API key; its secret is answered this once",

@@ -63,7 +63,7 @@ export const vehicleRoutes =
     app.post(
       "/vehicles",
       {
-        config: { scope: "vehicles:write" },
+        config: { scope: "vehicles:write", idempotent: true },
         schema: {
           tags: ["vehicles"],
           summary: "Add a vehicle",
