@@ -13,9 +13,11 @@ import type { Eta, EtaState, EtaStop, NoEta } from "#stream/eta/eta.ts";
 import { isAtRisk, isWorthIssuing } from "#stream/eta/eta-changes.ts";
 import { EtaEngine } from "#stream/eta/eta-engine.ts";
 import { type EtaModel, unlearnedModel } from "#stream/eta/eta-model.ts";
-import { fadeAndAdd, fitModel, type Learned, sumErrors } from "#stream/eta/learn-model.ts";
+import { type ErrorSample, fadeAndAdd, fitModel, type Learned, sumErrors } from "#stream/eta/learn-model.ts";
 import { SpeedLearner } from "#stream/eta/learn-speeds.ts";
 import { Legs } from "#stream/eta/leg.ts";
+import type { Outlook } from "#stream/eta/outlook.ts";
+import { restSumsOf } from "#stream/eta/rests.ts";
 import type { ScoredEta } from "#stream/eta/score-etas.ts";
 import { serviceSumOf } from "#stream/eta/service-times.ts";
 import { openTimeOfWeek } from "#stream/eta/time-of-week.ts";
@@ -75,7 +77,7 @@ type Run = {
   last: Map<string, Eta | NoEta>;
   risk: Map<string, boolean>;
   warned: Map<string, Warning>;
-  issued: (Omit<IssuedEta, "arrivedMs"> & { bucket: string; expectedMs: number; spreadS: number })[];
+  issued: (Omit<IssuedEta, "arrivedMs"> & Outlook & { bucket: string })[];
 };
 
 export type DaysOptions = FleetDaysOptions & { roads: RoadNetwork | null; scoredFromDay: number };
@@ -86,7 +88,7 @@ export function runDays(options: DaysOptions): DaysResult {
   const legs = new Legs(roads);
   const clock = openTimeOfWeek(TIME_ZONE);
   const learner = roads && new SpeedLearner(roads, clock);
-  let learned: Learned = { speeds: [], services: [], errors: [] };
+  let learned: Learned = { speeds: [], services: [], rests: [], errors: [] };
   let model = unlearnedModel(TIME_ZONE);
   const result: DaysResult = {
     ...{ etas: [], warnings: [], stops: 0, lateStops: 0, warnedLate: 0, computed: 0, cpuS: 0, silentAnswers: 0, model },
@@ -122,6 +124,11 @@ export function runDays(options: DaysOptions): DaysResult {
             servedS: (departedMs - Math.max(arrivedMs, stop.windowStartMs ?? arrivedMs)) / 1000,
           }),
         ),
+      ),
+      rests: runs.flatMap(({ day, state }) =>
+        state === null
+          ? []
+          : restSumsOf({ fromMs: state.startedMs, toMs: day.visits.at(-1)!.departedMs, rest: state.rest }),
       ),
       errors: sumErrors(scored.map(({ sample }) => sample)),
     };
@@ -180,13 +187,15 @@ function tick(engine: EtaEngine, run: Run, nowMs: number, day: number, straightM
     if (!isWorthIssuing(run.last.get(stop.ref), answer)) return;
     run.last.set(stop.ref, answer);
     if (answer.kind === "none") return;
-    const { p10Ms, p50Ms, p90Ms, basis, bucket, expectedMs, spreadS } = answer;
+    const { p10Ms, p50Ms, p90Ms, basis, bucket, expectedMs, spreadS, restShare, restS } = answer;
     run.issued.push({
       ...{ routeId: plan.ref, stopId: stop.ref, day, computedMs: nowMs, p10Ms, p50Ms, p90Ms, basis, straightMs },
       ...{
         bucket,
         expectedMs,
         spreadS,
+        restShare,
+        restS,
         scheduledMs: stop.scheduledMs,
         movedScheduleMs: stop.scheduledMs + run.delayMs,
       },
@@ -242,13 +251,11 @@ function straightBase(run: Run, nowMs: number): number {
   return Math.max(nowMs, Math.max(arrivedMs, stop.windowStartMs ?? 0) + (stop.serviceS ?? 0) * 1000);
 }
 
-function score(
-  run: Run,
-): { eta: IssuedEta; sample: { bucket: string; expectedMs: number; spreadS: number; arrivedMs: number } }[] {
+function score(run: Run): { eta: IssuedEta; sample: ErrorSample }[] {
   const arrivals = new Map(run.day.visits.map(({ stop, arrivedMs }) => [stop.ref, arrivedMs]));
-  return run.issued.map(({ bucket, expectedMs, spreadS, ...eta }) => {
+  return run.issued.map(({ bucket, expectedMs, spreadS, restShare, restS, ...eta }) => {
     const arrivedMs = arrivals.get(eta.stopId)!;
-    return { eta: { ...eta, arrivedMs }, sample: { bucket, expectedMs, spreadS, arrivedMs } };
+    return { eta: { ...eta, arrivedMs }, sample: { bucket, expectedMs, spreadS, restShare, restS, arrivedMs } };
   });
 }
 

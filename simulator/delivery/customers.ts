@@ -17,10 +17,10 @@ export type Customer = {
 
 /** What planners write into the order (right on average), and what it really takes: log-normal, with a tail of visits that go wrong. */
 const SERVICE: Record<PlaceType, { plannedS: number; medianS: number; sigma: number }> = {
-  house: { plannedS: 90, medianS: 70, sigma: 0.45 },
-  flat: { plannedS: 180, medianS: 130, sigma: 0.55 },
-  office: { plannedS: 210, medianS: 160, sigma: 0.5 },
-  shop: { plannedS: 330, medianS: 240, sigma: 0.6 },
+  house: { plannedS: 200, medianS: 70, sigma: 0.45 },
+  flat: { plannedS: 200, medianS: 130, sigma: 0.55 },
+  office: { plannedS: 200, medianS: 160, sigma: 0.5 },
+  shop: { plannedS: 200, medianS: 240, sigma: 0.6 },
 };
 const HABIT_SIGMA = 0.35;
 const TAIL_SHARE = 0.015;

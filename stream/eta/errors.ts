@@ -1,9 +1,10 @@
 import type { EtaBasis } from "./eta.ts";
 import { normalBelow } from "./normal.ts";
+import { type Outlook, standardised } from "./outlook.ts";
 import type { DayPart } from "./time-of-week.ts";
 
 /**
- * Learned errors: how far arrivals lay from the expectation, in units of the expected deviation (z), as histograms by
+ * Learned errors: how far arrivals lay from the expectation, in deviations of the outlook (z), as histograms by
  * basis, halt, horizon and part of the week. Their quantiles, put on a new expectation, are the ETA (split conformal
  * prediction, Vovk et al. 2005, with buckets; the newest errors weigh most).
  */
@@ -30,8 +31,8 @@ export function errorBucket(basis: EtaBasis, halt: Halt, horizonMs: number, part
 }
 
 /** The bin of an observed error, for the histogram of its bucket. */
-export function errorBin(expectedMs: number, spreadS: number, arrivedMs: number): number {
-  const z = (arrivedMs - expectedMs) / 1000 / spreadS;
+export function errorBin(outlook: Outlook, arrivedMs: number): number {
+  const z = standardised(outlook, arrivedMs);
   return Math.min(BINS - 1, Math.max(0, Math.floor((Math.asinh(z) - FIRST_EDGE) / BIN_WIDTH)));
 }
 

@@ -17,8 +17,10 @@ import type { EtaModel } from "./eta-model.ts";
 import { follow, REST_S_MIN } from "./follow.ts";
 import type { Leg, Legs } from "./leg.ts";
 import { LegTimes } from "./leg-times.ts";
+import { type Outlook, standardised, timeAt } from "./outlook.ts";
 import { encodePolyline } from "./polyline.ts";
 import { nearestOnLine } from "./progress.ts";
+import { restChance } from "./rests.ts";
 import { serviceRest } from "./service-times.ts";
 import { dayPartOf, openTimeOfWeek, type TimeOfWeek } from "./time-of-week.ts";
 import { Traffic } from "./traffic.ts";
@@ -30,10 +32,23 @@ export const GIVEN_UP_AFTER_MS = 1_800_000;
 /** Every second of silence is worth so many of deviation. */
 const SILENCE_SHARE = 0.4;
 
+/** A rest that has lasted longer than usual is taken to last so much longer. */
+const REST_LEFT_S_MIN = 300;
 /** Today's pace counts against what was learned from everybody, which is worth so many seconds. */
 const DRIVE_PACE_WORTH_S = 3_000;
 const SERVICE_PACE_WORTH_S = 2_400;
 const FRESH_PACE = { serviceS: 0, expectedServiceS: 0, driveS: 0, expectedDriveS: 0 };
+
+/** Where an estimate begins: when, on which leg, and what is known of rests. `leg` undefined: at the first stop. */
+type Beginning = {
+  time: UncertainTime;
+  leg: Leg | undefined;
+  alongM: number;
+  basis: EtaBasis;
+  halt: Halt;
+  startedMs: number;
+  restedMs: number;
+};
 
 export type EtaEngineOptions = { legs: Legs; model: EtaModel; traffic?: Traffic };
 
@@ -61,7 +76,8 @@ export class EtaEngine implements EtaEstimator {
     return {
       origin: { latDeg, lonDeg, headingDeg: headingDeg ?? null },
       ...{ alongM: 0, timeMs, offPathFixes: 0, stillSinceMs: null },
-      rested: before?.rested ?? false,
+      startedMs: before?.startedMs ?? timeMs,
+      rest: before?.rest ?? null,
       pace: before?.pace ?? FRESH_PACE,
     };
   }
@@ -71,7 +87,10 @@ export class EtaEngine implements EtaEstimator {
     const expectedS = serviceRest(this.model.services, stop, 0).mean;
     const servedS = Math.max(0, (departedMs - begunMs) / 1000);
     const after = this.setOff(stop, departedMs, state);
-    if (servedS > expectedS + REST_S_MIN) return { ...after, rested: true };
+    if (servedS > expectedS + REST_S_MIN) {
+      const rest = { fromMs: Math.round(begunMs + expectedS * 1000), toMs: departedMs };
+      return { ...after, rest: after.rest ?? rest };
+    }
     const serviceS = after.pace.serviceS + servedS;
     return {
       ...after,
@@ -118,7 +137,7 @@ export class EtaEngine implements EtaEstimator {
         drivenS += legNowS;
         time = afterDrive(time, legNowS * paceOfDrive, leg.onRoads);
       }
-      answers.push(this.#answer(stop, time, nowMs, begin.basis, begin.halt, learnedS > 0 ? drivenS / learnedS : 1));
+      answers.push(this.#answer(stop, time, nowMs, begin, learnedS > 0 ? drivenS / learnedS : 1));
       const next = stops[i + 1];
       if (next === undefined) break;
       const service = serviceRest(this.model.services, stop, 0);
@@ -132,7 +151,7 @@ export class EtaEngine implements EtaEstimator {
 
   /** The share of outcomes later than `dueMs` that an ETA stands for. */
   lateShare(eta: Eta, dueMs: number): number {
-    return 1 - errorsBelow(this.#quantilesOf(eta.bucket).curve, (dueMs - eta.expectedMs) / 1000 / eta.spreadS);
+    return 1 - errorsBelow(this.#quantilesOf(eta.bucket).curve, standardised(eta, dueMs));
   }
 
   remainingPath(state: EtaState, stops: readonly EtaStop[]): string {
@@ -154,10 +173,7 @@ export class EtaEngine implements EtaEstimator {
     this.traffic.observe(sample);
   }
 
-  /** When and where the way to the first stop begins; `leg` undefined: there already. */
-  #beginning(
-    request: EtaRequest,
-  ): { time: UncertainTime; leg: Leg | undefined; alongM: number; basis: EtaBasis; halt: Halt } | undefined {
+  #beginning(request: EtaRequest): Beginning | undefined {
     const { nowMs, state, serving, start, stops } = request;
     const first = stops[0];
     if (first === undefined) return undefined;
@@ -165,29 +181,31 @@ export class EtaEngine implements EtaEstimator {
       if (start === null) return undefined;
       const time = certain(Math.max(start.atMs, nowMs));
       const leg = start.place === null ? undefined : this.#legs.find(start.place, first);
-      return { time, leg, alongM: 0, basis: "planned", halt: "before" };
+      return { time, leg, alongM: 0, basis: "planned", halt: "before", startedMs: time.meanMs, restedMs: 0 };
     }
     const heardMs = request.heardMs ?? nowMs;
     const silentMs = Math.max(0, nowMs - heardMs);
     const basis = silentMs > DEGRADED_AFTER_MS ? "degraded" : "live";
     if (serving !== null) {
-      const { time, overdue } = this.#served(serving, nowMs, state);
-      const halt = overdue ? "halted" : state?.rested ? "rested" : "before";
+      const { time, overdueS } = this.#served(serving, nowMs, state);
       const leg = this.#legs.find(serving.stop, first);
-      return { time: widened(time, silentMs, basis), leg, alongM: 0, basis, halt };
+      const startedMs = state?.startedMs ?? serving.arrivedMs;
+      const halt = haltOf(overdueS, state);
+      const from = widened(time, silentMs, basis);
+      return { time: from, leg, alongM: 0, basis, halt, startedMs, restedMs: halt === "halted" ? overdueS * 1000 : 0 };
     }
-    const { origin, alongM, stillSinceMs, rested, timeMs } = state!;
-    const isHalted = stillSinceMs !== null && heardMs - stillSinceMs > REST_S_MIN * 500;
-    const halt = isHalted ? "halted" : rested ? "rested" : "before";
+    const { origin, alongM, stillSinceMs, startedMs, timeMs } = state!;
+    const restedMs = stillSinceMs === null ? 0 : heardMs - stillSinceMs;
     const leg = this.#legs.find(origin, first);
-    return { time: widened(certain(timeMs), silentMs, basis), leg, alongM, basis, halt };
+    const halt = haltOf(restedMs / 1000, state);
+    return { time: widened(certain(timeMs), silentMs, basis), leg, alongM, basis, halt, startedMs, restedMs };
   }
 
   #served(
     { stop, arrivedMs }: { stop: EtaStop; arrivedMs: number },
     nowMs: number,
     state: EtaState | null,
-  ): { time: UncertainTime; overdue: boolean } {
+  ): { time: UncertainTime; overdueS: number } {
     const begunMs = Math.max(arrivedMs, stop.windowStartMs ?? arrivedMs);
     const elapsedS = Math.max(0, (nowMs - begunMs) / 1000);
     const pace = ratio(state?.pace.serviceS, state?.pace.expectedServiceS, SERVICE_PACE_WORTH_S);
@@ -196,18 +214,12 @@ export class EtaEngine implements EtaEstimator {
     const expectedS = serviceRest(this.model.services, stop, 0).mean;
     return {
       time: { meanMs, ownVarianceS2: rest.variance * pace * pace, lastingS: 0 },
-      overdue: elapsedS > expectedS + REST_S_MIN / 2,
+      overdueS: Math.max(0, elapsedS - expectedS),
     };
   }
 
-  #answer(
-    stop: EtaStop,
-    time: UncertainTime,
-    nowMs: number,
-    basis: EtaBasis,
-    halt: Halt,
-    traffic: number,
-  ): Eta | NoEta {
+  #answer(stop: EtaStop, time: UncertainTime, nowMs: number, begin: Beginning, traffic: number): Eta | NoEta {
+    const { basis, halt } = begin;
     const spread = spreadS(time);
     const silentLong = basis === "degraded" && nowMs - time.meanMs > GIVEN_UP_AFTER_MS;
     if (silentLong) return none(stop, nowMs, "data gap");
@@ -216,11 +228,25 @@ export class EtaEngine implements EtaEstimator {
     const part = dayPartOf(this.#clock.slotOf(nowMs));
     const bucket = errorBucket(basis, halt, meanMs - nowMs, part);
     const { z10, z50, z90 } = this.#quantilesOf(bucket);
-    const at = (z: number): number => Math.round(Math.max(nowMs, meanMs + z * spread * 1000));
+    const rest = this.#restBefore(meanMs, nowMs, begin);
+    const outlook: Outlook = { expectedMs: Math.round(meanMs), spreadS: spread, ...rest };
+    const at = (z: number): number => Math.round(Math.max(nowMs, timeAt(outlook, z)));
     return {
-      ...{ kind: "eta", stopId: stop.stopId, computedMs: nowMs, basis, bucket, traffic, spreadS: spread },
-      ...{ p10Ms: at(z10), p50Ms: at(z50), p90Ms: at(z90), expectedMs: Math.round(meanMs) },
+      ...{ kind: "eta", stopId: stop.stopId, computedMs: nowMs, basis, bucket, traffic },
+      ...{ p10Ms: at(z10), p50Ms: at(z50), p90Ms: at(z90) },
+      ...outlook,
     };
+  }
+
+  #restBefore(
+    arrivalMs: number,
+    nowMs: number,
+    { halt, startedMs, restedMs }: Beginning,
+  ): { restShare: number; restS: number } {
+    const { rests } = this.model;
+    if (halt === "rested" || rests.lastsS === 0) return { restShare: 0, restS: 0 };
+    if (halt === "halted") return { restShare: 1, restS: Math.max(REST_LEFT_S_MIN, rests.lastsS - restedMs / 1000) };
+    return { restShare: restChance(rests, startedMs, nowMs, arrivalMs), restS: rests.lastsS };
   }
 
   #quantilesOf(bucket: string): { curve: ErrorCurve; z10: number; z50: number; z90: number } {
@@ -233,6 +259,11 @@ export class EtaEngine implements EtaEstimator {
     }
     return found;
   }
+}
+
+function haltOf(stillS: number, state: EtaState | null): Halt {
+  if (stillS > REST_S_MIN / 2) return "halted";
+  return state?.rest ? "rested" : "before";
 }
 
 function certain(meanMs: number): UncertainTime {

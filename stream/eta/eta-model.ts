@@ -1,4 +1,5 @@
 import { type ErrorModel, unlearnedErrors } from "./errors.ts";
+import { type RestModel, unlearnedRests } from "./rests.ts";
 import { type ServiceModel, unlearnedServices } from "./service-times.ts";
 import { type SpeedModel, unlearnedSpeeds } from "./speeds.ts";
 
@@ -9,9 +10,17 @@ export type EtaModel = {
   timeZone: string;
   speeds: SpeedModel;
   services: ServiceModel;
+  rests: RestModel;
   errors: ErrorModel;
 };
 
 export function unlearnedModel(timeZone: string): EtaModel {
-  return { version: 0, timeZone, speeds: unlearnedSpeeds, services: unlearnedServices, errors: unlearnedErrors };
+  return {
+    version: 0,
+    timeZone,
+    speeds: unlearnedSpeeds,
+    services: unlearnedServices,
+    rests: unlearnedRests,
+    errors: unlearnedErrors,
+  };
 }

@@ -41,8 +41,10 @@ export type EtaState = {
   offPathFixes: number;
   /** Since when the vehicle has not moved on along its way; null while it does. */
   stillSinceMs: number | null;
-  /** A long halt away from all stops has been seen today. */
-  rested: boolean;
+  /** When the route was begun. */
+  startedMs: number;
+  /** The first long halt away from all stops since then. */
+  rest: { fromMs: number; toMs: number } | null;
   /** Today's services and drives, real against expected seconds: this driver on this day. */
   pace: { serviceS: number; expectedServiceS: number; driveS: number; expectedDriveS: number };
 };
@@ -64,9 +66,11 @@ export type Eta = {
   p50Ms: number;
   p90Ms: number;
   basis: EtaBasis;
-  /** What the quantiles rest on, kept with the ETA so that its error teaches: mean and deviation before calibration. */
+  /** What the quantiles rest on, see `Outlook`; kept with the ETA so that its error teaches. */
   expectedMs: number;
   spreadS: number;
+  restShare: number;
+  restS: number;
   /** Which errors of the past the quantiles come from, see `errorBucket`. */
   bucket: string;
   /** Traffic now against the learned speeds on the way to the stop; 1 is as learned. */

@@ -60,11 +60,12 @@ function moved(state: EtaState, leg: Leg, fix: EtaFix, foundM: number, view: Leg
   const alongM = leg.onRoads ? Math.max(state.alongM, foundM) : Math.max(0, foundM);
   const isStill = alongM - state.alongM < STILL_M;
   const stillSinceMs = isStill ? (state.stillSinceMs ?? state.timeMs) : null;
-  const hasRested = !isStill && state.stillSinceMs !== null && fix.timeMs - state.stillSinceMs > REST_S_MIN * 1000;
+  const stoodMs = isStill || state.stillSinceMs === null ? 0 : state.timeMs - state.stillSinceMs;
+  const rested = stoodMs > REST_S_MIN * 1000 ? { fromMs: state.stillSinceMs!, toMs: state.timeMs } : null;
   const sample = state.offPathFixes === 0 ? sampleOf(state, fix, alongM, stillSinceMs, view) : null;
   const { timeMs } = fix;
-  const rested = state.rested || hasRested;
-  return { state: { ...state, alongM, timeMs, stillSinceMs, rested, offPathFixes: 0 }, move: "along", sample };
+  const rest = state.rest ?? rested;
+  return { state: { ...state, alongM, timeMs, stillSinceMs, rest, offPathFixes: 0 }, move: "along", sample };
 }
 
 function sampleOf(

@@ -1,10 +1,12 @@
 import { type ErrorModel, emptyHistogram, errorBin } from "./errors.ts";
 import type { EtaModel } from "./eta-model.ts";
+import type { Outlook } from "./outlook.ts";
+import { fitRests, type RestSum } from "./rests.ts";
 import { fitServices, type ServiceSum } from "./service-times.ts";
 import { fitSpeeds, type SpeedSum } from "./speeds.ts";
 
 /** An issued ETA whose stop was reached. */
-export type ErrorSample = { bucket: string; expectedMs: number; spreadS: number; arrivedMs: number };
+export type ErrorSample = Outlook & { bucket: string; arrivedMs: number };
 
 /** A histogram of `errorBin`s of one bucket. */
 export type ErrorSum = { bucket: string; counts: readonly number[] };
@@ -13,6 +15,7 @@ export type ErrorSum = { bucket: string; counts: readonly number[] };
 export type Learned = {
   speeds: readonly SpeedSum[];
   services: readonly ServiceSum[];
+  rests: readonly RestSum[];
   errors: readonly ErrorSum[];
 };
 
@@ -28,6 +31,7 @@ export function fitModel(learned: Learned, version: number, timeZone: string): E
     timeZone,
     speeds: fitSpeeds(learned.speeds),
     services: fitServices(learned.services),
+    rests: fitRests(learned.rests),
     errors: errorModel(learned.errors),
   };
 }
@@ -35,13 +39,14 @@ export function fitModel(learned: Learned, version: number, timeZone: string): E
 /** Histograms of errors by bucket. */
 export function sumErrors(samples: readonly ErrorSample[]): ErrorSum[] {
   const byBucket = new Map<string, number[]>();
-  for (const { bucket, expectedMs, spreadS, arrivedMs } of samples) {
+  for (const sample of samples) {
+    const { bucket, arrivedMs } = sample;
     let counts = byBucket.get(bucket);
     if (counts === undefined) {
       counts = emptyHistogram();
       byBucket.set(bucket, counts);
     }
-    counts[errorBin(expectedMs, spreadS, arrivedMs)]! += 1;
+    counts[errorBin(sample, arrivedMs)]! += 1;
   }
   return [...byBucket].map(([bucket, counts]) => ({ bucket, counts }));
 }
@@ -70,6 +75,15 @@ export function fadeAndAdd(before: Learned, added: Learned, elapsedMs: number): 
         sumLog: a.sumLog + b.sumLog,
         sumLogSquare: a.sumLogSquare + b.sumLogSquare,
       }),
+    ),
+    rests: merge(
+      before.rests.map((sum) => ({
+        ...sum,
+        ...{ exposed: sum.exposed * service!, rests: sum.rests * service!, restS: sum.restS * service! },
+      })),
+      added.rests,
+      (sum) => String(sum.halfHour),
+      (a, b) => ({ ...a, exposed: a.exposed + b.exposed, rests: a.rests + b.rests, restS: a.restS + b.restS }),
     ),
     errors: merge(
       before.errors.map(({ bucket, counts }) => ({ bucket, counts: counts.map((count) => count * error!) })),
