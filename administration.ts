@@ -21,6 +21,7 @@ import {
   revokeKey,
 } from "#store";
 import { replay } from "#stream";
+import { openStreamRoads } from "#stream/match/stream-roads.ts";
 import type { Config } from "./config.ts";
 import { openDatabaseServer } from "./service.ts";
 import { UsageError } from "./usage-error.ts";
@@ -153,6 +154,7 @@ export function replayFrames(
       toMs: to.getTime(),
       ...(device === undefined ? {} : { deviceUid: device }),
       apply,
+      roads: config.ROADS === undefined ? undefined : openStreamRoads(config.ROADS),
       findDecoder,
       log: pino({ level: config.LOG_LEVEL }, pino.destination(2)),
       write: print,

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { SingleBar } from "cli-progress";
 import {
   type Progress,
@@ -8,7 +9,9 @@ import {
   type Summary,
   simulate,
 } from "#simulator";
+import { ensureGothenburgRoads } from "#simulator/roads/road-file.ts";
 import { createKey, openDatabase, revokeKey } from "#store";
+import { VERSION as ROAD_FILE_VERSION } from "#stream/roads/network-file.ts";
 import type { Config } from "./config.ts";
 import { ROLES } from "./roles.ts";
 import { type Service, startUnlessStopped, untilAsked } from "./service.ts";
@@ -33,14 +36,23 @@ export async function runDemo(
   const asked = new AbortController();
   void untilAsked(["SIGINT", "SIGTERM"]).then(() => asked.abort());
   const quiet: Config = { ...config, LOG_LEVEL: config.LOG_LEVEL === "info" ? "warn" : config.LOG_LEVEL };
+  const roads = quiet.ROADS ?? (await demoRoads(quiet, print));
   print("Starting PostgreSQL, the gateway, the stream and the API …");
-  const service = await startUnlessStopped(quiet, ROLES, asked.signal);
+  const service = await startUnlessStopped({ ...quiet, ROADS: roads }, ROLES, asked.signal);
   if (service === undefined) return;
   try {
     await driveDemo(service, options, asked.signal, print);
   } finally {
     await service.stop();
   }
+}
+
+/** The streets that the fleet drives, as a road network file beside the database; made once. */
+async function demoRoads({ DATA_DIR }: Config, print: Print): Promise<string> {
+  const path = join(DATA_DIR, `gothenburg-v${ROAD_FILE_VERSION}.roads`);
+  print(`Road network: ${path} (Gothenburg, © OpenStreetMap contributors, ODbL)`);
+  await ensureGothenburgRoads(path);
+  return path;
 }
 
 async function driveDemo(

@@ -95,7 +95,8 @@ export function readNetwork(file: NetworkFile): RoadNetwork {
   }
 }
 
-function readPlaces(file: NetworkFile): { latDeg: Float64Array; lonDeg: Float64Array } {
+/** Places of the nodes, degrees. */
+export function readPlaces(file: NetworkFile): { latDeg: Float64Array; lonDeg: Float64Array } {
   const count = file.nodes.length / 2;
   const latDeg = new Float64Array(count);
   const lonDeg = new Float64Array(count);
@@ -112,7 +113,8 @@ function readPlaces(file: NetworkFile): { latDeg: Float64Array; lonDeg: Float64A
 
 const WAY_HEADER_LENGTH = 5;
 
-function readNodes(packed: readonly number[]): number[] {
+/** Node numbers of a packed way. */
+export function readNodes(packed: readonly number[]): number[] {
   let node = 0;
   return packed.slice(WAY_HEADER_LENGTH).map((delta) => {
     node += delta;

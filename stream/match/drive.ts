@@ -18,6 +18,8 @@ export type DriveState = {
   readonly recent: Packed | string | null;
   readonly spans: readonly FixSpan[];
   readonly path: PathState;
+  /** Length of the path, decided or not, metres. */
+  readonly pathM: number;
   readonly track: TrackState;
 };
 
@@ -25,6 +27,9 @@ export type DriveState = {
 type TrackState = {
   /** Driven straight where no road was matched, metres. */
   readonly straightM: number;
+  /** Of that, what was driven since the vehicle seems to have left the road, and how long the path was then. */
+  readonly doubtfulM: number;
+  readonly leftAtM: number;
   /** The newest fix: time, place (degrees), whether it was on a road. */
   readonly last: readonly [timeMs: number, latDeg: number, lonDeg: number, onRoad: boolean] | null;
   readonly standing: Standing | null;
@@ -43,7 +48,8 @@ export const driveInitial: DriveState = {
   recent: null,
   spans: [],
   path: pathInitial,
-  track: { straightM: 0, last: null, standing: null },
+  pathM: 0,
+  track: { straightM: 0, doubtfulM: 0, leftAtM: 0, last: null, standing: null },
 };
 
 /** A vehicle that has stood for this long has arrived: its path is written. */
@@ -55,6 +61,8 @@ const BREAK_MS = 15 * 60_000;
 /** Smaller steps without a road are the receiver's, not the vehicle's. */
 const STRAIGHT_M_MIN = 8;
 const STRAIGHT_SIGMAS = 2;
+/** A path that grew by this share of what was driven off it had not been left. */
+const NEVER_LEFT_SHARE = 0.5;
 
 const RECENT = new RecentFixes();
 const NOTHING = new Uint8Array();
@@ -67,16 +75,17 @@ export class Drive {
   readonly #writer: PathWriter | undefined;
   readonly #before: DriveState;
   #track: TrackState;
-  #pathM = 0;
+  #pathM: number;
 
   constructor(before: DriveState, roads: StreamRoads | undefined) {
     this.#before = before;
     this.#track = before.track;
+    this.#pathM = before.pathM;
     this.#roads = roads;
     RECENT.load(before.recent === null ? NOTHING : unpacked(before.recent));
     const restored = roads === undefined || before.matcher === null ? undefined : this.#restore(before.matcher, roads);
     // On other roads than before nothing of the drive can be kept but how far it went.
-    const path = restored === undefined ? { ...pathInitial, decidedM: before.path.decidedM } : before.path;
+    const path = restored === undefined ? { ...pathInitial, decidedM: before.pathM } : before.path;
     this.#spans = new Map(restored === undefined ? [] : before.spans.map((span) => [span[0], span]));
     if (roads === undefined) return;
     if (restored === undefined) roads.state.clear();
@@ -111,6 +120,7 @@ export class Drive {
       recent: new Packed(RECENT.save()),
       spans: this.#openSpans(),
       path: this.#writer?.state ?? path,
+      pathM: this.#pathM,
       track: this.#track,
     };
   }
@@ -150,15 +160,30 @@ export class Drive {
     return writer.decidedM + undecidedM(this.#match!, this.#roads!.network.edgeLengthM, writer.open);
   }
 
-  /** What was driven where no road is: straight from place to place, once they are further apart than their errors. */
+  /**
+   * What was driven where no road is: straight from place to place, once they are further apart than their errors. When the
+   * vehicle is on a road again and the path there shows that it never left, the path counts instead.
+   */
   #goStraight({ fixTimeMs, smoothed, latDeg, lonDeg }: PlacedFix, onRoad: boolean): void {
-    const { last, straightM } = this.#track;
+    const { last, straightM, doubtfulM, leftAtM } = this.#track;
     const at = smoothed ?? { latDeg, lonDeg, sigmaM: 0 };
     const isFollowed = last === null || (onRoad && last[3]);
     const stepM = isFollowed ? 0 : haversineM(last[1], last[2], at.latDeg, at.lonDeg);
     if (!isFollowed && stepM < Math.max(STRAIGHT_M_MIN, STRAIGHT_SIGMAS * at.sigmaM)) return;
-    const next = [fixTimeMs, at.latDeg, at.lonDeg, onRoad] as const;
-    this.#track = { ...this.#track, straightM: straightM + stepM, last: next };
+    const next = { ...this.#track, last: [fixTimeMs, at.latDeg, at.lonDeg, onRoad] as const };
+    if (!onRoad) {
+      const isLeaving = last === null || last[3];
+      this.#track = {
+        ...next,
+        straightM: straightM + stepM,
+        doubtfulM: isLeaving ? stepM : doubtfulM + stepM,
+        leftAtM: isLeaving ? this.#pathM : leftAtM,
+      };
+      return;
+    }
+    const offM = doubtfulM + stepM;
+    const neverLeft = offM > 0 && this.#pathM - leftAtM >= offM * NEVER_LEFT_SHARE;
+    this.#track = { ...next, straightM: neverLeft ? straightM - doubtfulM : straightM + stepM, doubtfulM: 0 };
   }
 
   #heedStanding({ fixTimeMs, speedMps, smoothed, latDeg, lonDeg }: PlacedFix): void {

@@ -1,0 +1,225 @@
+import { beforeAll, expect, test } from "vitest";
+import { type DeviceFold, foldFixes, foldInitial } from "../fold.ts";
+import { drawRoads } from "../roads/sample-roads.ts";
+import { smoothStage } from "../smooth/smooth-stage.ts";
+import type { DeviceStage, Fix } from "../stage.ts";
+import type { MatchFix } from "./match-fix.ts";
+import { matchStage } from "./match-stage.ts";
+import { drive, normalNoise } from "./sample-drives.ts";
+import { StreamRoads } from "./stream-roads.ts";
+
+const stages = [smoothStage as DeviceStage, matchStage as DeviceStage];
+const LINE: (readonly [number, number])[] = [
+  [0, 0],
+  [600, 0],
+  [600, 600],
+];
+let roads: StreamRoads;
+
+beforeAll(async () => {
+  const network = await drawRoads([
+    {
+      id: 10,
+      line: [
+        [-200, 0],
+        [0, 0],
+        [600, 0],
+        [900, 0],
+      ],
+    },
+    {
+      id: 20,
+      line: [
+        [600, 0],
+        [600, 600],
+        [600, 900],
+      ],
+    },
+    {
+      id: 30,
+      line: [
+        [0, 80],
+        [500, 80],
+      ],
+    },
+  ]);
+  roads = new StreamRoads(network);
+});
+
+function fixOf({ timeMs, lat, lon, speedMps, headingDeg }: MatchFix, fixId: number, receivedAtMs: number): Fix {
+  return {
+    ...{ fixId, deviceId: 7, fixTimeMs: timeMs, dated: true, receivedAtMs, fingerprint: timeMs, protocol: "teltonika" },
+    ...{ late: false, clockFault: null, deviceTimeMs: null, smoothed: null, matched: null, trackM: null, cell: null },
+    ...{ kind: "fix", valid: true, latDeg: lat, lonDeg: lon, altitudeM: null, speedMps, headingDeg, satellites: 9 },
+    ...{ hdop: null, accuracyM: 5, event: null, buffered: false, attributes: {} },
+  };
+}
+
+type Folded = {
+  fixes: Map<number, Fix>;
+  segments: { wayId: number; forward: boolean; lengthM: number; enteredMs: number; leftMs: number }[];
+  fold: DeviceFold;
+  states: string[];
+};
+
+/** Folds frames, each received as it stands; between any two the state is kept as JSON when `stored`. */
+function fold(frames: readonly (readonly MatchFix[])[], stored: boolean, on: StreamRoads | null = roads): Folded {
+  const result: Folded = { fixes: new Map(), segments: [], fold: foldInitial, states: [] };
+  frames.forEach((frame, index) => {
+    const seq = index + 1;
+    const receivedAtMs = Math.max(...frames.slice(0, seq).flatMap((fixes) => fixes.map((fix) => fix.timeMs)));
+    const fixes = frame.map((fix, n) => fixOf(fix, seq * 1024 + n, receivedAtMs));
+    const head = { seq, deviceId: 7, protocol: "teltonika" as const, receivedAtMs, bytes: new Uint8Array() };
+    const step = foldFixes(result.fold, { frame: head, fixes, isKnown: () => false }, stages, {
+      roads: on ?? undefined,
+    });
+    result.fold = stored ? (JSON.parse(JSON.stringify(step.fold)) as DeviceFold) : step.fold;
+    for (const fix of step.fixes) result.fixes.set(fix.fixTimeMs, fix);
+    result.segments.push(...step.path);
+    result.states.push(JSON.stringify(step.fold));
+  });
+  return result;
+}
+
+const noisy = (line = LINE, sigmaM = 4, intervalS = 2): MatchFix[] => {
+  const noise = normalNoise(5);
+  return drive(line, 12, intervalS, () => [noise() * sigmaM, noise() * sigmaM]);
+};
+
+const waysOf = (folded: Folded): (number | null)[] =>
+  [...folded.fixes.values()].sort((a, b) => a.fixTimeMs - b.fixTimeMs).map((fix) => fix.matched?.wayId ?? null);
+
+test("every fix gets the way that it is on, and the track is as long as the drive", () => {
+  const drives = noisy();
+  const folded = fold(
+    drives.map((fix) => [fix]),
+    false,
+  );
+  const ways = waysOf(folded);
+  const right = ways.filter((way, n) => way === (n * 24 < 600 ? 10 : 20)).length;
+  expect(right).toBeGreaterThanOrEqual(ways.length - 2);
+  const last = folded.fixes.get(drives.at(-1)!.timeMs)!;
+  const first = folded.fixes.get(drives[0]!.timeMs)!;
+  expect(last.trackM! - first.trackM!).toBeGreaterThan(1150);
+  expect(last.trackM! - first.trackM!).toBeLessThan(1230);
+  expect(last.matched!.confidence).toBeGreaterThan(0.8);
+});
+
+test("the state survives being stored after any frame, however frames fall", () => {
+  const drives = noisy();
+  const singly = drives.map((fix) => [fix]);
+  expect(fold(singly, true).states).toEqual(fold(singly, false).states);
+  expect([...fold(singly, true).fixes.values()]).toEqual([...fold(singly, false).fixes.values()]);
+});
+
+test("the folded state that a frame was given stays as it was", () => {
+  const drives = noisy();
+  const { fold: before } = fold(
+    drives.slice(0, 20).map((fix) => [fix]),
+    false,
+  );
+  const kept = JSON.stringify(before);
+  const fixes = drives.slice(20, 30).map((fix, n) => fixOf(fix, 99 * 1024 + n, fix.timeMs));
+  const head = { seq: 99, deviceId: 7, protocol: "teltonika" as const, receivedAtMs: 0, bytes: new Uint8Array() };
+  foldFixes(before, { frame: head, fixes, isKnown: () => false }, stages, { roads });
+  expect(JSON.stringify(before)).toBe(kept);
+});
+
+test("late fixes are matched with those around them and leave the live match as it is", () => {
+  const drives = noisy();
+  const late = drives.slice(20, 26);
+  const inTime = [...drives.slice(0, 20), ...drives.slice(26, 40)].map((fix) => [fix]);
+  const without = fold(inTime, true);
+  const folded = fold([...inTime, late, ...drives.slice(40).map((fix) => [fix])], true);
+  const wholly = fold([...inTime, ...drives.slice(40).map((fix) => [fix])], true);
+  for (const fix of late) {
+    const stored = folded.fixes.get(fix.timeMs)!;
+    expect(stored.late).toBe(true);
+    expect(stored.matched).not.toBeNull();
+    expect(stored.trackM).toBeNull();
+  }
+  expect(late.filter((fix) => [10, 20].includes(folded.fixes.get(fix.timeMs)!.matched!.wayId))).toHaveLength(6);
+  const live = (of: Folded) =>
+    [...of.fixes.values()]
+      .filter((fix) => !fix.late)
+      .map(({ fixTimeMs, matched, trackM }) => [fixTimeMs, matched, trackM]);
+  expect(live(folded)).toEqual(live(wholly));
+  expect(without.segments).toEqual(folded.segments.slice(0, without.segments.length));
+});
+
+test("a vehicle that has stood for a while has its path written to where it stands, with times of driving only", () => {
+  const drives = noisy();
+  const arrived = drives.at(-1)!;
+  const parked = Array.from({ length: 60 }, (_, n) => ({
+    ...arrived,
+    timeMs: arrived.timeMs + (n + 1) * 10_000,
+    speedMps: 0,
+  }));
+  const away = drive(
+    [
+      [600, 600],
+      [600, 900],
+    ],
+    12,
+    2,
+  ).map((fix, n) => ({ ...fix, timeMs: parked.at(-1)!.timeMs + (n + 1) * 2_000 }));
+  const { segments } = fold(
+    [...drives, ...parked, ...away].map((fix) => [fix]),
+    true,
+  );
+  const [along, north] = segments;
+  expect([along!.wayId, along!.forward, north!.wayId, north!.forward]).toEqual([10, true, 20, true]);
+  expect(along!.lengthM).toBeGreaterThan(560);
+  expect(along!.lengthM + north!.lengthM).toBeGreaterThan(1150);
+  expect(along!.lengthM + north!.lengthM).toBeLessThan(1240);
+  // 600 m at 12 m/s.
+  expect((north!.leftMs - north!.enteredMs) / 1000).toBeGreaterThan(40);
+  expect((north!.leftMs - north!.enteredMs) / 1000).toBeLessThan(65);
+  for (const { enteredMs, leftMs } of segments) expect(leftMs).toBeGreaterThanOrEqual(enteredMs);
+});
+
+test("without roads nothing is matched and the track follows the positions", () => {
+  const drives = noisy();
+  const folded = fold(
+    drives.map((fix) => [fix]),
+    true,
+    null,
+  );
+  expect(waysOf(folded).every((way) => way === null)).toBe(true);
+  expect(folded.segments).toEqual([]);
+  const last = folded.fixes.get(drives.at(-1)!.timeMs)!;
+  expect(last.trackM).toBeGreaterThan(1100);
+  expect(last.trackM).toBeLessThan(1300);
+});
+
+test("on other roads than before the match starts again and the track goes on", async () => {
+  const drives = noisy(LINE, 1);
+  const before = fold(
+    drives.slice(0, 20).map((fix) => [fix]),
+    true,
+  );
+  const others = new StreamRoads(
+    await drawRoads([
+      {
+        id: 99,
+        line: [
+          [-200, 0],
+          [900, 0],
+        ],
+      },
+    ]),
+  );
+  const fixes = drives.slice(20, 22).map((fix, n) => fixOf(fix, 99 * 1024 + n, fix.timeMs));
+  const head = { seq: 99, deviceId: 7, protocol: "teltonika" as const, receivedAtMs: 0, bytes: new Uint8Array() };
+  const step = foldFixes(before.fold, { frame: head, fixes, isKnown: () => false }, stages, { roads: others });
+  expect(step.fixes.map((fix) => fix.matched?.wayId)).toEqual([99, 99]);
+  expect(step.fixes[0]!.trackM).toBeGreaterThanOrEqual(before.fixes.get(drives[19]!.timeMs)!.trackM! - 30);
+});
+
+test("a device's drive is kept in little space", () => {
+  const folded = fold(
+    noisy().map((fix) => [fix]),
+    false,
+  );
+  for (const state of folded.states) expect(state.length).toBeLessThan(8_000);
+});
