@@ -9,7 +9,17 @@ export type ApiLimits = {
   tileRequestsMax: number;
   /** What drawn map tiles may take in memory. */
   tileCacheBytesMax: number;
+  /** Requests with tracking tokens of one network address, and with tokens that begin alike, in one window. */
+  trackAddressRequestsMax: number;
+  trackTokenRequestsMax: number;
   rateWindowMs: number;
+  /** Live streams of tracking links, in all and of one link. */
+  trackStreamsMax: number;
+  trackStreamsPerLinkMax: number;
+  /** How often watched stops are looked at when nothing woke us. */
+  trackPollMs: number;
+  /** How long page views of links are collected before they are written. */
+  linkViewsFlushMs: number;
   /** Event streams that one key may hold open. */
   streamsPerKeyMax: number;
   /** Rows that an event stream reads at a time; bounds its memory. */
@@ -30,7 +40,13 @@ export const API_LIMITS: ApiLimits = {
   keyRequestsMax: 12_000,
   tileRequestsMax: 6_000,
   tileCacheBytesMax: 67_108_864,
+  trackAddressRequestsMax: 3_000,
+  trackTokenRequestsMax: 300,
   rateWindowMs: 60_000,
+  trackStreamsMax: 20_000,
+  trackStreamsPerLinkMax: 50,
+  trackPollMs: 1_000,
+  linkViewsFlushMs: 10_000,
   streamsPerKeyMax: 100,
   streamPageRows: 200,
   streamStalledMsMax: 30_000,

@@ -25,6 +25,18 @@ export function limitTiles(app: FastifyInstance, limits: ApiLimits): void {
   limit(app, limits.tileRequestsMax, limits, (request) => `tiles ${request.ip}`);
 }
 
+/** How much of a token is counted as one: guesses that share it are slowed down together. */
+const TOKEN_PREFIX_CHARACTERS = 6;
+
+/** Counts requests with tracking tokens, by network address and by the token's beginning. */
+export function limitTracking(app: FastifyInstance, limits: ApiLimits): void {
+  limit(app, limits.trackAddressRequestsMax, limits, (request) => `tracking ${request.ip}`);
+  limit(app, limits.trackTokenRequestsMax, limits, (request) => {
+    const { token = "" } = request.params as { token?: string };
+    return `token ${token.slice(0, TOKEN_PREFIX_CHARACTERS)}`;
+  });
+}
+
 function limit(
   app: FastifyInstance,
   max: number,
