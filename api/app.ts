@@ -21,9 +21,11 @@ import { KeyUsage } from "./key-usage.ts";
 import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
 import { CreatedLink, LinkSchema } from "./link-json.ts";
 import { DOCS_POLICY, openApiDocument, ProblemSchema } from "./openapi.ts";
+import { CustodySchema, PodSchema, VerdictSchema } from "./pod-json.ts";
 import { Quarantined } from "./quarantine-json.ts";
 import { limitAddresses, limitKeys, registerRateLimit } from "./rate-limits.ts";
 import { RouteSchema, RouteSummarySchema } from "./route-json.ts";
+import { artefactRoutes } from "./routes/artefacts.ts";
 import { brandRoutes } from "./routes/brands.ts";
 import { commandRoutes } from "./routes/commands.ts";
 import { deviceRoutes } from "./routes/devices.ts";
@@ -35,6 +37,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { linkRoutes } from "./routes/links.ts";
 import { pageRoutes } from "./routes/pages.ts";
+import { podRoutes } from "./routes/pods.ts";
 import { positionRoutes } from "./routes/positions.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
 import { routeStopRoutes } from "./routes/route-stops.ts";
@@ -46,15 +49,22 @@ import { trackRoutes } from "./routes/track.ts";
 import { vehicleDeviceRoutes } from "./routes/vehicle-devices.ts";
 import { vehiclePositionRoutes } from "./routes/vehicle-positions.ts";
 import { vehicleRoutes } from "./routes/vehicles.ts";
+import { webhookDeliveryRoutes } from "./routes/webhook-deliveries.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 import { StopSchema } from "./stop-json.ts";
 import { refuseUnstorableText } from "./storable-text.ts";
 import { Track } from "./tracking/track-json.ts";
 import { VehiclePositionSchema, VehicleSchema } from "./vehicle-json.ts";
+import { DeliverySchema, DeliveryWithLog, WebhookSchema, WebhookWithSecret } from "./webhook-json.ts";
 
 /** uids are URL-escaped in paths: up to three characters for each byte of at most four. */
 const PARAM_CHARACTERS_MAX = UID_CHARACTERS_MAX * 12;
 
 const COMPONENTS = [
+  WebhookSchema,
+  WebhookWithSecret,
+  DeliverySchema,
+  DeliveryWithLog,
   ProblemSchema,
   Fix,
   Position,
@@ -71,6 +81,9 @@ const COMPONENTS = [
   VehiclePositionSchema,
   GeofenceSchema,
   PresenceSchema,
+  VerdictSchema,
+  PodSchema,
+  CustodySchema,
   StopSchema,
   RouteSummarySchema,
   RouteSchema,
@@ -120,6 +133,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(healthRoutes(context));
   await app.register(pageRoutes(context));
   await app.register(tileRoutes(context));
+  await app.register(artefactRoutes(context));
   await app.register(trackRoutes(context));
   await app.register(
     async (v1) => {
@@ -145,6 +159,9 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         driverRoutes,
         brandRoutes,
         linkRoutes,
+        podRoutes,
+        webhookRoutes,
+        webhookDeliveryRoutes,
         keyRoutes,
       ]) {
         await v1.register(routes(context));

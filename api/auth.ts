@@ -29,6 +29,12 @@ export const SCOPES = [
   "drivers:write",
   "brands:read",
   "brands:write",
+  "pods:read",
+  "pods:write",
+  "pods:override",
+  "pods:erase",
+  "webhooks:read",
+  "webhooks:write",
   "keys:write",
   "admin",
 ] as const;

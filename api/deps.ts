@@ -6,6 +6,7 @@ import type { FreshnessThresholds } from "#stream/freshness.ts";
 import type { RoadNetwork } from "#stream/roads/network-file.ts";
 import type { Geocode } from "./geocoder.ts";
 import type { ApiLimits } from "./limits.ts";
+import type { AddressRules } from "./webhooks/address-rules.ts";
 
 /** One thing that must be well for this process to serve. A check that rejects counts as not well. */
 export type ReadinessCheck = { name: string; check: () => Promise<{ ready: boolean; detail: string }> };
@@ -38,6 +39,8 @@ export type ApiDeps = {
   logger: FastifyBaseLogger;
   /** Unix milliseconds. */
   now: () => number;
+  /** Which addresses webhooks may be delivered to; public ones only unless told. */
+  webhookRules?: AddressRules;
   /** Besides the database, which is always checked. */
   readiness?: readonly ReadinessCheck[];
   /** Where the built web pages lie; `api/web/dist` unless told. */

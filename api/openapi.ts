@@ -49,6 +49,7 @@ export const openApiDocument: FastifyDynamicSwaggerOptions = {
       { name: "map" },
       { name: "links", description: "By which somebody without a key follows one stop" },
       { name: "tracking", description: "What a link shows; its token is all that is needed" },
+      { name: "webhooks", description: "Events delivered as they happen, signed" },
       { name: "keys" },
       { name: "operation" },
     ],

@@ -41,11 +41,15 @@ const bodies: Record<string, object> = {
   "PUT /v1/routes/{id}/stops/order": { stops: [] },
   "PATCH /v1/stops/{id}": { notes: "mine now" },
   "PATCH /v1/drivers/{id}": { givenName: "Mine" },
+  "PATCH /v1/webhooks/{id}": { enabled: false },
+  "POST /v1/webhooks/{id}/rotate-secret": {},
+  "POST /v1/webhooks/{id}/resend": { from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z" },
   "PATCH /v1/brands/{id}": { name: "mine now" },
 };
 /** Operations that make something new and name nothing that exists. */
 const creations = new Set([
   ...["POST /v1/devices", "POST /v1/vehicles", "POST /v1/keys", "POST /v1/commands", "POST /v1/geofences"],
+  "POST /v1/webhooks",
   ...["POST /v1/routes", "POST /v1/stops", "POST /v1/drivers", "POST /v1/brands"],
 ]);
 /** Name a thing of their own fleet by what it is called there: another fleet's is never meant. */
@@ -78,6 +82,13 @@ beforeAll(async () => {
   theirIds.set("stops", route.stops[0].id);
   theirIds.set("drivers", (await api.call(theirs, "POST", "/v1/drivers", { givenName: "Ana" })).json().id);
   theirIds.set("brands", (await api.call(theirs, "POST", "/v1/brands", { name: "theirs" })).json().id);
+  const hook = (await api.call(theirs, "POST", "/v1/webhooks", { url: "https://example.com/" })).json();
+  theirIds.set("webhooks", hook.id);
+  await api.call(theirs, "POST", `/v1/webhooks/${hook.id}/resend`, {
+    from: "2000-01-01T00:00:00Z",
+    to: "2100-01-01T00:00:00Z",
+  });
+  theirIds.set("deliveries", (await api.call(theirs, "GET", `/v1/webhooks/${hook.id}/deliveries`)).json().data[0].id);
   const keys = (await api.call(theirs, "GET", "/v1/keys")).json();
   theirIds.set("keys", String(keys.data[0].id));
 });
