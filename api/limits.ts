@@ -1,3 +1,5 @@
+import type { PodLimits } from "./pod/pod-limits.ts";
+
 /** Every limit of the API, by name. Tests lower them. */
 export type ApiLimits = {
   bodyBytesMax: number;
@@ -32,6 +34,8 @@ export type ApiLimits = {
   streamPollMs: number;
   /** How long last-used times of keys are collected before they are written. */
   keyUsageFlushMs: number;
+  /** Of proofs of delivery; the usual ones unless told. */
+  pod?: PodLimits;
 };
 
 export const API_LIMITS: ApiLimits = {

@@ -26,7 +26,7 @@ export type NewPod = {
   stopId: string;
   clientKey: string | null;
   /** Hash of everything that a retry repeats. */
-  contentHash: Uint8Array;
+  contentHash: Buffer;
   outcome: "delivered" | "failed";
   reason: string | null;
   deviceTimeMs: number;
@@ -152,14 +152,33 @@ async function insertPod(
 }
 
 async function findRepeated(client: PoolClient, fleetId: number, pod: NewPod): Promise<StorePodResult> {
-  const { rows } = await client.query<{ podId: string; stopId: string; contentHash: Buffer }>(
-    `select pod_id::text as "podId", stop_id::text as "stopId", content_hash as "contentHash" from pod
-    where fleet_id = $1 and client_key = $2`,
-    [fleetId, pod.clientKey],
-  );
-  const found = rows[0];
+  const found = await selectPodOfClient(client, fleetId, pod.clientKey ?? "");
   const isSame = found !== undefined && found.stopId === pod.stopId && found.contentHash.equals(pod.contentHash);
   return isSame ? { kind: "repeated", podId: found.podId } : { kind: "mismatch" };
+}
+
+export type PodOfClient = { podId: string; stopId: string; contentHash: Buffer };
+
+/** The POD that its sender called so. */
+export function findPodOfClient(
+  database: Database,
+  fleetId: number,
+  clientKey: string,
+): Promise<PodOfClient | undefined> {
+  return selectPodOfClient(database.pool, fleetId, clientKey);
+}
+
+async function selectPodOfClient(
+  client: Pick<PoolClient, "query">,
+  fleetId: number,
+  clientKey: string,
+): Promise<PodOfClient | undefined> {
+  const { rows } = await client.query<PodOfClient>(
+    `select pod_id::text as "podId", stop_id::text as "stopId", content_hash as "contentHash" from pod
+    where fleet_id = $1 and client_key = $2`,
+    [fleetId, clientKey],
+  );
+  return rows[0];
 }
 
 async function insertArtefact(

@@ -15,6 +15,12 @@ create table recipient_key (
   check ((key is null) = (destroyed_at is not null))
 );
 
+-- Wrong PINs of recipients: a PIN is short, so it is not to be guessed.
+create table pin_failure (
+  stop_id bigint primary key references stop on delete cascade,
+  failures integer not null
+);
+
 create table pod (
   pod_id bigint generated always as identity primary key,
   fleet_id integer not null references fleet,
