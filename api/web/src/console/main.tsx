@@ -1,4 +1,8 @@
 import "../design/base.css";
+import "./console.css";
 import { render } from "preact";
+import { restoreTheme } from "../design/theme.ts";
+import { App } from "./app.tsx";
 
-render(<h1>Live map</h1>, document.getElementById("console")!);
+restoreTheme();
+render(<App />, document.getElementById("console")!);
