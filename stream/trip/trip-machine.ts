@@ -21,6 +21,8 @@ export type TripMachine = {
 
 type Parked = {
   readonly from: Sample;
+  /** When it was here last, standing or not (Unix ms). */
+  readonly hereMs: number;
   /** When the ignition went on here; null while it is off or unknown. */
   readonly ignitionOnMs: number | null;
   /** Samples in a row that moved. */
@@ -69,7 +71,7 @@ const AWAY_IGNITION_OFF_M = 250;
 const STANDING_M = 40;
 /** The ignition may be on for this long before the trip that it began moves. */
 const WARM_UP_MS_MAX = 10 * 60_000;
-/** The last sample of standing dates the start when it is no older than this. */
+/** The last sample where it stood dates the start when it is no older than this. */
 const SET_OFF_MS_MAX = 3 * 60_000;
 /** Standing that ends a trip: without ignition, and with the ignition on. */
 const STOOD_MS = 5 * 60_000;
@@ -107,18 +109,19 @@ function stepParked(parked: Parked, last: Sample | null, sample: Sample): TripSt
   if (!far && !fast) {
     const isStill = speedMps < MOVING_MPS && awayM <= STANDING_M;
     const from = isStill || last === null ? withTrack(sample, trackM ?? parked.from[8]) : parked.from;
-    return { machine: { last: sample, parked: { from, ignitionOnMs, moving }, trip: null }, happenings: [] };
+    const hereMs = awayM <= STANDING_M ? timeMs : parked.hereMs;
+    return { machine: { last: sample, parked: { from, hereMs, ignitionOnMs, moving }, trip: null }, happenings: [] };
   }
-  const begun = begin(parked.from, ignitionOnMs, sample, far && speedMps < MOVING_MPS);
+  const begun = begin({ ...parked, ignitionOnMs }, sample, far && speedMps < MOVING_MPS);
   const step = stepDriving(begun, parked.from, sample);
   // What it takes to end a trip is not there at its start.
   return { machine: step.machine, happenings: [{ kind: "started", trip: begun, by: sample }, ...step.happenings] };
 }
 
-function begin(from: Sample, ignitionOnMs: number | null, sample: Sample, moved: boolean): OpenTrip {
+function begin({ from, hereMs, ignitionOnMs }: Omit<Parked, "moving">, sample: Sample, moved: boolean): OpenTrip {
   const isWarm = ignitionOnMs !== null && sample[1] - ignitionOnMs <= WARM_UP_MS_MAX;
-  const isFresh = sample[1] - from[1] <= SET_OFF_MS_MAX;
-  const setOffMs = isFresh ? from[1] : sample[1];
+  const isFresh = sample[1] - hereMs <= SET_OFF_MS_MAX;
+  const setOffMs = isFresh ? hereMs : sample[1];
   const startedMs = isWarm ? Math.min(ignitionOnMs, setOffMs) : setOffMs;
   return {
     ...{ start: from, startedMs },
@@ -152,7 +155,11 @@ function stepGap(trip: OpenTrip, last: Sample, sample: Sample): TripStep {
   if (betweenM(last, sample) <= GAP_MOVED_M) {
     return { machine: { last: sample, parked: parkedAt(sample, last), trip: null }, happenings };
   }
-  const begun: OpenTrip = { ...begin(last, null, sample, true), startedMs: last[1], reason: "gap" };
+  const begun: OpenTrip = {
+    ...begin({ from: last, hereMs: last[1], ignitionOnMs: null }, sample, true),
+    startedMs: last[1],
+    reason: "gap",
+  };
   const next = stepDriving(begun, last, sample);
   return {
     machine: next.machine,
@@ -172,7 +179,7 @@ function ended(trip: OpenTrip, endReason: TripReason, by: Sample): TripStep {
 
 function parkedAt(sample: Sample, before: Sample | null = null): Parked {
   const from = withTrack(sample, sample[8] ?? before?.[8] ?? null);
-  return { from, ignitionOnMs: sample[6] === true ? sample[1] : null, moving: 0 };
+  return { from, hereMs: sample[1], ignitionOnMs: sample[6] === true ? sample[1] : null, moving: 0 };
 }
 
 function lengthened(trip: OpenTrip, last: Sample, sample: Sample): OpenTrip {

@@ -85,22 +85,22 @@ function reviseAll(
   const announced: Announced[] = [];
   // A trip that goes on since before the window keeps its name; so does one that is told again.
   let open = openBefore(history);
+  let isRevised = false;
   happened.forEach((happening, index) => {
-    const was = same[index] ?? replaced[index];
-    const started = happening.kind === "started" ? was : undefined;
-    const [tripId, version] =
-      happening.kind === "ended" && open !== null
-        ? open
-        : [started?.[2] ?? tripIdOf(happening, cause), started?.[3] ?? 1];
-    const isSame = same[index] !== undefined && same[index][2] === tripId;
-    const next = isSame
-      ? (same[index] as Announced)[3]
-      : Math.max(version, was?.[3] ?? 0) + (was === undefined ? 0 : 1);
-    const told = isSame
-      ? (same[index] as Announced)
+    const held = same[index];
+    const was = held ?? replaced[index];
+    const isStart = happening.kind === "started";
+    const known: TripHistory["open"] = isStart ? (was === undefined ? null : [was[2], was[3]]) : open;
+    const [tripId, version] = known ?? [tripIdOf(happening, cause), 0];
+    const holds = held !== undefined && held[2] === tripId && held[3] === version;
+    // One revision makes one version of a trip, whichever of its ends it changes.
+    const next = holds || (!isStart && isRevised) ? version : version + 1;
+    isRevised = !holds;
+    const told = holds
+      ? held
       : tell({ happening, tripId, version: next, supersedes: was?.[1] ?? null }, cause, outputs);
     announced.push(told);
-    open = happening.kind === "started" ? [tripId, told[3]] : null;
+    open = isStart ? [tripId, next] : null;
   });
   const living = new Set(announced.map(([, , tripId]) => tripId));
   for (const told of withdrawn) withdraw(told, !living.has(told[2]), cause, outputs);
