@@ -4,6 +4,7 @@ import type { Envelope, ProtocolDecoder, ProtocolName, RejectReason } from "#dec
 import { JournalFrameError } from "#store/journal-errors.ts";
 import type { Listening } from "./acceptor.ts";
 import type { AckLatency } from "./ack-latency.ts";
+import type { CommittedFrame } from "./commands/bytes-of-command.ts";
 import { addressKey, plainAddress } from "./connection-limits.ts";
 import type { KnownDevice, ListenerSpec } from "./gateway-deps.ts";
 import {
@@ -65,6 +66,12 @@ export async function openDatagramListener(spec: ListenerSpec, context: Datagram
   };
 }
 
+/** Protocols whose devices take a command as a datagram. Teltonika documents none for its UDP channel. */
+const TAKES_COMMANDS: ReadonlySet<ProtocolName> = new Set(["queclink"]);
+
+/** A datagram, and where it came from. */
+type Source = { datagram: Uint8Array; peer: RemoteInfo; remoteAddress: string; receivedAtMs: number };
+
 class Receiver {
   readonly #context: DatagramContext;
   readonly #socket: Socket;
@@ -122,13 +129,22 @@ class Receiver {
       this.#reject(datagram, envelope.reason, remoteAddress);
       return;
     }
-    if (!envelope.keep || envelope.deviceUid === undefined) {
+    if (envelope.deviceUid === undefined) {
       this.#context.tally.frames[envelope.keep ? "beforeLogin" : "unkept"] += 1;
       return;
     }
     const device = await this.#admit(envelope.deviceUid, remoteAddress, receivedAtMs);
-    if (device !== undefined)
-      await this.#commit(step.frame, envelope, device, { datagram, peer, remoteAddress, receivedAtMs });
+    if (device === undefined) return;
+    const from = { datagram, peer, remoteAddress, receivedAtMs };
+    if (envelope.keep) await this.#commit(step.frame, envelope, device, from);
+    else await this.#answerUnkept(envelope, device, from);
+  }
+
+  /** A sign of life that says nothing: the device asks whether we are here. */
+  async #answerUnkept(envelope: Envelope, { deviceId }: KnownDevice, from: Source): Promise<void> {
+    this.#context.tally.frames.unkept += 1;
+    await this.#answer(answerOf(envelope), from);
+    this.#offerWayBack(deviceId, from.peer);
   }
 
   async #admit(uid: string, remoteAddress: string, receivedAtMs: number): Promise<KnownDevice | undefined> {
@@ -143,20 +159,16 @@ class Receiver {
     return undefined;
   }
 
-  async #commit(
-    frame: Uint8Array,
-    envelope: Envelope,
-    device: KnownDevice,
-    from: { datagram: Uint8Array; peer: RemoteInfo; remoteAddress: string; receivedAtMs: number },
-  ): Promise<void> {
+  async #commit(frame: Uint8Array, envelope: Envelope, device: KnownDevice, from: Source): Promise<void> {
     const { journal, protocol, tally, now } = this.#context;
     const { remoteAddress } = from;
     const { deviceId } = device;
-    const ack = envelope.kind === "login" ? envelope.accept : envelope.ack;
-    const kept = { deviceId, protocol, remoteAddress, transport: "udp", kind: "frame", receivedAtMs: now() } as const;
+    const receivedAtMs = now();
+    const kept = { deviceId, protocol, remoteAddress, transport: "udp", kind: "frame", receivedAtMs } as const;
     try {
-      await journal.append({ ...kept, bytes: frame });
-      await this.#answer(ack, from);
+      const seq = await journal.append({ ...kept, bytes: frame });
+      await this.#answer(answerOf(envelope), from);
+      this.#offerCommands(deviceId, { seq, bytes: frame, transport: "udp", receivedAtMs }, from.peer);
     } catch (error) {
       if (error instanceof JournalFrameError) {
         this.#reject(from.datagram, "format", remoteAddress);
@@ -172,10 +184,7 @@ class Receiver {
   }
 
   /** The frame is committed: only now may the device forget it. Resolves when the answer is sent, or is lost. */
-  #answer(
-    ack: Uint8Array | undefined,
-    from: { datagram: Uint8Array; peer: RemoteInfo; receivedAtMs: number },
-  ): Promise<void> {
+  #answer(ack: Uint8Array | undefined, from: Source): Promise<void> {
     const { tally, ackLatency, monotonicMs } = this.#context;
     if (ack === undefined || ack.length > from.datagram.length) return Promise.resolve();
     tally.acks += 1;
@@ -183,6 +192,23 @@ class Receiver {
     ackLatency.observe((monotonicMs() - from.receivedAtMs) / 1_000);
     // An answer that can't be sent is an answer that was lost on the way: the device asks again.
     return new Promise((resolve) => this.#socket.send(ack, from.peer.port, from.peer.address, () => resolve()));
+  }
+
+  /** What was committed may be an answer; and the device can be reached now. */
+  #offerCommands(deviceId: number, frame: CommittedFrame, peer: RemoteInfo): void {
+    this.#context.commands?.committed(deviceId, frame);
+    this.#offerWayBack(deviceId, peer);
+  }
+
+  #offerWayBack(deviceId: number, peer: RemoteInfo): void {
+    const { heardLinks, protocol, monotonicMs } = this.#context;
+    if (TAKES_COMMANDS.has(protocol))
+      heardLinks?.heard(deviceId, protocol, (bytes) => this.#send(bytes, peer), monotonicMs());
+  }
+
+  #send(bytes: Uint8Array, { port, address }: RemoteInfo): Promise<boolean> {
+    this.#context.tally.bytesSent += bytes.length;
+    return new Promise((resolve) => this.#socket.send(bytes, port, address, (error) => resolve(error === null)));
   }
 
   #reject(bytes: Uint8Array, reason: RejectReason, remoteAddress: string): void {
@@ -201,4 +227,8 @@ class Receiver {
     };
     quarantine.offer(row, monotonicMs());
   }
+}
+
+function answerOf(envelope: Envelope): Uint8Array | undefined {
+  return envelope.kind === "login" ? envelope.accept : envelope.ack;
 }

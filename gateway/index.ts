@@ -87,7 +87,7 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
     throw error;
   }
   const upstream = deps.mqttUpstreamUrl === undefined ? undefined : openUpstream(deps.mqttUpstreamUrl, shared, metrics);
-  const sweeper = openSweeper(shared, datagrams, deps);
+  const sweeper = openSweeper(shared, [...datagrams, ...(upstream ? [upstream] : [])], deps);
   const drain = async (timeoutMs: number) => {
     state.isDraining = true;
     stop();
@@ -130,7 +130,7 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
 /** One timer for the time limits of all sessions and for what is written in batches. */
 function openSweeper(
   shared: SharedContext,
-  datagrams: readonly DatagramListening[],
+  swept: readonly { sweep(monotonicMs: number): void }[],
   deps: GatewayDeps,
 ): NodeJS.Timeout {
   const { LOGIN_TIMEOUT_MS, FRAME_TIMEOUT_MS, IDLE_TIMEOUT_MS } = deps.limits;
@@ -139,10 +139,11 @@ function openSweeper(
   return setInterval(() => {
     const nowMs = deps.monotonicMs();
     for (const session of shared.sessions) session.checkTime(nowMs);
-    for (const listening of datagrams) listening.sweep(nowMs);
+    for (const part of swept) part.sweep(nowMs);
     shared.quarantine.sweep(nowMs);
     shared.passwords.sweep(nowMs);
     shared.commands?.sweep(nowMs);
+    shared.heardLinks?.sweep(nowMs);
     void shared.quarantine.flush();
     void shared.knocks.flush();
   }, intervalMs);

@@ -6,6 +6,7 @@ import type { AckLatency } from "./ack-latency.ts";
 import { type Admit, openAdmission } from "./admission.ts";
 import { BegunFrames } from "./begun-frames.ts";
 import { type CommandLink, Commands } from "./commands/delivery.ts";
+import { HeardLinks } from "./commands/heard-links.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import type { GatewayDeps, GatewayLimits, ListenerSpec } from "./gateway-deps.ts";
 import { Knocks } from "./knocks.ts";
@@ -57,6 +58,7 @@ export type SharedContext = {
   quarantine: Quarantine;
   /** Absent where the gateway was given no commands. */
   commands: Commands | undefined;
+  heardLinks: HeardLinks | undefined;
   now: () => number;
   monotonicMs: () => number;
   isDraining: () => boolean;
@@ -94,6 +96,7 @@ export function openSharedContext(
   const admission = (registrationsMax: number) =>
     openAdmission(deps.findDevice, deps.registerDevice, { registrationsMax, registrations, onDirectoryAway });
   const live = new LiveSessions<GatewaySession>();
+  const commands = openCommands(deps, metrics, live, logSeldom("warn", "commands are not delivered, trying again"));
   let whenAllGone = () => {};
   return {
     limits: deps.limits,
@@ -107,7 +110,8 @@ export function openSharedContext(
     notes: new Notes(deps.journal, metrics.notes),
     knocks: new Knocks(deps.recordKnocks, metrics.knocks),
     quarantine: new Quarantine(deps.quarantineRejected, metrics.quarantine),
-    commands: openCommands(deps, metrics, live, logSeldom("warn", "commands are not delivered, trying again")),
+    commands,
+    heardLinks: commands && new HeardLinks(commands, deps.commandTimes?.answerTimeoutMs ?? COMMAND_ANSWER_TIMEOUT_MS),
     now: deps.now,
     monotonicMs: deps.monotonicMs,
     isDraining: () => state.isDraining,

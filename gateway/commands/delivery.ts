@@ -95,6 +95,11 @@ export class Commands {
     this.sweep(deps.monotonicMs());
   }
 
+  /** Whether a command is open for the device, as far as heard. */
+  isWaitingFor(deviceId: number): boolean {
+    return this.#open.has(deviceId);
+  }
+
   /** The device has a new connection. */
   connected(deviceId: number): void {
     this.#evidenceAwaited.delete(deviceId);
@@ -107,7 +112,7 @@ export class Commands {
     if (waiting?.link === link) waiting.end({ kind: "lost" });
   }
 
-  /** For connections that are no sessions of a stream listener: a phone that subscribed at a broker. */
+  /** For what is no session of a stream listener: a phone that subscribed at a broker, a device heard a moment ago. */
   attach(deviceId: number, link: CommandLink): void {
     this.#links.set(deviceId, link);
     this.connected(deviceId);

@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { connectAsync, type MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandReply, command as gt06Command, login as gt06Login } from "#decoders/gt06/index.ts";
@@ -100,6 +101,31 @@ describe("a Queclink tracker", () => {
     const done = await bench.reaches(id, "answered");
     expect(heard).toEqual([`AT+GTRTO=gv300,1,,,,,,${serial}$`]);
     expect(done).toMatchObject({ result: "ok", answer: `+ACK:GTRTO,${serial}` });
+  });
+
+  it("that sends datagrams gets its command when it is heard, and answers by a datagram", async () => {
+    const imei = "862170010000009";
+    const deviceId = await bench.register(imei, "queclink");
+    const id = await bench.queue(deviceId, "queclink", "AT+GTRTO=gv300,1,,,,,,FFFF$");
+    const socket = createSocket("udp4");
+    const heard: string[] = [];
+    socket.on("message", (bytes) => {
+      const text = /AT\+[^$]*\$/.exec(bytes.toString("latin1"))?.[0];
+      if (text === undefined) return;
+      heard.push(text);
+      socket.send(commandAnswer(tracker(imei), "GTRTO", serialOf(text), Date.now(), 2), port, "127.0.0.1");
+    });
+    const port = gateway.portOf("queclink");
+    const say = () => socket.send(heartbeat(tracker(imei), Date.now(), 1), port, "127.0.0.1");
+    await until(async () => {
+      say();
+      return (await bench.read(id)).state !== "queued";
+    });
+    const done = await bench.reaches(id, "answered");
+    socket.close();
+    const serial = Number(id).toString(16).toUpperCase().padStart(4, "0");
+    expect(heard).toEqual([`AT+GTRTO=gv300,1,,,,,,${serial}$`]);
+    expect(done).toMatchObject({ result: "ok", answer: `+ACK:GTRTO,${serial}`, attempts: 1 });
   });
 
   it("answers that do not bear the serial number are another command's", async () => {

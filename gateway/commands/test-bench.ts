@@ -16,6 +16,7 @@ import type { CommandTimes } from "./delivery.ts";
 export const LISTENERS: readonly ListenerSpec[] = [
   { protocol: "teltonika", transport: "tcp", port: 0 },
   { protocol: "queclink", transport: "tcp", port: 0 },
+  { protocol: "queclink", transport: "udp", port: 0 },
   { protocol: "gt06", transport: "tcp", port: 0 },
   { protocol: "owntracks", transport: "mqtt", port: 0 },
 ];
@@ -39,6 +40,7 @@ export type CommandBench = {
     holdFrames?: Promise<void>;
     /** Added to the gateway's clock for time limits; a test may move it on. */
     skew?: { ms: number };
+    mqttUpstreamUrl?: string;
   }): Promise<BenchGateway>;
   closeGateways(): Promise<void>;
   register(uid: string, protocol: string, settings?: Record<string, string>): Promise<number>;
@@ -90,6 +92,7 @@ export async function openCommandBench(): Promise<CommandBench> {
         verifyPassword: async (password, stored) => Buffer.from(password).toString() === stored,
         commands: options.store ?? store,
         commandTimes: { ...TIMES, ...options.times },
+        ...(options.mqttUpstreamUrl === undefined ? {} : { mqttUpstreamUrl: options.mqttUpstreamUrl }),
         limits: { LOGIN_TIMEOUT_MS: 200_000, FRAME_TIMEOUT_MS: 200_000, IDLE_TIMEOUT_MS: 80 * 1_000 },
       });
       const portOf = (protocol: string) => gateway.listeners.find((listener) => listener.protocol === protocol)!.port;

@@ -8,6 +8,7 @@ import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { afterEach, expect, test } from "vitest";
 import { findDecoder } from "#decoders";
 import { frameOf } from "#decoders/owntracks/index.ts";
+import { openCommandBench } from "../commands/test-bench.ts";
 import { closeTestGateways, FakeJournal, hex, openTestGateway, pause, until } from "../test-gateway.ts";
 import { location, phoneOf } from "./test-phones.ts";
 
@@ -53,6 +54,55 @@ testWithBroker("a message is acknowledged to the broker only when its frame is c
   await until(() => last.frames().length > 0);
   expect(last.frames()).toEqual([hex(frameOf(TOPIC, Buffer.from(location(2))))]);
 });
+
+testWithBroker("a gateway that stands by leaves the broker to the one that leads, and takes over from it", async () => {
+  const url = await openMosquitto();
+  const leader = new FakeJournal();
+  const first = await openUpstreamGateway(url, leader);
+  const follower = new FakeJournal();
+  Object.assign(follower, { ready: false, standby: true });
+  const second = await openUpstreamGateway(url, follower, false);
+  const phone = await connectPhone(url);
+  await phone.publishAsync(TOPIC, location(1), { qos: 1 });
+  await until(() => leader.frames().length === 1);
+  expect(await second.metric("gateway_upstream_connected", {})).toBe(0);
+  Object.assign(leader, { ready: false, standby: true });
+  await untilConnected(first, 0);
+  Object.assign(follower, { ready: true, standby: false });
+  await untilConnected(second, 1);
+  await phone.publishAsync(TOPIC, location(2), { qos: 1 });
+  await until(() => follower.frames().length === 1);
+  expect(leader.frames()).toHaveLength(1);
+});
+
+testWithBroker(
+  "a phone gets its command through the broker when it is heard, and its answer is the command's",
+  async () => {
+    const url = await openMosquitto();
+    const bench = await openCommandBench();
+    try {
+      const deviceId = await bench.register("ana/phone", "owntracks");
+      const id = await bench.queue(deviceId, "owntracks", "reportLocation");
+      await bench.openGateway({ mqttUpstreamUrl: url });
+      const phone = await connectPhone(url);
+      await phone.subscribeAsync(`${TOPIC}/cmd`, { qos: 1 });
+      const heard: string[] = [];
+      phone.on("message", (_topic, payload) => {
+        heard.push(payload.toString());
+        const asked = { ...JSON.parse(location(2)), t: "r" };
+        void phone.publishAsync(TOPIC, JSON.stringify(asked), { qos: 1 });
+      });
+      await until(async () => {
+        await phone.publishAsync(TOPIC, location(1), { qos: 1 });
+        return (await bench.read(id)).state !== "queued";
+      });
+      expect(await bench.reaches(id, "answered")).toMatchObject({ result: "ok", attempts: 1 });
+      expect(heard.map((text) => JSON.parse(text))).toEqual([{ _type: "cmd", action: "reportLocation" }]);
+    } finally {
+      await bench.close();
+    }
+  },
+);
 
 testWithBroker("what was published while the gateway was away comes when it is back", async () => {
   const url = await openMosquitto();
@@ -103,7 +153,7 @@ testWithBroker("a broker that restarts is connected to again", async () => {
   }, 15_000);
 });
 
-async function openUpstreamGateway(url: string, journal: FakeJournal) {
+async function openUpstreamGateway(url: string, journal: FakeJournal, connects = true) {
   const gateway = await openTestGateway({
     listeners: [],
     mqttUpstreamUrl: url,
@@ -111,9 +161,12 @@ async function openUpstreamGateway(url: string, journal: FakeJournal) {
     findDecoder,
     findDevice: (uid) => Promise.resolve(phoneOf(uid)),
   });
-  await until(async () => (await gateway.metric("gateway_upstream_connected", {})) === 1);
+  if (connects) await untilConnected(gateway, 1);
   return gateway;
 }
+
+const untilConnected = ({ metric }: Awaited<ReturnType<typeof openTestGateway>>, value: 0 | 1) =>
+  until(async () => (await metric("gateway_upstream_connected", {})) === value);
 
 async function connectPhone(url: string, options: IClientOptions = {}): Promise<MqttClient> {
   const client = await connectAsync(url, { reconnectPeriod: 0, ...options });

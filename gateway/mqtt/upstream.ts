@@ -7,13 +7,15 @@ import type { KnownDevice } from "../gateway-deps.ts";
 import { JOURNAL_FULL_RETRY_MS, PAYLOAD_BYTES_MAX, UPSTREAM_IN_FLIGHT_MAX, UPSTREAM_RECONNECT_MS } from "../maxima.ts";
 import type { GatewayMetrics, Tally } from "../metrics.ts";
 import type { SharedContext } from "../session-context.ts";
-import { uidOfPublish } from "./phone-identity.ts";
+import { commandTopic, uidOfPublish } from "./phone-identity.ts";
 
 /** Stable, so that the broker keeps our session and what it could not deliver while we were away. */
 const CLIENT_ID = "telematics-gateway";
 const FILTER = "owntracks/#";
 
 export type Upstream = {
+  /** Connects once this process leads the journal, and leaves the broker to another that does. */
+  sweep(): void;
   /** Takes nothing more; resolves when what was taken is committed and acknowledged. */
   drained(): Promise<void>;
   close(): void;
@@ -27,6 +29,7 @@ export function openUpstream(url: string, shared: SharedContext, metrics: Gatewa
     protocolVersion: 4,
     resubscribe: false,
     reconnectPeriod: UPSTREAM_RECONNECT_MS,
+    manualConnect: true,
   });
   const receiver = new Receiver(client, shared, metrics);
   client.handleMessage = receiver.receive.bind(receiver);
@@ -44,9 +47,20 @@ export function openUpstream(url: string, shared: SharedContext, metrics: Gatewa
       link.isSubscribed = true;
     }, shared.onListenerError);
   });
+  let isWanted = false;
   return {
+    sweep: () => {
+      const { ready, standby } = shared.journal;
+      const leads = ready || (isWanted && !standby);
+      if (leads === isWanted) return;
+      isWanted = leads;
+      // The broker knows one client by our id: a second would put out the first.
+      if (leads) client.reconnect();
+      else client.end(true);
+    },
     drained: () => receiver.drained(),
     close: () => {
+      isWanted = false;
       client.end(true);
     },
   };
@@ -129,6 +143,7 @@ class Receiver {
       const [commit] = await Promise.allSettled([this.#shared.journal.append(frame), before]);
       if (commit.status === "fulfilled") {
         this.#acknowledge(packet, stream);
+        this.#offerCommands(frame, commit.value, packet.topic);
         this.#tally.frames.committed += 1;
         this.#tally.records += 1;
         return;
@@ -136,6 +151,21 @@ class Receiver {
       if (!(commit.reason instanceof JournalFullError)) throw commit.reason;
       await sleep(JOURNAL_FULL_RETRY_MS, undefined, { ref: false });
     }
+  }
+
+  /** What was committed may be an answer; and the phone is there now: the broker hands a command on to it. */
+  #offerCommands(frame: NewFrame, seq: number, topic: string): void {
+    const { commands, heardLinks, monotonicMs } = this.#shared;
+    commands?.committed(frame.deviceId, { ...frame, seq });
+    const uid = uidOfPublish(topic);
+    if (uid === undefined) return;
+    const send = (bytes: Uint8Array) => {
+      if (!this.#client.connected) return false;
+      this.#tally.bytesSent += bytes.length;
+      this.#client.publishAsync(commandTopic(uid), Buffer.from(bytes), { qos: 1 }).catch(this.#shared.onListenerError);
+      return true;
+    };
+    heardLinks?.heard(frame.deviceId, "owntracks", send, monotonicMs());
   }
 
   /**
