@@ -90,6 +90,12 @@ export const ConfigSchema = Type.Object({
       description: "Looks addresses of stops up; a server that answers as Nominatim does",
     }),
   ),
+  WEBHOOK_ALLOW_LOOPBACK: Flag("Deliver webhooks to this machine too, over http if asked; for development"),
+  WEBHOOK_RETRY_DELAYS_S: Type.String({
+    pattern: "^\\d{1,6}(,\\d{1,6}){0,19}$",
+    default: "0,5,300,1800,7200,18000,36000,50400,72000,86400",
+    description: "Pause before each attempt to deliver to a webhook, seconds; as many attempts as there are pauses",
+  }),
   INFLUX_URL: Type.Optional(
     Type.String({
       pattern: "^https?://.+",

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { hostname, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
-import { openApi, openGeocoder } from "#api";
+import { openApi, openGeocoder, openResolver, openWebhookDelivery, WEBHOOK_LIMITS } from "#api";
 import { findDecoder } from "#decoders";
 import { type ListenerSpec, openGateway, prepareCommand } from "#gateway";
 import {
@@ -224,24 +224,21 @@ function influxTarget({ INFLUX_URL, INFLUX_TOKEN, INFLUX_ORG, INFLUX_BUCKET }: C
 async function startApi({ config, links, log, registry, closers }: Parts): Promise<Listener[]> {
   const url = links.databaseUrl;
   const database = closers.add(await openDatabase({ url, applicationName: "telematics api", connectionsMax: 10 }));
-  const storedListeners = new Set<() => void>();
-  const announce = () => {
-    for (const listener of storedListeners) listener();
-  };
-  closers.add(await listen(url, { fixes: announce }));
+  const stored = openAnnouncer();
+  const queued = openAnnouncer();
+  closers.add(await listen(url, { fixes: stored.tell, events: stored.tell, webhooks: queued.tell }));
   const api = await openApi(
     {
       database,
-      onStored: (listener) => {
-        storedListeners.add(listener);
-        return () => storedListeners.delete(listener);
-      },
+      onStored: stored.hear,
       metrics: async () => {
         const all = [(await registry.getMetricsAsJSON()) as Metrics, ...(await links.otherMetrics())];
         return AggregatorRegistry.aggregate(all).metrics();
       },
       registry,
       prepareCommand,
+      webhookRules: { allowLoopback: config.WEBHOOK_ALLOW_LOOPBACK },
+      retention: { fixDays: config.FIX_RETENTION_DAYS, eventDays: config.EVENT_RETENTION_DAYS },
       ...(config.GEOCODER_URL === undefined ? {} : { geocode: openGeocoder(config.GEOCODER_URL) }),
       freshness: { delayedS: config.FRESH_DELAYED_S, staleS: config.FRESH_STALE_S, offlineS: config.FRESH_OFFLINE_S },
       ...(config.ROADS === undefined ? {} : { roads: openRoads(config.ROADS) }),
@@ -253,7 +250,45 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
     { host: config.HOST, port: config.HTTP_PORT },
   );
   closers.add(api);
+  await startWebhooks({ config, links, log, registry, closers }, queued.hear);
   return [{ setting: "HTTP_PORT", name: "http", host: config.HOST, port: api.port }];
+}
+
+/** Hands what a channel says on to whoever listens. */
+function openAnnouncer() {
+  const listeners = new Set<() => void>();
+  return {
+    tell: () => {
+      for (const listener of listeners) listener();
+    },
+    hear: (listener: () => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** Deliveries have connections of their own: requests do not wait for them. */
+const WEBHOOK_CONNECTIONS_MAX = 4;
+
+async function startWebhooks(
+  { config, links, log, registry, closers }: Parts,
+  onQueued: (listener: () => void) => () => void,
+): Promise<void> {
+  const database = closers.add(
+    await openDatabase({
+      ...{ url: links.databaseUrl, applicationName: "telematics webhooks" },
+      connectionsMax: WEBHOOK_CONNECTIONS_MAX,
+    }),
+  );
+  const delaysMs = config.WEBHOOK_RETRY_DELAYS_S.split(",").map((seconds) => Number(seconds) * 1000);
+  closers.add(
+    openWebhookDelivery({
+      ...{ database, onQueued, registry, logger: log, now: Date.now, random: Math.random, resolve: openResolver() },
+      allowLoopback: config.WEBHOOK_ALLOW_LOOPBACK,
+      limits: { ...WEBHOOK_LIMITS, delaysMs },
+    }),
+  );
 }
 
 /** Metrics and health of a role that runs without a supervisor and has no HTTP of its own. */

@@ -39,6 +39,8 @@ export type ApiDeps = {
   logger: FastifyBaseLogger;
   /** Unix milliseconds. */
   now: () => number;
+  /** How long rows of feeds are kept, days: no cursor is honoured for longer. */
+  retention?: { fixDays: number; eventDays: number };
   /** Which addresses webhooks may be delivered to; public ones only unless told. */
   webhookRules?: AddressRules;
   /** Besides the database, which is always checked. */

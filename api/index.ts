@@ -9,6 +9,9 @@ export type { ApiDeps, PrepareCommand, ReadinessCheck } from "./deps.ts";
 
 export { openGeocoder } from "./geocoder.ts";
 
+export { openWebhookDelivery, WEBHOOK_LIMITS } from "./webhooks/delivery.ts";
+export { openResolver } from "./webhooks/pinned-agent.ts";
+
 export type Api = { app: FastifyInstance; host: string; port: number; close(): Promise<void> };
 
 /** Builds the API and listens; port 0 picks a free one. Rejects when the port is taken. */

@@ -44,7 +44,7 @@ export const SUBJECT_OF_EVENT = `case when w.data ->> 'stopId' is not null then 
 /**
  * Writes events inside the caller's open transaction, and what is to be delivered of them to webhooks: the one way in
  * which an event comes to be. Ids are deterministic, so one that is there already is the same event and is left alone.
- * Gives how many were new. An endpoint that is made meanwhile gets the events of later transactions.
+ * Gives how many were new; tells the channels `events` and `webhooks`. An endpoint that is made meanwhile gets the events of later transactions.
  */
 export async function insertEvents(client: Pick<ClientBase, "query">, events: readonly NewEvent[]): Promise<number> {
   const { rows } = await client.query<{ written: number }>({
@@ -69,7 +69,8 @@ export async function insertEvents(client: Pick<ClientBase, "query">, events: re
         returning 1
       )
       select count(*)::integer as written,
-        (select count(pg_notify('webhooks', '')) from (select from queued limit 1) as any_queued) as told
+        (select count(pg_notify('events', '')) from (select from w limit 1) as any_written) as told,
+        (select count(pg_notify('webhooks', '')) from (select from queued limit 1) as any_queued) as called
       from w`,
     values: [jsonbTextOf(events)],
   });
