@@ -166,7 +166,7 @@ export class DeliveryRounds {
   #isDue(route: TrackedRoute, horizon: FoldHorizon, lastSeqs: ReadonlyMap<number, number>): boolean {
     const { cursorSeq } = route.state;
     if (route.bindings.some(({ deviceId }) => (lastSeqs.get(deviceId) ?? -1) >= cursorSeq)) return true;
-    return route.hasWaitingPlan || this.#tickMs(route, horizon) !== null;
+    return route.isChanged || route.hasWaitingPlan || this.#tickMs(route, horizon) !== null;
   }
 
   /** Folds these routes as far as can be read at once; gives those that have more. */

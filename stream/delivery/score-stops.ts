@@ -1,0 +1,206 @@
+import { type DeviceFold, foldFixes, foldInitial } from "../fold.ts";
+import { FenceSet, type FenceVersion } from "../geofence/fence-set.ts";
+import { geofenceStage } from "../geofence/geofence-stage.ts";
+import type { Shape } from "../geofence/shape.ts";
+import {
+  type Random,
+  type SimulatedDay,
+  seededRandom,
+  simulateDay,
+  type TrueVisit,
+} from "../geofence/simulated-visits.ts";
+import type { DeviceStage, Fix, StreamEvent } from "../stage.ts";
+import type { PlannedStop, RoutePlan } from "./plan.ts";
+import type { RouteContext } from "./route-draft.ts";
+import { LIVE_MS_MAX } from "./route-draft.ts";
+import { foldRoute, outputsInitial } from "./route-fold.ts";
+import { type DeliveryEvent, type RouteFold, type RouteInput, routeInitial } from "./route-state.ts";
+
+/**
+ * Drivers with receivers between buildings, whose uploads are interrupted, on routes that they don't quite follow, in a
+ * process that is killed now and then: what is told of every true visit.
+ */
+export type StopScore = {
+  visits: number;
+  /** Visits with exactly one arrival and exactly one departure that stand in the end. */
+  once: number;
+  missing: number;
+  /** With more than one. */
+  repeated: number;
+  /** Arrivals that stand although nobody stayed there. */
+  falseArrivals: number;
+  /** Of all arrivals and departures, those told as history, and those that replace another. */
+  told: number;
+  replayed: number;
+  superseding: number;
+  /** Told as news, but of what was long over: there must be none. */
+  lateAsLive: number;
+  /** Kills, and whether all that was told is what is told without them. */
+  kills: number;
+  sameAfterKills: boolean;
+  lateFixes: number;
+  fixes: number;
+};
+
+/** Share of neighbours in the plan that are driven the other way round. */
+const SWAPPED_SHARE = 0.15;
+const KILLS_PER_INPUT = 0.002;
+const SAVED_EVERY_INPUTS = 40;
+/** How far an arrival may lie from the true stay and still be of it. */
+const NEAR_MS = 60_000;
+
+export function scoreStops(seed: number, vehicles: number, visitsEach: number): StopScore {
+  const random = seededRandom(seed);
+  const score: StopScore = {
+    ...{ visits: 0, once: 0, missing: 0, repeated: 0, falseArrivals: 0, told: 0, replayed: 0, superseding: 0 },
+    ...{ lateAsLive: 0, kills: 0, sameAfterKills: true, lateFixes: 0, fixes: 0 },
+  };
+  for (let vehicle = 1; vehicle <= vehicles; vehicle++) {
+    const day = simulateDay(random, vehicle, visitsEach);
+    const inputs = inputsOf(day, vehicle, random, score);
+    const events = foldAll(inputs);
+    const again = foldWithKills(inputs, random, score);
+    if (JSON.stringify(again) !== JSON.stringify(events)) score.sameAfterKills = false;
+    compare(day.truth, events, score);
+  }
+  return score;
+}
+
+const context: RouteContext = { routeId: "1", priorityOf: () => 1, estimator: null };
+
+function foldAll(inputs: readonly RouteInput[]): DeliveryEvent[] {
+  const outputs = outputsInitial();
+  inputs.reduce((fold, input) => foldRoute(fold, input, context, outputs), routeInitial(0));
+  return outputs.events;
+}
+
+/** Everything since the last commit is lost with the process, and folded again from the state that was stored. */
+function foldWithKills(inputs: readonly RouteInput[], random: Random, score: StopScore): DeliveryEvent[] {
+  const stored: DeliveryEvent[] = [];
+  let saved = JSON.stringify(routeInitial(0));
+  let fold: RouteFold = routeInitial(0);
+  let outputs = outputsInitial();
+  let savedAt = 0;
+  for (let at = 0; at < inputs.length; at++) {
+    fold = foldRoute(fold, inputs[at] as RouteInput, context, outputs);
+    if (random() < KILLS_PER_INPUT) {
+      score.kills++;
+      fold = JSON.parse(saved) as RouteFold;
+      outputs = outputsInitial();
+      at = savedAt - 1;
+    } else if ((at + 1) % SAVED_EVERY_INPUTS === 0) {
+      stored.push(...outputs.events);
+      outputs = outputsInitial();
+      saved = JSON.stringify(fold);
+      savedAt = at + 1;
+    }
+  }
+  return [...stored, ...outputs.events];
+}
+
+/** The plan, and then fixes and crossings as the stream gives them, frame by frame. */
+function inputsOf(day: SimulatedDay, deviceId: number, random: Random, score: StopScore): RouteInput[] {
+  const startMs = day.frames[0]![0]!.fixTimeMs;
+  const inputs: RouteInput[] = [{ kind: "plan", version: 1, plan: planOf(day, random, startMs), atMs: startMs - 1 }];
+  const fences = new FenceSet(day.fences);
+  let fold: DeviceFold = foldInitial;
+  for (const [index, fixes] of day.frames.entries()) {
+    const seq = index + 1;
+    const receivedAtMs = fixes[0]!.receivedAtMs;
+    const frame = { seq, deviceId, protocol: "teltonika" as const, receivedAtMs, bytes: new Uint8Array() };
+    const result = foldFixes(fold, { frame, fixes, isKnown: () => false }, [geofenceStage as DeviceStage], { fences });
+    fold = result.fold;
+    score.fixes += result.fixes.length;
+    score.lateFixes += result.fixes.filter((fix) => fix.late).length;
+    const live = result.fixes.filter((fix) => !fix.late).map((fix) => fixInput(fix, seq));
+    inputs.push(...live, ...result.events.map((event) => crossingInput(event, seq)));
+  }
+  return inputs;
+}
+
+function fixInput(fix: Fix, seq: number): RouteInput {
+  const { latDeg, lonDeg } = fix as { latDeg: number; lonDeg: number };
+  return { kind: "fix", seq, fix: { ...fix, latDeg, lonDeg } };
+}
+
+function crossingInput(event: StreamEvent, seq: number): RouteInput {
+  const { eventId, deviceId, supersedes, replayed, occurredAtMs: atMs, detectedAtMs: receivedAtMs, data } = event;
+  const type = event.type === "geofence.entered" ? "entered" : "exited";
+  const geofenceId = data.geofenceId as number;
+  const withdrawn = data.withdrawn === true;
+  return {
+    kind: "crossing",
+    crossing: { eventId, deviceId, type, atMs, supersedes, withdrawn, geofenceId, receivedAtMs, replayed, seq },
+  };
+}
+
+function planOf({ fences }: SimulatedDay, random: Random, startMs: number): RoutePlan {
+  const stops = fences.map(plannedStop);
+  for (let n = 1; n < stops.length; n++) {
+    if (random() < SWAPPED_SHARE) [stops[n - 1], stops[n]] = [stops[n]!, stops[n - 1]!];
+  }
+  return { vehicleId: 1, status: "planned", startsAtMs: startMs, endsAtMs: null, start: null, end: null, stops };
+}
+
+function plannedStop({ fenceId, rule }: FenceVersion): PlannedStop {
+  return {
+    ...{ stopId: String(fenceId), kind: "delivery", ...centreOf(rule.shape), geofenceId: fenceId },
+    ...{ windowStartMs: null, windowEndMs: null, promisedByMs: null, serviceS: null },
+  };
+}
+
+function centreOf(shape: Shape): { latDeg: number; lonDeg: number } {
+  if (shape.kind === "circle") return { latDeg: shape.latDeg, lonDeg: shape.lonDeg };
+  const line = shape.kind === "corridor" ? shape.line : shape.polygons[0]![0]!;
+  const points = Array.from({ length: line.length / 2 }, (_, n) => ({
+    lonDeg: line[2 * n]!,
+    latDeg: line[2 * n + 1]!,
+  }));
+  const mean = (values: number[]) => (Math.min(...values) + Math.max(...values)) / 2;
+  return { latDeg: mean(points.map((p) => p.latDeg)), lonDeg: mean(points.map((p) => p.lonDeg)) };
+}
+
+type Told = { stopId: string; arrivedAtMs: number; departures: number };
+
+function compare(truth: readonly TrueVisit[], events: readonly DeliveryEvent[], score: StopScore): void {
+  const about = events.filter(({ type }) => type === "stop.arrived" || type === "stop.departed");
+  score.told += about.length;
+  score.replayed += about.filter(({ replayed }) => replayed).length;
+  score.superseding += about.filter(({ supersedes }) => supersedes !== null).length;
+  score.lateAsLive += about.filter(
+    (event) => !event.replayed && event.detectedAtMs - event.occurredAtMs > LIVE_MS_MAX,
+  ).length;
+  const visits = standing(about);
+  const overlaps = (visit: Told, real: TrueVisit) =>
+    visit.stopId === String(real.fenceId) &&
+    visit.arrivedAtMs < real.exitedAtMs + NEAR_MS &&
+    visit.arrivedAtMs > real.enteredAtMs - NEAR_MS;
+  score.falseArrivals += visits.filter((visit) => !truth.some((real) => overlaps(visit, real))).length;
+  for (const real of truth.filter(({ due }) => due)) {
+    const found = visits.filter((visit) => overlaps(visit, real));
+    score.visits++;
+    if (found.length === 0) score.missing++;
+    else if (found.length > 1 || found[0]!.departures > 1) score.repeated++;
+    else if (found[0]!.departures === 1) score.once++;
+  }
+}
+
+/** Arrivals and the departures after them that nothing has replaced. Throws where an event replaces what does not stand. */
+function standing(events: readonly DeliveryEvent[]): Told[] {
+  const left = new Map<string, DeliveryEvent>();
+  for (const event of events) {
+    if (event.supersedes !== null && !left.delete(event.supersedes)) throw new Error("supersedes what does not stand");
+    if (event.data.withdrawn !== true) left.set(event.eventId, event);
+  }
+  const byTime = [...left.values()].toSorted((a, b) => a.occurredAtMs - b.occurredAtMs);
+  const told: Told[] = [];
+  for (const { type, data, occurredAtMs } of byTime) {
+    const stopId = data.stopId as string;
+    if (type === "stop.arrived") told.push({ stopId, arrivedAtMs: occurredAtMs, departures: 0 });
+    else {
+      const visit = told.findLast((arrival) => arrival.stopId === stopId);
+      if (visit !== undefined) visit.departures++;
+    }
+  }
+  return told;
+}
