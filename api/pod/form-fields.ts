@@ -61,6 +61,7 @@ export function parsePodFields(fields: readonly (readonly [string, string])[]): 
   const scans: string[] = [];
   for (const [name, value] of fields) {
     if (value.includes("\0") || !value.isWellFormed()) throw invalid(name, "holds U+0000 or half a surrogate pair");
+    if (climbs(value)) throw invalid(name, "is a path that climbs");
     if (name === "scan") scans.push(value);
     else if (name in given) throw invalid(name, "is given twice");
     else if (value !== "") given[name] = converted(name, value);
@@ -76,6 +77,12 @@ export function parsePodFields(fields: readonly (readonly [string, string])[]): 
   if (parsed.outcome === "failed" && parsed.reason === undefined) throw invalid("reason", "is needed where it failed");
   if ((parsed.lat === undefined) !== (parsed.lon === undefined)) throw invalid("lon", "goes with lat");
   return parsed;
+}
+
+/** True where a segment of a path is `..`, written plainly or escaped. No field is a path; whoever sends one is no driver. */
+export function climbs(text: string): boolean {
+  const plain = text.replace(/%2e/gi, ".").replace(/%(2f|5c)/gi, "/");
+  return /(^|[\\/])\.\.([\\/]|$)/.test(plain);
 }
 
 function converted(name: string, value: string): unknown {

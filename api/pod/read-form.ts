@@ -2,6 +2,7 @@
 import type {} from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
 import { Problem } from "../problems.ts";
+import { climbs } from "./form-fields.ts";
 import { type PodLimits, parserLimits, podBodyBytesMax } from "./pod-limits.ts";
 
 export type PodForm = {
@@ -19,7 +20,8 @@ let uploads = 0;
 
 /**
  * Reads a multipart body into memory, part by part, within the limits. The names of files that a sender gives are not
- * looked at: nothing is ever named after them. Throws a problem; a body that is refused is not read to its end.
+ * used: nothing is ever named after them, and one that is a path is refused. Throws a problem; a body that is refused is
+ * not read to its end.
  */
 export async function readPodForm(request: FastifyRequest, limits: PodLimits): Promise<PodForm> {
   if (!request.isMultipart()) throw new Problem("media_type", { detail: "Send multipart/form-data." });
@@ -62,10 +64,11 @@ async function readWithin(request: FastifyRequest, limits: PodLimits, bytesMax: 
 
 async function readParts(request: FastifyRequest, limits: PodLimits): Promise<PodForm> {
   const form: PodForm = { fields: [], files: [] };
-  for await (const part of request.parts({ limits: parserLimits(limits) })) {
+  for await (const part of request.parts({ limits: parserLimits(limits), preservePath: true })) {
     if (part.type === "file") {
       const kind = FILES.get(part.fieldname);
       if (kind === undefined) throw unfit(`There is no file ${printable(part.fieldname)}.`);
+      if (isPath(part.filename ?? "")) throw unfit("A file's name is a path.");
       const bytes = await part.toBuffer();
       form.files.push({ name: part.fieldname, bytes });
       if (form.files.filter(({ name }) => name === part.fieldname).length > limits[kind]) {
@@ -94,6 +97,11 @@ const tooLarge = (bytesMax: number): Problem =>
   new Problem("body_too_large", { detail: `At most ${bytesMax} bytes.`, headers: CLOSING });
 
 const unfit = (detail: string): Problem => new Problem("pod_unfit", { detail, headers: CLOSING });
+
+/** True for a file name that tries to be more than a name. */
+function isPath(name: string): boolean {
+  return /[\\/\0]/.test(name) || climbs(name) || name === "." || name === "..";
+}
 
 /** Names from outside, short enough to repeat. */
 const printable = (name: string): string => JSON.stringify(name.slice(0, 60));
