@@ -3,7 +3,7 @@ import { changeReason, isAtRisk, isWorthIssuing, isWorthTelling } from "../eta/e
 import { haversineM } from "../roads/geometry.ts";
 import { startPlace } from "./lifecycle.ts";
 import { deadlineOf, type PlannedStop, plannedStartMs } from "./plan.ts";
-import { remainingStops, servingStop } from "./remaining.ts";
+import type { Serving } from "./remaining.ts";
 import type { RouteDraft } from "./route-draft.ts";
 import type { RouteFix, ShownEta, StopState, Visit } from "./route-state.ts";
 
@@ -28,8 +28,8 @@ export const APPROACHING_M = 1_000;
 export function followFix(draft: RouteDraft, fix: RouteFix): void {
   const { estimator } = draft.context;
   const { state } = draft;
-  if (estimator === null || state.status !== "started" || servingStop(draft) !== null) return;
-  const remaining = remainingStops(draft);
+  if (estimator === null || state.status !== "started" || draft.serving !== null) return;
+  const remaining = draft.remaining;
   const [next] = remaining;
   if (next === undefined) return;
   const at = etaFixOf(fix);
@@ -50,7 +50,7 @@ export function setOffFrom(draft: RouteDraft, stop: PlannedStop, visit: Visit): 
   const { estimator } = draft.context;
   const { state } = draft;
   if (estimator === null || visit.departedAtMs === null || state.status !== "started") return;
-  const [next] = remainingStops(draft);
+  const [next] = draft.remaining;
   state.progress = estimator.depart(state.progress, stop, visit.arrivedAtMs, visit.departedAtMs);
   state.towards = next?.stopId ?? null;
   draft.outputs.pathChanged = true;
@@ -67,8 +67,8 @@ export function estimate(draft: RouteDraft, trigger: EtaReason, fresh: boolean):
   if (state.status !== "planned" && state.status !== "started") return;
   const isDue = state.nowMs - state.estimatedMs >= ESTIMATED_MS_MIN[state.status];
   if (!isDue && !(fresh && (state.status === "started" || trigger === "plan"))) return;
-  const remaining = remainingStops(draft);
-  const serving = servingStop(draft);
+  const remaining = draft.remaining;
+  const serving = draft.serving;
   countStopsBefore(draft, remaining);
   if (estimator === null || remaining.length === 0) return;
   state.estimatedMs = state.nowMs;
@@ -77,7 +77,7 @@ export function estimate(draft: RouteDraft, trigger: EtaReason, fresh: boolean):
   for (const [index, answer] of answers.entries()) publish(draft, stops[index] as PlannedStop, answer, trigger);
 }
 
-function requestOf(draft: RouteDraft, stops: PlannedStop[], serving: ReturnType<typeof servingStop>): EtaRequest {
+function requestOf(draft: RouteDraft, stops: readonly PlannedStop[], serving: Serving | null): EtaRequest {
   const { plan, state } = draft;
   const { nowMs } = state;
   if (state.status === "planned") {
@@ -93,7 +93,7 @@ function requestOf(draft: RouteDraft, stops: PlannedStop[], serving: ReturnType<
 }
 
 /** A route that has not begun begins at its depot: there is no ETA of that. */
-function withoutStart({ plan }: RouteDraft, remaining: PlannedStop[]): PlannedStop[] {
+function withoutStart({ plan }: RouteDraft, remaining: readonly PlannedStop[]): readonly PlannedStop[] {
   const [first] = remaining;
   return first !== undefined && first === plan.stops[0] && first.kind === "depot" ? remaining.slice(1) : remaining;
 }
@@ -169,9 +169,9 @@ function warn(draft: RouteDraft, stop: PlannedStop, answer: Eta): void {
 export function nameNext(draft: RouteDraft): void {
   const { state } = draft;
   const { position } = state;
-  if (state.status !== "started" || position === null || servingStop(draft) !== null) return;
+  if (state.status !== "started" || position === null || draft.serving !== null) return;
   if (state.nowMs - position.timeMs > FRESH_MS_MAX) return;
-  const [next] = remainingStops(draft);
+  const [next] = draft.remaining;
   if (next === undefined) return;
   const { enRouteAtMs, status } = draft.stop(next.stopId);
   if (enRouteAtMs === null) {

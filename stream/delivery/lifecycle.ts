@@ -1,7 +1,7 @@
 import type { EtaPlace } from "../eta/eta.ts";
 import { haversineM } from "../roads/geometry.ts";
 import { deadlineOf, type PlannedStop, plannedEndMs, plannedStartMs, type RoutePlan } from "./plan.ts";
-import { isServed, remainingStops, servedBehind, servingStop } from "./remaining.ts";
+import { isServed, servedBehind } from "./remaining.ts";
 import type { RouteDraft } from "./route-draft.ts";
 import type { MissedRule } from "./route-state.ts";
 
@@ -81,10 +81,10 @@ export function checkMissed(draft: RouteDraft): void {
 export function checkCompleted(draft: RouteDraft): void {
   const { plan, state } = draft;
   if (plan.stops.length === 0) return;
-  const serving = servingStop(draft);
+  const serving = draft.serving;
   const isBack = serving !== null && serving.stop === plan.stops.at(-1) && serving.stop.kind === "depot";
   if (state.status === "started") {
-    const remaining = remainingStops(draft);
+    const remaining = draft.remaining;
     if (remaining.length === 0 && (serving === null || isBack)) {
       complete(draft, lastVisitMs(draft), "all_stops");
       return;
@@ -109,7 +109,7 @@ function overdueMs({ plan, state }: RouteDraft): number {
 
 function complete(draft: RouteDraft, atMs: number, by: "all_stops" | "returned" | "overdue"): void {
   const { state } = draft;
-  for (const stop of remainingStops(draft)) if (stop.kind !== "depot") miss(draft, stop, "route_ended");
+  for (const stop of draft.remaining) if (stop.kind !== "depot") miss(draft, stop, "route_ended");
   state.status = "completed";
   state.completedAtMs = atMs;
   state.progress = null;

@@ -41,9 +41,11 @@ export function isServed(status: StopState["status"] | undefined): boolean {
   return status === "arrived" || status === "departed";
 }
 
+export type Serving = { readonly stop: PlannedStop; readonly visit: Visit };
+
 /** The stop that the vehicle stands at, and since when. */
-export function servingStop({ plan, state }: Folded): { stop: PlannedStop; visit: Visit } | null {
-  let serving: { stop: PlannedStop; visit: Visit } | null = null;
+export function servingStop({ plan, state }: Folded): Serving | null {
+  let serving: Serving | null = null;
   for (const stop of plan.stops) {
     const visit = state.stops[stop.stopId]?.visits.at(-1);
     if (visit === undefined || visit.departedAtMs !== null) continue;

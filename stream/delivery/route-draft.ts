@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { EtaEstimator } from "../eta/eta.ts";
 import type { PlannedStop, RoutePlan } from "./plan.ts";
-import { servingStop } from "./remaining.ts";
+import { remainingStops, type Serving, servingStop } from "./remaining.ts";
 import type { DeliveryEventType, RouteOutputs, RouteState, StopState } from "./route-state.ts";
 import { stopInitial } from "./route-state.ts";
 
@@ -38,25 +38,44 @@ export class RouteDraft {
   state: { -readonly [Name in keyof RouteState]: RouteState[Name] };
   /** The stop that the vehicle stood at when the input came. */
   readonly startedWith: { readonly servingId: string | null };
-  readonly #stops: { [stopId: string]: StopState };
+  /** Its own copy once something of a stop is changed, which most fixes don't. */
+  #stops: { [stopId: string]: StopState } | null = null;
+  #remaining: readonly PlannedStop[] | null = null;
+  #serving: Serving | null | undefined;
 
   constructor(plan: RoutePlan, state: RouteState, context: RouteContext, cause: Cause, outputs: RouteOutputs) {
-    this.#stops = { ...state.stops };
-    this.state = { ...state, stops: this.#stops };
+    this.state = { ...state };
     this.plan = plan;
     this.context = context;
     this.cause = cause;
     this.outputs = outputs;
-    this.startedWith = { servingId: servingStop({ plan, state })?.stop.stopId ?? null };
+    this.startedWith = { servingId: this.serving?.stop.stopId ?? null };
   }
 
   stop(stopId: string): StopState {
-    return this.#stops[stopId] ?? stopInitial(stopId);
+    return this.state.stops[stopId] ?? stopInitial(stopId);
+  }
+
+  /** The stops still to be reached, in the order in which they are expected. */
+  get remaining(): readonly PlannedStop[] {
+    this.#remaining ??= remainingStops(this);
+    return this.#remaining;
+  }
+
+  /** The stop that the vehicle stands at. */
+  get serving(): Serving | null {
+    if (this.#serving === undefined) this.#serving = servingStop(this);
+    return this.#serving;
   }
 
   /** Changes what is remembered of a stop. */
   remember(stopId: string, change: Partial<StopState>): void {
+    this.#stops ??= { ...this.state.stops };
     this.#stops[stopId] = { ...this.stop(stopId), ...change };
+    this.state.stops = this.#stops;
+    if (change.status === undefined && change.visits === undefined) return;
+    this.#remaining = null;
+    this.#serving = undefined;
   }
 
   /** Changes a stop, and with it the row that others read. */

@@ -3,7 +3,7 @@ import { afterCrossing, staysOf } from "./crossings.ts";
 import { estimate, etaFixOf, followFix, isFresh, nameNext, setOffFrom } from "./eta-upkeep.ts";
 import { checkCompleted, checkMissed, checkSetOff, startRoute } from "./lifecycle.ts";
 import { plannedStartMs, type RoutePlan } from "./plan.ts";
-import { isServed, remainingStops, servingStop } from "./remaining.ts";
+import { isServed } from "./remaining.ts";
 import { type Cause, type RouteContext, RouteDraft } from "./route-draft.ts";
 import type { RouteCrossing, RouteFix, RouteFold, RouteInput, RouteOutputs, RouteState } from "./route-state.ts";
 import { stepStand } from "./stand.ts";
@@ -96,7 +96,7 @@ function takePlan(draft: RouteDraft, before: RoutePlan | null, input: Extract<Ro
     return;
   }
   if (state.status === "cancelled") state.status = state.startedAtMs === null ? "planned" : "started";
-  if (state.status === "completed" && remainingStops(draft).length > 0) {
+  if (state.status === "completed" && draft.remaining.length > 0) {
     state.status = state.startedAtMs === null ? "planned" : "started";
     state.completedAtMs = null;
   }
@@ -188,7 +188,7 @@ function settle(draft: RouteDraft, trigger: "plan" | "position" | "data gap", fr
   startByVisit(draft);
   const left = leftStop(draft, before);
   if (left !== null) setOffFrom(draft, left.stop, left.visit);
-  const isChanged = left !== null || servingStop(draft)?.stop.stopId !== before.servingId;
+  const isChanged = left !== null || draft.serving?.stop.stopId !== before.servingId;
   checkMissed(draft);
   checkCompleted(draft);
   closeServed(draft);
@@ -212,7 +212,7 @@ function startByVisit(draft: RouteDraft): void {
 
 /** The stop that was stood at when this input came, and has been left by it. */
 function leftStop(draft: RouteDraft, { servingId }: RouteDraft["startedWith"]) {
-  if (servingId === null || servingStop(draft) !== null) return null;
+  if (servingId === null || draft.serving !== null) return null;
   const stop = draft.plan.stops.find(({ stopId }) => stopId === servingId);
   const visit = draft.stop(servingId).visits.at(-1);
   return stop === undefined || visit === undefined || visit.departedAtMs === null ? null : { stop, visit };

@@ -2,7 +2,7 @@ import { haversineM } from "../roads/geometry.ts";
 import { type Crossing, type Stay, staysOf } from "./crossings.ts";
 import type { PlannedStop } from "./plan.ts";
 import { plannedStartMs } from "./plan.ts";
-import { isServed, remainingStops, servingStop } from "./remaining.ts";
+import { isServed } from "./remaining.ts";
 import type { RouteDraft } from "./route-draft.ts";
 import type { RouteCrossing, StopStatus, Visit } from "./route-state.ts";
 import { isStand, type Stand } from "./stand.ts";
@@ -69,7 +69,7 @@ export function judgeVisits(draft: RouteDraft, stop: PlannedStop, crossing: Rout
 /** Ends visits of stops whose geofence reaches to where the vehicle has been standing at another stop for a while. */
 export function leaveOverlapped(draft: RouteDraft): void {
   const { state, plan } = draft;
-  const serving = servingStop(draft);
+  const serving = draft.serving;
   if (serving === null || state.position === null) return;
   if (state.position.timeMs - serving.visit.arrivedAtMs < LEFT_AFTER_MS) return;
   for (const stop of plan.stops) {
@@ -133,7 +133,7 @@ function judgeStay(draft: RouteDraft, stop: PlannedStop, { entered, exited }: St
 function isExpected(draft: RouteDraft, stop: PlannedStop): boolean {
   if (isServed(draft.stop(stop.stopId).status)) return false;
   if (draft.cause.late) return true;
-  const [next] = remainingStops(draft);
+  const [next] = draft.remaining;
   return next !== undefined && (next === stop || apartM(next, stop) <= ONE_PLACE_M);
 }
 
@@ -157,7 +157,7 @@ function isNearer(stand: Stand, one: PlannedStop, other: PlannedStop): boolean {
 }
 
 function lastStoodMs(draft: RouteDraft, stop: PlannedStop, visit: Visit): number {
-  const serving = servingStop(draft)?.stop;
+  const serving = draft.serving?.stop;
   const own = standsOf(draft).filter(
     (stand) => stand.fromMs >= visit.arrivedAtMs && serving !== undefined && !isNearer(stand, serving, stop),
   );
