@@ -12,19 +12,23 @@ import { DeviceSchema, UnknownDeviceSchema } from "./device-json.ts";
 import { DriverSchema } from "./driver-json.ts";
 import { answerFrameworkError, answerProblems } from "./error-answers.ts";
 import { Event } from "./event-json.ts";
+import { IssuedEta, ReceivedPod } from "./feed-json.ts";
 import { FeedWaker } from "./feed-waker.ts";
 import { Fix, Position } from "./fix-json.ts";
 import { GeofenceSchema, PresenceSchema } from "./geofence-json.ts";
 import { keepAnswers } from "./idempotency.ts";
 import { CreatedKey, Key } from "./key-json.ts";
 import { KeyUsage } from "./key-usage.ts";
+import { KpiSchema } from "./kpi-json.ts";
 import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
 import { CreatedLink, LinkSchema } from "./link-json.ts";
 import { DOCS_POLICY, openApiDocument, ProblemSchema } from "./openapi.ts";
+import { PathSchema } from "./path-json.ts";
 import { CustodySchema, PodSchema, VerdictSchema } from "./pod-json.ts";
 import { Quarantined } from "./quarantine-json.ts";
 import { limitAddresses, limitKeys, registerRateLimit } from "./rate-limits.ts";
 import { RouteSchema, RouteSummarySchema } from "./route-json.ts";
+import { Areas, areaRoutes } from "./routes/areas.ts";
 import { artefactRoutes } from "./routes/artefacts.ts";
 import { brandRoutes } from "./routes/brands.ts";
 import { commandRoutes } from "./routes/commands.ts";
@@ -34,18 +38,21 @@ import { eventStreamRoutes } from "./routes/event-stream.ts";
 import { feedRoutes } from "./routes/feeds.ts";
 import { geofenceRoutes } from "./routes/geofences.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { ImportSchema, importRoutes } from "./routes/imports.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { linkRoutes } from "./routes/links.ts";
 import { pageRoutes } from "./routes/pages.ts";
 import { podRoutes } from "./routes/pods.ts";
 import { positionRoutes } from "./routes/positions.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
+import { kpiRoutes } from "./routes/reports-kpis.ts";
 import { routeStopRoutes } from "./routes/route-stops.ts";
 import { routeRoutes } from "./routes/routes.ts";
 import { Silence, silenceRoutes } from "./routes/silence.ts";
 import { stopRoutes } from "./routes/stops.ts";
 import { tileRoutes } from "./routes/tiles.ts";
 import { trackRoutes } from "./routes/track.ts";
+import { tripRoutes } from "./routes/trips.ts";
 import { vehicleDeviceRoutes } from "./routes/vehicle-devices.ts";
 import { vehiclePositionRoutes } from "./routes/vehicle-positions.ts";
 import { vehicleRoutes } from "./routes/vehicles.ts";
@@ -54,6 +61,7 @@ import { webhookRoutes } from "./routes/webhooks.ts";
 import { StopSchema } from "./stop-json.ts";
 import { refuseUnstorableText } from "./storable-text.ts";
 import { Track } from "./tracking/track-json.ts";
+import { Trip } from "./trip-json.ts";
 import { VehiclePositionSchema, VehicleSchema } from "./vehicle-json.ts";
 import { DeliverySchema, DeliveryWithLog, WebhookSchema, WebhookWithSecret } from "./webhook-json.ts";
 
@@ -61,6 +69,12 @@ import { DeliverySchema, DeliveryWithLog, WebhookSchema, WebhookWithSecret } fro
 const PARAM_CHARACTERS_MAX = UID_CHARACTERS_MAX * 12;
 
 const COMPONENTS = [
+  IssuedEta,
+  ReceivedPod,
+  KpiSchema,
+  Trip,
+  PathSchema,
+  Areas,
   WebhookSchema,
   WebhookWithSecret,
   DeliverySchema,
@@ -89,6 +103,7 @@ const COMPONENTS = [
   RouteSchema,
   DriverSchema,
   BrandSchema,
+  ImportSchema,
   LinkSchema,
   CreatedLink,
   Track,
@@ -144,6 +159,8 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
       for (const routes of [
         deviceRoutes,
         positionRoutes,
+        tripRoutes,
+        areaRoutes,
         silenceRoutes,
         feedRoutes,
         eventStreamRoutes,
@@ -156,12 +173,14 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         routeRoutes,
         routeStopRoutes,
         stopRoutes,
+        importRoutes,
         driverRoutes,
         brandRoutes,
         linkRoutes,
         podRoutes,
         webhookRoutes,
         webhookDeliveryRoutes,
+        kpiRoutes,
         keyRoutes,
       ]) {
         await v1.register(routes(context));

@@ -45,6 +45,7 @@ export const PROBLEMS = {
   coordinates_missing: { status: 422, title: "The stop has no coordinates, and addresses are not looked up here" },
   address_unknown: { status: 422, title: "The geocoder does not know the address" },
   reference_unknown: { status: 422, title: "The request names something that the fleet does not have" },
+  import_unfit: { status: 422, title: "The file cannot be imported" },
   order_mismatch: { status: 422, title: "The order does not have exactly the stops of the route" },
   idempotency_key_reused: { status: 422, title: "The Idempotency-Key was used with another request" },
   link_never_open: { status: 422, title: "The tracking link would be closed before it opens" },

@@ -48,7 +48,8 @@ export const StopInput = Type.Object(
 );
 export type StopInput = Static<typeof StopInput>;
 
-const EMPTY: StopContent = {
+/** What a stop is where nothing is said. */
+export const EMPTY_STOP: StopContent = {
   externalId: null,
   kind: "delivery",
   latDeg: Number.NaN,
@@ -79,7 +80,7 @@ export async function stopContents(
     if (input.lat === undefined && geocode !== undefined && ++lookedUp > GEOCODED_STOPS_MAX) {
       throw unfit(`${pointer}/address`, `at most ${GEOCODED_STOPS_MAX} addresses are looked up in a request`);
     }
-    const content = { ...EMPTY, ...(await stopChange(input, geocode, pointer)) };
+    const content = { ...EMPTY_STOP, ...(await stopChange(input, geocode, pointer)) };
     if (Number.isNaN(content.latDeg)) throw unfit(`${pointer}/lat`, "lat and lon, or an address, are needed");
     checkTimes(content, pointer);
     contents.push(content);

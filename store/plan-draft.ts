@@ -135,5 +135,8 @@ export function reasonOf(route: DraftRoute): PlanReason {
 
 /** Whether all of `content` is in `stored`, which may have more. */
 function isSameContent<Content extends object>(content: Content, stored: Content): boolean {
-  return (Object.keys(content) as (keyof Content)[]).every((name) => isDeepStrictEqual(content[name], stored[name]));
+  return (Object.keys(content) as (keyof Content)[]).every((name) => {
+    const [is, was] = [content[name], stored[name]];
+    return is === was || (typeof is === "object" && isDeepStrictEqual(is, was));
+  });
 }
