@@ -1,5 +1,4 @@
 import type { FeedPlace } from "#store/feeds.ts";
-import { FEED_CURSOR_DAYS_MAX } from "./limits.ts";
 import { Problem } from "./problems.ts";
 
 /**
@@ -34,19 +33,40 @@ export function parseCursor(list: string, text: string, maxima: readonly bigint[
   return parts;
 }
 
-export type FeedName = "fixes" | "events";
+/** A place in the list of trips: ids of trips are text. */
+export function tripCursor(startedMs: number, tripId: string): string {
+  return Buffer.from(`trips.${startedMs}.${tripId}`).toString("base64url");
+}
+
+/** Throws `cursor_malformed`. */
+export function parseTripCursor(text: string): { startedMs: number; tripId: string } {
+  const [name, started, tripId] = Buffer.from(text, "base64url").toString("latin1").split(".");
+  const isTime = /^-?\d{1,16}$/.test(started ?? "") && Math.abs(Number(started)) <= Number(TIME_MS_MAX);
+  if (name !== "trips" || !isTime || !/^[\w-]{1,64}$/.test(tripId ?? "")) throw new Problem("cursor_malformed");
+  return { startedMs: Number(started), tripId: tripId! };
+}
+
+export const FEED_NAMES = ["fixes", "events", "etas", "pods"] as const;
+export type FeedName = (typeof FEED_NAMES)[number];
 
 /** A feed's cursor carries when it was issued, because it is honoured for a limited time. */
 export function formatFeedCursor(feed: FeedName, place: FeedPlace, nowMs: number): string {
   return formatCursor(`feed-${feed}`, place.xid, place.id, nowMs);
 }
 
-/** Throws `cursor_malformed`, or `cursor_expired` with the earliest cursor that is honoured. */
-export function parseFeedCursor(feed: FeedName, text: string, earliest: FeedPlace, nowMs: number): FeedPlace {
+/**
+ * `daysMax`: how long a cursor of this feed is honoured; no longer than its rows are kept, for what came after it must be
+ * there still. Throws `cursor_malformed`, or `cursor_expired` with the earliest cursor that is honoured.
+ */
+export function parseFeedCursor(
+  feed: FeedName,
+  text: string,
+  { earliest, nowMs, daysMax }: { earliest: FeedPlace; nowMs: number; daysMax: number },
+): FeedPlace {
   const [xid, id, issuedMs] = parseCursor(`feed-${feed}`, text, [INT8_MAX, INT8_MAX, TIME_MS_MAX]);
-  if (nowMs - Number(issuedMs) > FEED_CURSOR_DAYS_MAX * DAY_MS) {
+  if (nowMs - Number(issuedMs) > daysMax * DAY_MS) {
     throw new Problem("cursor_expired", {
-      detail: `Cursors are honoured for ${FEED_CURSOR_DAYS_MAX} days.`,
+      detail: `Cursors of this feed are honoured for ${daysMax} days.`,
       extensions: { earliestCursor: formatFeedCursor(feed, earliest, nowMs) },
     });
   }

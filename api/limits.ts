@@ -62,6 +62,9 @@ export const API_LIMITS: ApiLimits = {
 export const PAGE_ROWS_DEFAULT = 100;
 export const PAGE_ROWS_MAX = 1_000;
 export const UID_CHARACTERS_MAX = 200;
+/** Stretches of ways in one path, and areas in one report. */
+export const PATH_SEGMENTS_MAX = 20_000;
+export const AREA_CELLS_MAX = 50_000;
 /** Commands: their text at most (a phone's configuration as JSON fits), how long and how often they are tried. */
 export const COMMAND_TEXT_CHARACTERS_MAX = 16_000;
 export const COMMAND_TTL_DEFAULT_S = 3_600;

@@ -131,6 +131,16 @@ export async function storeFixes(database: Database, fixes: readonly TestFix[]):
   );
 }
 
+/** A trip that goes on. */
+export async function storeTrip(database: Database, fleetId: number, deviceId: number, tripId: string): Promise<void> {
+  await database.pool.query(
+    `insert into trip (trip_id, version, fleet_id, device_id, frame_seq, commit_xid, started_at, start_lat_deg,
+       start_lon_deg, start_reason, replayed, withdrawn)
+     values ($1, 1, $2, $3, 2, 1, $4, -33.1, 151.2, 'motion', false, false)`,
+    [tripId, fleetId, deviceId, new Date(TEST_NOW_MS)],
+  );
+}
+
 /**
  * Resolves when everything committed so far is readable in the feeds: transactions of other tests on the same server hold
  * the horizon back too.
