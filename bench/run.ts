@@ -12,6 +12,7 @@ const BENCHES = [
   "mqtt-acks",
   "geofence",
   "verdicts",
+  "eta-calibration",
 ];
 
 const asked = process.argv.slice(2);

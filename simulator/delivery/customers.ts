@@ -23,7 +23,7 @@ const SERVICE: Record<PlaceType, { plannedS: number; medianS: number; sigma: num
   shop: { plannedS: 200, medianS: 240, sigma: 0.6 },
 };
 const HABIT_SIGMA = 0.35;
-const TAIL_SHARE = 0.015;
+const TAIL_SHARE = 0.012;
 const FAILED_SHARE = 0.06;
 /** Beside the street, not on it. */
 const SETBACK_M = 12;
@@ -64,7 +64,7 @@ export function drawService(
 ): { servedS: number; outcome: "delivered" | "failed" } {
   const { medianS, sigma } = SERVICE[customer.placeType];
   let servedS = medianS * customer.habit * driverFactor * Math.exp(sigma * gaussian(random));
-  if (random() < TAIL_SHARE) servedS *= between(random, 3, 8);
+  if (random() < TAIL_SHARE) servedS *= between(random, 3, 7);
   if (random() >= FAILED_SHARE) return { servedS: Math.max(20, servedS), outcome: "delivered" };
   // Nobody opens: over quickly, or after a long wait.
   const failedS = random() < 0.6 ? between(random, 30, 90) : between(random, 180, 420);

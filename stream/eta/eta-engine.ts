@@ -35,8 +35,10 @@ const SILENCE_SHARE = 0.4;
 /** A rest that has lasted longer than usual is taken to last so much longer. */
 const REST_LEFT_S_MIN = 300;
 /** Today's pace counts against what was learned from everybody, which is worth so many seconds. */
-const DRIVE_PACE_WORTH_S = 3_000;
-const SERVICE_PACE_WORTH_S = 2_400;
+const DRIVE_PACE_WORTH_S = 6_000;
+const SERVICE_PACE_WORTH_S = 6_000;
+/** A visit that went wrong says little of the driver: beyond so many times the expectation it is cut. */
+const SERVICE_SHARE_MAX = 3;
 const FRESH_PACE = { serviceS: 0, expectedServiceS: 0, driveS: 0, expectedDriveS: 0 };
 
 /** Where an estimate begins: when, on which leg, and what is known of rests. `leg` undefined: at the first stop. */
@@ -91,7 +93,7 @@ export class EtaEngine implements EtaEstimator {
       const rest = { fromMs: Math.round(begunMs + expectedS * 1000), toMs: departedMs };
       return { ...after, rest: after.rest ?? rest };
     }
-    const serviceS = after.pace.serviceS + servedS;
+    const serviceS = after.pace.serviceS + Math.min(servedS, SERVICE_SHARE_MAX * expectedS);
     return {
       ...after,
       pace: { ...after.pace, serviceS, expectedServiceS: after.pace.expectedServiceS + expectedS },

@@ -65,13 +65,17 @@ export function fadeAndAdd(before: Learned, added: Learned, elapsedMs: number): 
     services: merge(
       before.services.map((sum) => ({
         ...sum,
-        ...{ visits: sum.visits * service!, sumLog: sum.sumLog * service!, sumLogSquare: sum.sumLogSquare * service! },
+        visits: sum.visits * service!,
+        sumShare: sum.sumShare * service!,
+        sumLog: sum.sumLog * service!,
+        sumLogSquare: sum.sumLogSquare * service!,
       })),
       added.services,
       (sum) => `${sum.kind}/${sum.place}`,
       (a, b) => ({
         ...a,
         visits: a.visits + b.visits,
+        sumShare: a.sumShare + b.sumShare,
         sumLog: a.sumLog + b.sumLog,
         sumLogSquare: a.sumLogSquare + b.sumLogSquare,
       }),

@@ -4,12 +4,20 @@ import { logNormalRest, type Moments } from "./normal.ts";
 /** A service that was observed, from arrival (or the window's opening) to departure. */
 export type ServiceVisit = EtaPlace & { kind: StopKind; plannedS: number | null; servedS: number };
 
-/** Of the logarithms of served against planned seconds: how many, their sum and the sum of their squares. */
-export type ServiceSum = { place: string; kind: StopKind; visits: number; sumLog: number; sumLogSquare: number };
+/** Of served against planned seconds: how many visits, the sum of the shares, of their logarithms and those squared. */
+export type ServiceSum = {
+  place: string;
+  kind: StopKind;
+  visits: number;
+  sumShare: number;
+  sumLog: number;
+  sumLogSquare: number;
+};
 
 /** Log-normal service times, as deviations from the planned or usual time. */
 export type ServiceModel = {
-  kinds: Partial<Record<StopKind, { mu: number; sigma: number }>>;
+  /** `tail`: what visits that went wrong add to the log-normal's mean. */
+  kinds: Partial<Record<StopKind, { mu: number; sigma: number; tail: number }>>;
   /** `kind/place` → mu, where the place was visited. */
   places: Record<string, number>;
 };
@@ -25,6 +33,9 @@ const KIND_WORTH_VISITS = 8;
 const PLACE_WORTH_VISITS = 2;
 /** Shorter services count as this long: the logarithm of a second says nothing. */
 const SERVED_S_MIN = 10;
+/** Visits longer than so many times the usual are rests or errors, and teach nothing more about the mean. */
+const SHARE_MAX = 10;
+const TAIL_MAX = 1.5;
 /** About 11 m: one entrance. */
 const PLACE_DECIMALS = 4;
 
@@ -34,8 +45,10 @@ export function placeKey({ latDeg, lonDeg }: EtaPlace): string {
 
 /** What one visit adds to the sums of its place. */
 export function serviceSumOf(visit: ServiceVisit): ServiceSum {
-  const log = Math.log(Math.max(visit.servedS, SERVED_S_MIN) / usualS(visit.kind, visit.plannedS));
-  return { place: placeKey(visit), kind: visit.kind, visits: 1, sumLog: log, sumLogSquare: log * log };
+  const share = Math.max(visit.servedS, SERVED_S_MIN) / usualS(visit.kind, visit.plannedS);
+  const log = Math.log(share);
+  const sumShare = Math.min(share, SHARE_MAX);
+  return { place: placeKey(visit), kind: visit.kind, visits: 1, sumShare, sumLog: log, sumLogSquare: log * log };
 }
 
 /** Kinds shrunk towards the plan, places towards their kind. */
@@ -50,7 +63,12 @@ export function fitServices(sums: readonly ServiceSum[]): ServiceModel {
       model.places[`${kind}/${sum.place}`] = placeMu;
       withinSquare += sum.sumLogSquare - 2 * placeMu * sum.sumLog + sum.visits * placeMu * placeMu;
     }
-    model.kinds[kind] = { mu, sigma: Math.max(SIGMA_MIN, Math.sqrt(withinSquare / (visits + KIND_WORTH_VISITS))) };
+    const sigma = Math.max(SIGMA_MIN, Math.sqrt(withinSquare / (visits + KIND_WORTH_VISITS)));
+    const meanOf = (mean: number): number => Math.exp(mean + (sigma * sigma) / 2);
+    const expected = total(places, (sum) => sum.visits * meanOf(model.places[`${kind}/${sum.place}`]!));
+    const worth = KIND_WORTH_VISITS * meanOf(mu);
+    const tail = (total(places, (sum) => sum.sumShare) + worth) / (expected + worth);
+    model.kinds[kind] = { mu, sigma, tail: Math.min(TAIL_MAX, Math.max(1, tail)) };
   }
   return model;
 }
@@ -64,7 +82,9 @@ export function serviceRest(
   const ofKind = model.kinds[stop.kind];
   const deviation = model.places[`${stop.kind}/${placeKey(stop)}`] ?? ofKind?.mu ?? 0;
   const mu = Math.log(usualS(stop.kind, stop.serviceS)) + deviation;
-  return logNormalRest(mu, ofKind?.sigma ?? SIGMA_UNLEARNED, elapsedS);
+  const { mean, variance } = logNormalRest(mu, ofKind?.sigma ?? SIGMA_UNLEARNED, elapsedS);
+  const tail = ofKind?.tail ?? 1;
+  return { mean: mean * tail, variance: variance * tail * tail };
 }
 
 function usualS(kind: StopKind, plannedS: number | null): number {

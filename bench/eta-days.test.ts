@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { compileStreets } from "#simulator/delivery/index.ts";
+import { loadGothenburg } from "#simulator/roads/network.ts";
+import { scoreEtas } from "#stream/eta/score-etas.ts";
+import { runDays } from "./eta-days.ts";
+
+const SMALL = { seed: 5, vehicles: 3, startMs: Date.UTC(2026, 8, 7), days: 4, stopsMin: 20, stopsMax: 40 };
+
+test("a few simulated days teach ETAs that are calibrated and beat a schedule and straight lines", async () => {
+  const roads = await compileStreets(loadGothenburg());
+  const { etas, stops } = runDays({ ...SMALL, roads, scoredFromDay: 2, warningRules: [] });
+  expect(stops).toBeGreaterThan(120);
+  const { coverageP90, coverageP50, maeS } = scoreEtas(etas);
+  expect(coverageP90.value).toBeGreaterThan(0.78);
+  expect(coverageP90.value).toBeLessThan(0.98);
+  expect(coverageP50.value).toBeGreaterThan(0.3);
+  expect(coverageP50.value).toBeLessThan(0.7);
+  const maeOf = (of: "scheduledMs" | "straightMs"): number =>
+    etas.reduce((sum, eta) => sum + Math.abs(eta.arrivedMs - eta[of]) / 1000, 0) / etas.length;
+  expect(maeS.value).toBeLessThan(0.7 * maeOf("scheduledMs"));
+  expect(maeS.value).toBeLessThan(0.9 * maeOf("straightMs"));
+});
+
+test("without roads ETAs are wider and still hold", () => {
+  const { etas } = runDays({ ...SMALL, vehicles: 1, roads: null, scoredFromDay: 2, warningRules: [] });
+  const { coverageP90 } = scoreEtas(etas);
+  expect(coverageP90.value).toBeGreaterThan(0.7);
+});
+
+test("the same days give the same ETAs", () => {
+  const run = () =>
+    runDays({
+      ...SMALL,
+      vehicles: 1,
+      days: 2,
+      roads: null,
+      scoredFromDay: 0,
+      warningRules: [{ share: 0.5, withinMs: 3_600_000 }],
+    });
+  expect(run().etas).toEqual(run().etas);
+});
