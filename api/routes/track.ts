@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
+import { openArtefact } from "#store/artefacts.ts";
 import { readTrackedStops } from "#store/tracked-stops.ts";
 import { type FoundLink, findLink } from "#store/tracking-links.ts";
 import { PAGE_HEADERS } from "../built-pages.ts";
@@ -15,12 +16,13 @@ import { brandColour, parseLogo } from "../tracking/brand-view.ts";
 import { LinkViews } from "../tracking/link-views.ts";
 import { isLinkOpen } from "../tracking/link-window.ts";
 import { goneDocument, trackDocument } from "../tracking/page/document.ts";
-import { textsFor } from "../tracking/page/languages.ts";
+import { languageFor } from "../tracking/page/languages.ts";
 import { Track } from "../tracking/track-json.ts";
 import { TrackStream } from "../tracking/track-stream.ts";
-import { TrackWatch } from "../tracking/track-watch.ts";
+import { photoPath, TrackWatch } from "../tracking/track-watch.ts";
 
 const TokenParams = Type.Object({ token: Type.String({ minLength: 1, maxLength: 100 }) });
+const PhotoParams = Type.Object({ ...TokenParams.properties, id: Type.String({ pattern: "^\\d{1,18}$" }) });
 const TagHeader = Type.Object({ "if-none-match": Type.Optional(Type.String()) });
 
 /** Of everything that a token opens. */
@@ -30,6 +32,9 @@ const HEADERS = {
   "x-robots-tag": "noindex",
   "x-content-type-options": "nosniff",
 } as const;
+
+/** A picture may hold markup (SVG): opened by itself it can do nothing. */
+const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 const open = { tags: ["tracking"], params: TokenParams, security: [{}] };
 
@@ -139,7 +144,7 @@ has changed.`,
       const template = pages.html.get("track");
       if (template === undefined) throw new Problem("page_not_built");
       const { token } = request.params;
-      const texts = textsFor(request.headers["accept-language"]);
+      const language = languageFor(request.headers["accept-language"]);
       const nonce = randomBytes(12).toString("base64url");
       reply.headers({
         ...PAGE_HEADERS,
@@ -149,12 +154,24 @@ has changed.`,
       });
       const link = await openLink(token);
       const shown = link && (await watch.read(link, token));
-      if (link === undefined || shown === undefined) return reply.code(404).send(goneDocument(template, texts));
+      if (link === undefined || shown === undefined)
+        return reply.code(404).send(goneDocument(template, language.texts));
       if (request.method === "GET") views.note(link.linkId);
       const colour = brandColour(shown.appearance);
       const accents = colour === null ? null : accentsOf(colour);
       const { view, tag } = shown;
-      return reply.send(trackDocument({ template, accents, nonce, view, tag, texts, nowMs: now() }));
+      return reply.send(trackDocument({ template, accents, nonce, view, tag, language, nowMs: now() }));
+    });
+
+    app.get("/t/:token/photos/:id", { schema: { hide: true, params: PhotoParams } }, async (request, reply) => {
+      const { token, id } = request.params;
+      const link = await openLink(token);
+      const shown = link && (await watch.read(link, token));
+      const isShown = shown?.view.proof?.photos.includes(photoPath(token, id)) === true;
+      const photo = isShown && link ? await openArtefact(database, id, `tracking link:${link.linkId}`) : undefined;
+      if (photo === undefined) throw new Problem("not_found");
+      reply.header("content-security-policy", PICTURE_POLICY);
+      return reply.type(photo.mediaType).send(photo.bytes);
     });
 
     app.get("/t/:token/logo", { schema: { hide: true, params: TokenParams } }, async (request, reply) => {
@@ -162,7 +179,7 @@ has changed.`,
       const stop = link && (await readTrackedStops(database, [link.stopId]))[0];
       const logo = stop ? parseLogo(stop.brandAppearance) : null;
       if (logo === null) throw new Problem("not_found");
-      reply.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+      reply.header("content-security-policy", PICTURE_POLICY);
       return reply.type(logo.mediaType).send(logo.bytes);
     });
   };

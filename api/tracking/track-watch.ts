@@ -161,7 +161,7 @@ export class TrackWatch {
       nowMs,
       closesAtMs: closesAtMs({ expiresAt: link.expiresAt, completedAt: stop.completedAt }),
       freshness,
-      photoUrl: (photoId) => `/t/${token}/photos/${photoId}`,
+      photoUrl: (photoId) => photoPath(token, photoId),
       logoUrl: `/t/${token}/logo`,
     });
     const text = JSON.stringify(view);
@@ -177,6 +177,11 @@ export class TrackWatch {
     const zones = zonesByFleet(await readPrivacyZones(database, fleetIds));
     return new Map(stops.map((stop) => [stop.stopId, { stop, zones: zones.get(stop.fleetId) ?? [] }]));
   }
+}
+
+/** Where a photo of a link's proof is served, for as long as the link shows it. */
+export function photoPath(token: string, photoId: string): string {
+  return `/t/${token}/photos/${photoId}`;
 }
 
 function closeAll({ watchers }: WatchedLink): void {

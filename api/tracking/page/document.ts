@@ -1,11 +1,12 @@
 import type { Accent } from "../brand-look.ts";
 import type { TrackView } from "../track-json.ts";
 import { escaped, html, type Markup } from "./html.ts";
+import type { Language } from "./languages.ts";
 import { sectionsOf, summaryOf } from "./sections.ts";
 import type { Texts } from "./texts.ts";
 
 /** The first state as the script finds it in the page. */
-export type FirstState = { view: TrackView; texts: Texts; tag: string; nowMs: number };
+export type FirstState = { view: TrackView; language: Language; tag: string; nowMs: number };
 
 type Document = FirstState & {
   /** The page as it was built. */
@@ -17,8 +18,9 @@ type Document = FirstState & {
 
 /** The whole page with its first state in it: it reads without a script. */
 export function trackDocument({ template, accents, nonce, ...first }: Document): string {
-  const { view, texts, nowMs } = first;
-  const sections = sectionsOf(view, texts, nowMs);
+  const { view, language, nowMs } = first;
+  const { texts } = language;
+  const sections = sectionsOf(view, language, nowMs);
   const raw = (name: keyof typeof sections): Markup => ({ markup: sections[name] });
   const name = view.brand?.name ?? texts.kind.delivery;
   const logo = view.brand?.logo ?? null;
@@ -45,7 +47,7 @@ export function trackDocument({ template, accents, nonce, ...first }: Document):
 ${stateElement(first)}`;
   return filledIn(template, {
     language: texts.language,
-    title: `${summaryOf(view, texts, nowMs)} · ${name}`,
+    title: `${summaryOf(view, language, nowMs)} · ${name}`,
     head: accents === null ? "" : accentStyle(accents, nonce),
     page: page.markup,
   });

@@ -1,5 +1,6 @@
 import type { TrackView } from "../track-json.ts";
 import { html, type Markup } from "./html.ts";
+import type { Language } from "./languages.ts";
 import { filled, type Texts } from "./texts.ts";
 import { agoOf, type Clock, rangeOf, steppedMs, timeOf, zoneName } from "./times.ts";
 
@@ -11,8 +12,8 @@ export type Sections = Record<"hero" | "freshness" | "progress" | "proof" | "det
 
 type Seen = { view: TrackView; texts: Texts; clock: Clock };
 
-export function sectionsOf(view: TrackView, texts: Texts, nowMs: number): Sections {
-  const seen: Seen = { view, texts, clock: { language: texts.language, timeZone: view.stop.timeZone, nowMs } };
+export function sectionsOf(view: TrackView, { texts, locale }: Language, nowMs: number): Sections {
+  const seen: Seen = { view, texts, clock: { locale, timeZone: view.stop.timeZone, nowMs } };
   const parts: Record<keyof Sections, Markup> = {
     hero: hero(seen),
     freshness: freshness(seen),
@@ -26,8 +27,8 @@ export function sectionsOf(view: TrackView, texts: Texts, nowMs: number): Sectio
 }
 
 /** The state in a sentence or two, for the title and for those who listen. */
-export function summaryOf(view: TrackView, texts: Texts, nowMs: number): string {
-  const clock = { language: texts.language, timeZone: view.stop.timeZone, nowMs };
+export function summaryOf(view: TrackView, { texts, locale }: Language, nowMs: number): string {
+  const clock = { locale, timeZone: view.stop.timeZone, nowMs };
   const range = arrivalRange(view, clock);
   return range === null ? headline(view, texts) : `${headline(view, texts)}: ${range}`;
 }

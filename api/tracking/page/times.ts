@@ -1,17 +1,15 @@
-/** Times as the person waiting reads them: in their language, in the time zone of the stop. */
+/** Times as the person waiting reads them: as they write them, in the time zone of the stop. */
 
 const STEP_MS = 300_000;
 
-export type Clock = { language: string; timeZone: string; nowMs: number };
+export type Clock = { locale: string; timeZone: string; nowMs: number };
 
 /** `14:20`; with the day in front where it is not today's. */
-export function timeOf(timeMs: number, { language, timeZone, nowMs }: Clock): string {
+export function timeOf(timeMs: number, { locale, timeZone, nowMs }: Clock): string {
   const zone = knownZone(timeZone);
   const isToday = dayOf(timeMs, zone) === dayOf(nowMs, zone);
   const day = isToday ? {} : ({ weekday: "short", day: "numeric", month: "short" } as const);
-  return new Intl.DateTimeFormat(language, { ...day, hour: "2-digit", minute: "2-digit", timeZone: zone }).format(
-    timeMs,
-  );
+  return new Intl.DateTimeFormat(locale, { ...day, hour: "2-digit", minute: "2-digit", timeZone: zone }).format(timeMs);
 }
 
 /** From and to, with the day said once at most. */
@@ -28,9 +26,9 @@ export function steppedMs(timeMs: number, direction: "floor" | "round" | "ceil")
 }
 
 /** `2 minutes ago`. */
-export function agoOf(timeMs: number, { language, nowMs }: Clock): string {
+export function agoOf(timeMs: number, { locale, nowMs }: Clock): string {
   const seconds = Math.max(0, Math.round((nowMs - timeMs) / 1000));
-  const words = new Intl.RelativeTimeFormat(language, { numeric: "always" });
+  const words = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
   if (seconds < 90) return words.format(-seconds, "second");
   return seconds < 5_400
     ? words.format(-Math.round(seconds / 60), "minute")
@@ -38,9 +36,9 @@ export function agoOf(timeMs: number, { language, nowMs }: Clock): string {
 }
 
 /** `CET`. */
-export function zoneName({ language, timeZone, nowMs }: Clock): string {
+export function zoneName({ locale, timeZone, nowMs }: Clock): string {
   const zone = knownZone(timeZone);
-  const parts = new Intl.DateTimeFormat(language, { timeZone: zone, timeZoneName: "short" }).formatToParts(nowMs);
+  const parts = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }).formatToParts(nowMs);
   return parts.find(({ type }) => type === "timeZoneName")?.value ?? zone;
 }
 
