@@ -203,9 +203,8 @@ function unmade(draft: RouteDraft, stop: PlannedStop, visit: Visit): Visit[] {
 /** It has not left, as it looks now. */
 function reopened(draft: RouteDraft, stop: PlannedStop, visit: Visit): Visit {
   if (visit.departedAtMs === null || visit.departedEventId === null) return { ...visit, exitedId: null };
-  const data = { withdrawn: true };
-  const departedEventId = draft.emitOf("stop.departed", stop, visit.departedAtMs, data, visit.departedEventId);
-  return { ...visit, exitedId: null, departedAtMs: null, departedEventId };
+  draft.emitOf("stop.departed", stop, visit.departedAtMs, { withdrawn: true }, visit.departedEventId);
+  return { ...visit, exitedId: null, departedAtMs: null, departedEventId: null };
 }
 
 function left(draft: RouteDraft, stop: PlannedStop, visit: Visit, exited: Crossing): Visit {
