@@ -22,7 +22,7 @@ import { KeyUsage } from "./key-usage.ts";
 import { KpiSchema } from "./kpi-json.ts";
 import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
 import { CreatedLink, LinkSchema } from "./link-json.ts";
-import { DOCS_POLICY, openApiDocument, ProblemSchema } from "./openapi.ts";
+import { DOCS_LOOK, DOCS_POLICY, openApiDocument, ProblemSchema } from "./openapi.ts";
 import { PathSchema } from "./path-json.ts";
 import { CustodySchema, PodSchema, VerdictSchema } from "./pod-json.ts";
 import { Quarantined } from "./quarantine-json.ts";
@@ -143,7 +143,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   limitAddresses(app, limits);
   for (const schema of COMPONENTS) app.addSchema(schema);
   await app.register(swagger, openApiDocument);
-  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: DOCS_POLICY });
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: DOCS_POLICY, ...DOCS_LOOK });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   await app.register(healthRoutes(context));
   await app.register(pageRoutes(context));

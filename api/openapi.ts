@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import { Type } from "typebox";
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from "./problems.ts";
@@ -68,4 +69,16 @@ export const DOCS_POLICY = {
   "img-src": ["'self'", "data:"],
   "object-src": "'none'",
   "frame-ancestors": "'none'",
+};
+
+const ICON = readFileSync(new URL("web/src/design/icon.svg", import.meta.url));
+const ICON_TYPE = "image/svg+xml";
+
+/** The docs page under our own name and sign. */
+export const DOCS_LOOK = {
+  logo: { type: ICON_TYPE, content: ICON, href: "/" },
+  theme: {
+    title: "Telematics gateway API",
+    favicon: [{ filename: "icon.svg", rel: "icon", sizes: "any", type: ICON_TYPE, content: ICON.toString() }],
+  },
 };

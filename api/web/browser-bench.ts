@@ -14,7 +14,13 @@ if ("reason" in found) process.stderr.write(`Browser tests are skipped: ${found.
 /** Whether browser tests can run here: `test.skipIf(!hasBrowser)`. */
 export const hasBrowser = "path" in found;
 
-export type PageOptions = BrowserContextOptions & { scheme?: "light" | "dark"; width?: number; height?: number };
+export type PageOptions = BrowserContextOptions & {
+  scheme?: "light" | "dark";
+  width?: number;
+  height?: number;
+  /** False: the browser has no WebGL, as some have not. Without a map drawn in software a page is many times faster. */
+  webgl?: boolean;
+};
 
 export type BrowserBench = {
   api: TestApi;
@@ -30,6 +36,10 @@ export type BrowserBench = {
 
 const WIDTH_PX = 1_280;
 const HEIGHT_PX = 800;
+/** Machines that run many tests at once are slow. */
+const WAIT_MS_MAX = 50_000;
+const WITHOUT_WEBGL =
+  "HTMLCanvasElement.prototype.getContext = new Proxy(HTMLCanvasElement.prototype.getContext, { apply: (get, canvas, [kind, ...rest]) => (kind.startsWith('webgl') ? null : get.call(canvas, kind, ...rest)) })";
 
 /** The API listening on a database of its own, with the pages built from the sources as they are, and a Chromium. */
 export async function openBrowserBench(options: Parameters<typeof openTestApi>[0] = {}): Promise<BrowserBench> {
@@ -46,10 +56,12 @@ export async function openBrowserBench(options: Parameters<typeof openTestApi>[0
     browser,
     url,
     faults,
-    open: async (path, { scheme, width = WIDTH_PX, height = HEIGHT_PX, ...context } = {}) => {
+    open: async (path, { scheme, width = WIDTH_PX, height = HEIGHT_PX, webgl = true, ...context } = {}) => {
       const colorScheme = scheme ?? "light";
       const opened = await browser.newContext({ viewport: { width, height }, colorScheme, ...context });
       const page = await opened.newPage();
+      page.setDefaultTimeout(WAIT_MS_MAX);
+      if (!webgl) await page.addInitScript(WITHOUT_WEBGL);
       watchFaults(page, url, faults);
       await page.goto(url + path);
       return page;

@@ -31,7 +31,8 @@ export function DayTrack({ client, watch, map, deviceUid, nowMs }: DayTrackProps
   const [hidden, setHidden] = useState<ReadonlySet<TrackKind>>(new Set());
   const [chosenMs, choose] = useState<number | null>(null);
   const index = chosenMs === null ? points.length - 1 : indexAt(points, chosenMs);
-  useTrackOnMap(map, points, hidden, points[index]);
+  // At the end the vehicle itself is there.
+  useTrackOnMap(map, points, hidden, chosenMs === null ? undefined : points[index]);
   return (
     <section class="day" aria-labelledby="day-title">
       <div class="day-head">

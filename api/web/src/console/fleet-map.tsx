@@ -4,7 +4,7 @@ import { boundsOf } from "./day-track.ts";
 import { bestPlaceOf } from "./fix.ts";
 import { stateOf } from "./fleet.ts";
 import type { FleetNow, FleetWatch } from "./fleet-watch.ts";
-import type { VehicleLayers } from "./vehicle-layers.ts";
+import { VehicleLayers } from "./vehicle-layers.ts";
 
 type FleetMapProps = {
   watch: FleetWatch;
@@ -19,13 +19,15 @@ const EDGE_PX = 60;
 /** Near enough to read streets, far enough to see where it goes. */
 const SELECTED_ZOOM = 15;
 const FIRST_ZOOM_MAX = 14;
+const DETAILS_PX = 448;
+const NO_PADDING = { top: 0, right: 0, bottom: 0, left: 0 };
 
 /** The map with every vehicle; what it shows is also in the list, for those who can't see it. */
 export function FleetMap({ watch, fleet, nowMs, selectedId, select, opened }: FleetMapProps) {
   const container = useRef<HTMLDivElement>(null);
   const layers = useRef<VehicleLayers | null>(null);
   const [map, setMap] = useState<MapLibre | null>(null);
-  const [failure, setFailure] = useState<string | null>(null);
+  const [failed, setFailed] = useState(false);
 
   useEffect(() => {
     let close = () => {};
@@ -38,7 +40,7 @@ export function FleetMap({ watch, fleet, nowMs, selectedId, select, opened }: Fl
         setMap(open.map);
         opened(open.map);
       })
-      .catch((error: unknown) => setFailure(String(error)));
+      .catch(() => setFailed(true));
     return () => {
       gone = true;
       opened(null);
@@ -61,23 +63,24 @@ export function FleetMap({ watch, fleet, nowMs, selectedId, select, opened }: Fl
   useEffect(() => {
     const fix = fleet.units.find(({ id }) => id === selectedId)?.fix;
     if (!map || !fix) return;
-    map.easeTo({ center: bestPlaceOf(fix)!, zoom: Math.max(map.getZoom(), SELECTED_ZOOM) });
+    // The details cover the left of a wide map and the lower half of a narrow one.
+    const { clientWidth, clientHeight } = map.getContainer();
+    const isWide = clientWidth > 2 * DETAILS_PX;
+    const padding = isWide ? { ...NO_PADDING, left: DETAILS_PX } : { ...NO_PADDING, bottom: clientHeight / 2 };
+    map.easeTo({ center: bestPlaceOf(fix)!, zoom: Math.max(map.getZoom(), SELECTED_ZOOM), padding });
   }, [map, selectedId]);
 
   return (
     <div class="map-frame">
       <div ref={container} class="map" data-ready={map !== null} />
-      {failure && <p class="map-failure">The map can't be drawn here; the list shows everything. {failure}</p>}
+      {failed && <p class="map-failure">This browser can't draw the map (WebGL). The list shows everything.</p>}
     </div>
   );
 }
 
 /** MapLibre is large: it comes when the console is open, not before. */
 async function openVehicleMap(container: HTMLElement, select: (unitId: string) => void) {
-  const [{ openMap }, { VehicleLayers }] = await Promise.all([
-    import("../map/open-map.ts"),
-    import("./vehicle-layers.ts"),
-  ]);
+  const { openMap } = await import("../map/open-map.ts");
   let layers: VehicleLayers | undefined;
   const { map, close } = await openMap(container, {
     label: "Map of all vehicles. The list of vehicles says the same in words.",
