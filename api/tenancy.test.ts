@@ -41,6 +41,7 @@ const bodies: Record<string, object> = {
   "POST /v1/routes/{id}/stops": { lat: -33.1, lon: 151.2 },
   "PUT /v1/routes/{id}/stops/order": { stops: [] },
   "PATCH /v1/stops/{id}": { notes: "mine now" },
+  "POST /v1/stops/{id}/links": {},
   "PATCH /v1/drivers/{id}": { givenName: "Mine" },
   "PATCH /v1/webhooks/{id}": { enabled: false },
   "POST /v1/webhooks/{id}/rotate-secret": {},
@@ -84,6 +85,8 @@ beforeAll(async () => {
   const route = (await api.call(theirs, "POST", "/v1/routes", plan)).json();
   theirIds.set("routes", route.id);
   theirIds.set("stops", route.stops[0].id);
+  const link = (await api.call(theirs, "POST", `/v1/stops/${route.stops[0].id}/links`, {})).json();
+  theirIds.set("links", link.id);
   theirIds.set("drivers", (await api.call(theirs, "POST", "/v1/drivers", { givenName: "Ana" })).json().id);
   theirIds.set("brands", (await api.call(theirs, "POST", "/v1/brands", { name: "theirs" })).json().id);
   const hook = (await api.call(theirs, "POST", "/v1/webhooks", { url: "https://example.com/" })).json();
@@ -106,11 +109,14 @@ function listOf(answer: { data?: unknown[]; features?: unknown[] }): unknown[] {
 
 function operations(): Operation[] {
   const document = api.app.swagger() as { paths: Record<string, Record<string, unknown>> };
-  return Object.entries(document.paths)
-    .filter(([path]) => path.startsWith("/v1/"))
-    .flatMap(([path, item]) =>
-      Object.keys(item).map((method) => ({ method: method.toUpperCase() as Operation["method"], path })),
-    );
+  return (
+    Object.entries(document.paths)
+      // A tracking token belongs to no key: whoever has it may use it.
+      .filter(([path]) => path.startsWith("/v1/") && !path.startsWith("/v1/track/"))
+      .flatMap(([path, item]) =>
+        Object.keys(item).map((method) => ({ method: method.toUpperCase() as Operation["method"], path })),
+      )
+  );
 }
 
 function urlOf(path: string): string {
@@ -151,7 +157,7 @@ test("no list shows anything of another fleet, and every list is covered", async
     const own = path === "/v1/keys" ? 1 : 0;
     expect([path, listOf(answer.json()).length]).toEqual([path, own]);
     const shown = listOf((await api.call(theirs, method, path)).json()).length;
-    expect([path, shown]).toEqual([path, 1]);
+    expect([path, shown > 0]).toEqual([path, true]);
   }
 });
 
