@@ -55,7 +55,8 @@ export async function storeTrackedRoute(database: Database, options: RouteOption
   const path: [number, number][] = [[vehicle.latDeg, vehicle.lonDeg]];
   for (let position = 0; position < stops; position++) {
     const latDeg = place.latDeg + position * 0.004;
-    path.push([latDeg - 0.003, place.lonDeg + 0.0005], [latDeg, place.lonDeg]);
+    const [bendDeg, eastDeg] = [latDeg - 0.0036, place.lonDeg + 0.0018];
+    path.push([bendDeg, place.lonDeg], [bendDeg, eastDeg], [latDeg, eastDeg], [latDeg, place.lonDeg]);
     const stopId = await one(
       `insert into stop (fleet_id, route_id, position, lat_deg, lon_deg, address, time_zone, window_start, window_end)
        values ($1, $2, $3, $4, $5, $6, 'Europe/Lisbon', $7, $8) returning stop_id`,
