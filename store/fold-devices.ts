@@ -60,6 +60,7 @@ export async function findDeviceId(database: Queryable, uid: string): Promise<nu
 type StateRow = {
   deviceId: number;
   lastSeq: string;
+  lastFrameSeq: string;
   fixId: string | null;
   fixTime: Date | null;
   receivedAt: Date | null;
@@ -78,7 +79,7 @@ type StateRow = {
 export async function readDeviceStates(database: Queryable, deviceIds: readonly number[]): Promise<DeviceStateRow[]> {
   const { rows } = await database.query<StateRow>({
     name: "fold-read-states",
-    text: `select device_id as "deviceId", last_seq as "lastSeq", fix_id as "fixId", fix_time as "fixTime",
+    text: `select device_id as "deviceId", last_seq as "lastSeq", last_frame_seq as "lastFrameSeq", fix_id as "fixId", fix_time as "fixTime",
         received_at as "receivedAt", protocol, lat_deg as "latDeg", lon_deg as "lonDeg", altitude_m as "altitudeM",
         speed_mps as "speedMps", heading_deg as "headingDeg", satellites, hdop, accuracy_m as "accuracyM", event,
         ${selectTracked("device_state")}, attributes, connected, last_frame_at as "lastFrameAt", last_connected_at as "lastConnectedAt",
@@ -90,6 +91,7 @@ export async function readDeviceStates(database: Queryable, deviceIds: readonly 
   return rows.map((row) => ({
     deviceId: row.deviceId,
     lastSeq: Number(row.lastSeq),
+    lastFrameSeq: Number(row.lastFrameSeq),
     position: positionOf(row),
     attributes: row.attributes,
     connected: row.connected,

@@ -41,6 +41,7 @@ export type PositionRow = Tracked & {
 export type DeviceStateRow = {
   deviceId: number;
   lastSeq: number;
+  lastFrameSeq: number;
   position: PositionRow | null;
   attributes: Attributes;
   connected: boolean;

@@ -28,6 +28,7 @@ function column<Value>(
 const COLUMNS: readonly Column[] = [
   column("partition", "int2", int2Array, (s) => partitionOf(s.deviceId)),
   column("last_seq", "int8", int8Array, (s) => s.lastSeq),
+  column("last_frame_seq", "int8", int8Array, (s) => s.lastFrameSeq),
   column("fix_id", "int8", int8Array, (s) => s.position?.fixId),
   column("fix_time", "timestamptz", timestamptzArray, (s) => s.position?.fixTimeMs),
   column("received_at", "timestamptz", timestamptzArray, (s) => s.position?.receivedAtMs),

@@ -50,22 +50,25 @@ export function quarantinedEvent(
   };
 }
 
-/** A device has sent nothing since its last frame; the same silence has the same id whenever it is noticed. */
+/**
+ * A device has sent nothing for `silentMs` since its last frame. The event is the same, whether a sweep notices the silence
+ * or the frame that ends it does: a rebuild, which has no sweeps, makes it too.
+ */
 export function silentEvent(
-  silent: { deviceId: number; fleetId: number; lastFrameAtMs: number; lastSeq: number },
-  detectedAtMs: number,
+  silent: { deviceId: number; fleetId: number; lastFrameAtMs: number; lastFrameSeq: number },
+  silentMs: number,
 ): StreamEvent & { fleetId: number } {
   return {
-    eventId: eventIdOf("device.silent", silent.deviceId, silent.lastSeq),
+    eventId: eventIdOf("device.silent", silent.deviceId, silent.lastFrameSeq),
     fleetId: silent.fleetId,
     type: "device.silent",
     deviceId: silent.deviceId,
     occurredAtMs: silent.lastFrameAtMs,
-    detectedAtMs,
+    detectedAtMs: silent.lastFrameAtMs + silentMs,
     replayed: false,
     supersedes: null,
-    frameSeq: silent.lastSeq,
-    data: { silentS: Math.round((detectedAtMs - silent.lastFrameAtMs) / 1000) },
+    frameSeq: silent.lastFrameSeq,
+    data: { silentS: Math.round(silentMs / 1000) },
   };
 }
 

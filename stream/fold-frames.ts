@@ -6,7 +6,7 @@ import type { FleetTripRow } from "#store/fold-track.ts";
 import type { JournalFrame } from "#store/journal.ts";
 import type { PathSegmentRow } from "#store/track-rows.ts";
 import { type FrameMeaning, faultOf, type QuarantineReason } from "./decode-frames.ts";
-import { parseNoteDetail, quarantinedEvent } from "./events.ts";
+import { parseNoteDetail, quarantinedEvent, silentEvent } from "./events.ts";
 import { type DeviceFold, type FoldResult, foldFixes, foldInitial, foldNote, foldUndecodable } from "./fold.ts";
 import type { FenceSet } from "./geofence/fence-set.ts";
 import type { StreamRoads } from "./match/stream-roads.ts";
@@ -53,6 +53,8 @@ export type FoldContext = {
   /** The geofences of a fleet; undefined where it has none. */
   fencesOf?: (fleetId: number) => FenceSet | undefined;
   roads?: StreamRoads | undefined;
+  /** Silence of a device that is an event, milliseconds. */
+  silentMs?: number | undefined;
   log: Logger;
 };
 
@@ -72,6 +74,7 @@ export function foldFrames(frames: readonly ReadFrame[], context: FoldContext): 
     tally: { duplicates: 0, late: 0, unusable: new Map() },
   };
   for (const read of frames) {
+    tellSilence(read, folded, context);
     try {
       foldFrame(read, folded, context);
     } catch (error) {
@@ -79,6 +82,16 @@ export function foldFrames(frames: readonly ReadFrame[], context: FoldContext): 
     }
   }
   return folded;
+}
+
+/** A frame that ends a silence tells of it too: no sweep need have been there. */
+function tellSilence({ frame, device }: ReadFrame, folded: FoldedFrames, context: FoldContext): void {
+  const { silentMs } = context;
+  if (silentMs === undefined || device === undefined || frame.kind !== "frame") return;
+  const { lastFrameAtMs, lastFrameSeq } = stateOf(frame.deviceId, folded, context).live;
+  if (lastFrameAtMs === null || frame.receivedAtMs - lastFrameAtMs < silentMs) return;
+  const { deviceId, fleetId } = device;
+  folded.events.push(silentEvent({ deviceId, fleetId, lastFrameAtMs, lastFrameSeq }, silentMs));
 }
 
 function foldFrame(read: ReadFrame, folded: FoldedFrames, context: FoldContext): void {

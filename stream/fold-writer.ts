@@ -41,6 +41,8 @@ export type FoldWriterDeps = {
   metrics: StreamMetrics;
   caution: Caution;
   log: Logger;
+  /** Silence after which `device.silent` is written, milliseconds; undefined: by sweeps only. */
+  silentMs?: number;
   /** Unix milliseconds. */
   now: () => number;
 };
@@ -135,10 +137,9 @@ export class FoldWriter {
     const range = { fromMs: untilMs - SILENT_AGE_MS_MAX, untilMs, limit: SILENT_PER_SWEEP_MAX };
     const silent = await readSilentDevices(this.#deps.pool, this.partitions, range);
     if (silent.length === 0) return;
-    const detectedAtMs = this.#deps.now();
-    const events = silent.map((device) => silentEvent(device, detectedAtMs));
+    const events = silent.map((device) => silentEvent(device, silentMs));
     const moves = [...this.#cursors.values()].map((cursor) => ({ ...cursor, expectedSeq: cursor.seq }));
-    await commitFold(this.#deps.client, { ...emptyBatch(detectedAtMs), moves, events });
+    await commitFold(this.#deps.client, { ...emptyBatch(this.#deps.now()), moves, events });
   }
 
   async #prepare(frames: readonly JournalFrame[], lookupAll = false): Promise<Prepared> {
@@ -153,6 +154,7 @@ export class FoldWriter {
       known,
       fencesOf: (fleetId) => this.#fences.fencesOf(fleetId),
       roads: this.#deps.roads,
+      silentMs: this.#deps.silentMs,
       log: this.#deps.log,
     });
     return { folded, taken };

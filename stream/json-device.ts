@@ -8,6 +8,8 @@ export type JsonReport = {
   timeMs: number | null;
   latDeg?: number;
   lonDeg?: number;
+  speedMps?: number;
+  headingDeg?: number;
   kind?: Report["kind"];
   attributes?: Attributes;
 };
@@ -60,8 +62,8 @@ function reportOf(
     latDeg: given.latDeg ?? null,
     lonDeg: given.lonDeg ?? null,
     altitudeM: 12,
-    speedMps: 13.9,
-    headingDeg: 271,
+    speedMps: given.speedMps ?? 13.9,
+    headingDeg: given.headingDeg ?? 271,
     satellites: 9,
     hdop: 0.9,
     accuracyM: null,

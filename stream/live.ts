@@ -36,6 +36,8 @@ export type LivePosition = Pick<
 /** The last known of a device. `position` is the newest valid fix that was not late when it came. */
 export type LiveState = {
   lastSeq: number;
+  /** Journal position of the newest frame of the device itself; notes of the gateway count in `lastSeq` only. */
+  lastFrameSeq: number;
   position: LivePosition | null;
   /** The last value of every attribute, from reports that were not late. */
   attributes: Attributes;
@@ -49,6 +51,7 @@ export type LiveState = {
 
 export const liveInitial: LiveState = {
   lastSeq: 0,
+  lastFrameSeq: 0,
   position: null,
   attributes: {},
   connected: false,
@@ -84,7 +87,8 @@ export function liveAfterFrame(live: LiveState, frame: { seq: number; receivedAt
   const frames = live.counters.frames + (frame.seq > live.lastSeq ? 1 : 0);
   const counters = { ...live.counters, frames };
   const lastFrameAtMs = Math.max(live.lastFrameAtMs ?? 0, frame.receivedAtMs);
-  return { ...live, lastSeq: Math.max(live.lastSeq, frame.seq), lastFrameAtMs, counters };
+  const lastFrameSeq = Math.max(live.lastFrameSeq, frame.seq);
+  return { ...live, lastSeq: Math.max(live.lastSeq, frame.seq), lastFrameSeq, lastFrameAtMs, counters };
 }
 
 /** Live state after a note of the gateway. A session that was superseded leaves `sessions` behind: its successor lives. */

@@ -276,7 +276,7 @@ test("a silence is told once, and a new one again", async () => {
   nowMs += 100_000;
   await writer.reportSilent(60_000);
   await writer.reportSilent(60_000);
-  expect(await types()).toEqual([{ type: "device.silent", data: { silentS: 100 } }]);
+  expect(await types()).toEqual([{ type: "device.silent", data: { silentS: 60 } }]);
   await fixture.append(first, [at(2)], { receivedAtMs: nowMs });
   await writer.step();
   await writer.reportSilent(60_000);
@@ -284,5 +284,25 @@ test("a silence is told once, and a new one again", async () => {
   nowMs += 60_001;
   await writer.reportSilent(60_000);
   expect(await types()).toHaveLength(2);
+  await close();
+});
+
+test("a silence that no sweep saw is told by the frame that ends it, as the sweep would have", async () => {
+  const startedMs = START_MS + 86_400_000;
+  const silences = () => fixture.rows("select * from event where type = 'device.silent' order by event_seq");
+  await fixture.append(second, [at(1)], { receivedAtMs: startedMs });
+  await fixture.append(second, '{"sessions":0}', { kind: "disconnected", receivedAtMs: startedMs + 50_000 });
+  await fixture.append(second, [at(2)], { receivedAtMs: startedMs + 100_000 });
+  await fixture.append(second, [at(3)], { receivedAtMs: startedMs + 130_000 });
+  await fixture.foldAll({ silentS: 60 });
+  const told = await silences();
+  expect(told).toMatchObject([{ occurred_at: new Date(startedMs), detected_at: new Date(startedMs + 60_000) }]);
+  await fixture.forget();
+  await fixture.rows("delete from frame where received_at > $1", [new Date(startedMs + 50_000)]);
+  await fixture.foldAll({ silentS: 60 });
+  const { writer, close } = await fixture.openWriter(() => startedMs + 500_000);
+  await writer.claim();
+  await writer.reportSilent(60_000);
+  expect((await silences()).map(({ event_id }) => event_id)).toEqual(told.map(({ event_id }) => event_id));
   await close();
 });

@@ -86,6 +86,7 @@ export async function openStream(deps: StreamDeps): Promise<Stream> {
       const next = new FoldWriter({
         ...deps,
         ...{ client, metrics, caution, now },
+        silentMs: deps.silentS * 1000,
         pool: deps.database.pool,
         stages: deps.stages ?? allStages,
       });

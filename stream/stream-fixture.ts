@@ -125,6 +125,8 @@ export async function openStreamFixture(devices = 3) {
       fix: "select to_jsonb(f) - 'commit_xid' - 'stored_at' as row from fix f order by fix_id",
       device_state: "select to_jsonb(s) as row from device_state s order by device_id",
       event: "select to_jsonb(e) - 'commit_xid' - 'event_seq' as row from event e order by frame_seq, event_id",
+      trip: "select to_jsonb(t) - 'commit_xid' as row from trip t order by trip_id, version",
+      path: "select to_jsonb(p) as row from path p order by device_id, frame_seq, number",
       quarantine: "select to_jsonb(q) - 'quarantine_id' as row from quarantine q order by frame_seq",
       cursor: "select to_jsonb(c) - 'updated_at' as row from stream_cursor c order by partition",
     };
@@ -134,7 +136,7 @@ export async function openStreamFixture(devices = 3) {
 
   /** Forgets what the stream has made; the journal stays. */
   async function forget(): Promise<void> {
-    await rows("truncate fix, device_state, event, quarantine");
+    await rows("truncate fix, device_state, event, quarantine, trip, path");
     await rows("update stream_cursor set seq = 0, revision = 0");
   }
 

@@ -89,3 +89,6 @@ create table path (
 );
 create index path_device on path (device_id, entered_at, frame_seq, number);
 create index path_time on path using brin (entered_at) with (autosummarize = on);
+
+-- The newest frame of the device itself: `last_seq` counts notes of the gateway too. A silence is known by it.
+alter table device_state add column last_frame_seq bigint not null default 0;
