@@ -1,6 +1,7 @@
 import type { Database } from "./database.ts";
 import { EVENT_COLUMNS, type StoredEvent } from "./events.ts";
 import { FIX_COLUMNS, type StoredFix } from "./fixes.ts";
+import { POD_COLUMNS, type StoredPod } from "./pods.ts";
 
 /**
  * Feeds in commit order. A row carries the id of the transaction that wrote it (`commit_xid`). Below the oldest
@@ -24,7 +25,8 @@ export type FeedPage<Row> = {
 };
 
 /**
- * `columns`, `join` and `fleet` speak of the row as `r` and of its device as `d`. The `limit` in the join keeps the
+ * A table with `commit_xid` and an id that rises within a transaction, and an index on both. `columns`, `join` and `fleet`
+ * speak of the row as `r` and of its device as `d`. The `limit` in the join keeps the
  * planner from joining everything scanned before it sorts: rows come in order and the read stops at a full page.
  */
 type FeedSource = { table: string; id: string; columns: string; join: string; fleet: string };
@@ -45,6 +47,33 @@ const EVENTS: FeedSource = {
   fleet: "r.fleet_id",
 };
 
+/** An ETA as it was issued for a stop; times are null, with the reason, where none could be given. */
+export type StoredEta = {
+  etaId: string;
+  fleetId: number;
+  routeId: string;
+  stopId: string;
+  computedAt: Date;
+  p10: Date | null;
+  p50: Date | null;
+  p90: Date | null;
+  basis: string | null;
+  reason: string;
+  /** The person waiting was told. */
+  told: boolean;
+};
+
+const ETAS: FeedSource = {
+  table: "eta",
+  id: "eta_id",
+  columns: `r.eta_id::text as "etaId", r.fleet_id as "fleetId", r.route_id::text as "routeId",
+    r.stop_id::text as "stopId", r.computed_at as "computedAt", r.p10, r.p50, r.p90, r.basis, r.reason, r.told`,
+  join: "",
+  fleet: "r.fleet_id",
+};
+
+const PODS: FeedSource = { table: "pod", id: "pod_id", columns: POD_COLUMNS, join: "", fleet: "r.fleet_id" };
+
 export function readFixFeed(
   database: Database,
   fleetId: number | null,
@@ -61,6 +90,24 @@ export function readEventFeed(
   limit: number,
 ): Promise<FeedPage<StoredEvent>> {
   return readFeed<StoredEvent>(database, EVENTS, fleetId, after, limit);
+}
+
+export function readEtaFeed(
+  database: Database,
+  fleetId: number | null,
+  after: FeedPlace,
+  limit: number,
+): Promise<FeedPage<StoredEta>> {
+  return readFeed<StoredEta>(database, ETAS, fleetId, after, limit);
+}
+
+export function readPodFeed(
+  database: Database,
+  fleetId: number | null,
+  after: FeedPlace,
+  limit: number,
+): Promise<FeedPage<StoredPod>> {
+  return readFeed<StoredPod>(database, PODS, fleetId, after, limit);
 }
 
 /**
@@ -81,7 +128,7 @@ export async function readFeedEnd(database: Database): Promise<FeedPlace> {
   return { xid: horizon.toString(), id: "0" };
 }
 
-async function readFeed<Row extends StoredFix | StoredEvent>(
+async function readFeed<Row extends StoredFix | StoredEvent | StoredEta | StoredPod>(
   database: Database,
   source: FeedSource,
   fleetId: number | null,

@@ -1,20 +1,20 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyReply } from "fastify";
 import { Type } from "typebox";
-import { FEED_START, type FeedPlace, readEventFeed, readFeedEnd, readFixFeed } from "#store/feeds.ts";
+import { readFeedEnd } from "#store/feeds.ts";
 import { isKeyLive } from "#store/keys.ts";
 import { requireScope } from "../auth.ts";
 import type { RouteContext } from "../context.ts";
-import { type FeedName, formatFeedCursor, parseFeedCursor } from "../cursor.ts";
-import { eventJson } from "../event-json.ts";
-import { type StreamPage, streamEvents } from "../event-stream.ts";
-import { fixJson } from "../fix-json.ts";
+import { FEED_NAMES, formatFeedCursor } from "../cursor.ts";
+import { streamEvents } from "../event-stream.ts";
+import { type FeedFilter, feedSource, feedStart, matchesFilter } from "../feed-sources.ts";
 import { Problem } from "../problems.ts";
 
 const RETRY_MS = 1_000;
 
 const description = `Server-sent events of one feed. The id of a message is the feed's cursor after it: give the last one
-as Last-Event-ID (or \`after\`) to go on without loss or repeat. Without either the stream begins now. A reader that takes
+as Last-Event-ID (or \`after\`) to go on without loss or repeat. \`types\` (\`stop.*\` for a family), \`stopId\`, \`routeId\` and
+\`deviceUid\` leave out the rest. Without either the stream begins now. A reader that takes
 nothing for 30 s is closed and can resume.`;
 
 /** `GET /v1/events/stream`. */
@@ -36,7 +36,13 @@ export const eventStreamRoutes =
           summary: "Follow a feed live",
           description,
           querystring: Type.Object({
-            feed: Type.Optional(Type.Enum(["events", "fixes"], { description: "events unless told" })),
+            feed: Type.Optional(Type.Enum([...FEED_NAMES], { description: "events unless told" })),
+            types: Type.Optional(
+              Type.String({ pattern: "^[a-z_.*]+(,[a-z_.*]+)*$", maxLength: 1_000, examples: ["stop.arrived,eta.*"] }),
+            ),
+            stopId: Type.Optional(Type.String({ minLength: 1 })),
+            routeId: Type.Optional(Type.String({ minLength: 1 })),
+            deviceUid: Type.Optional(Type.String({ minLength: 1 })),
             after: Type.Optional(Type.String({ minLength: 1 })),
           }),
           headers: Type.Object({ "last-event-id": Type.Optional(Type.String()) }),
@@ -45,11 +51,12 @@ export const eventStreamRoutes =
       },
       async (request, reply) => {
         const { principal } = request;
-        const feed = request.query.feed ?? "events";
-        if (feed === "fixes") requireScope(principal, "fixes:read");
-        const resume = request.headers["last-event-id"] || request.query.after;
-        const nowMs = context.now();
-        const start = resume ? parseFeedCursor(feed, resume, FEED_START, nowMs) : await readFeedEnd(context.database);
+        const { feed = "events", after, types, ...wanted } = request.query;
+        const source = feedSource(context, feed, principal.fleetId);
+        requireScope(principal, source.scope);
+        const filter: FeedFilter = { ...wanted, ...typesOf(types) };
+        const resume = request.headers["last-event-id"] || after;
+        const start = resume ? feedStart(context, feed, resume) : await readFeedEnd(context.database);
 
         const streams = streamsByKey.get(principal.keyId) ?? 0;
         if (streams >= context.limits.streamsPerKeyMax) {
@@ -67,7 +74,13 @@ export const eventStreamRoutes =
             signal: controller.signal,
             sleeper,
             start,
-            read: (after) => readPage(context, feed, principal.fleetId, after),
+            read: async (place) => {
+              const { items, next, hasMore } = await source.read(place, context.limits.streamPageRows);
+              const messages = items
+                .filter((item) => matchesFilter(item, filter))
+                .map(({ cursor, type, data }) => ({ cursor, event: type, data }));
+              return { messages, next, hasMore };
+            },
             cursor: (place) => formatFeedCursor(feed, place, context.now()),
             allowed: () => isKeyLive(context.database, principal.keyId),
             heartbeatMs: context.limits.streamHeartbeatMs,
@@ -102,27 +115,7 @@ function writeHead(reply: FastifyReply): void {
   reply.raw.write(`retry: ${RETRY_MS}\n\n`);
 }
 
-async function readPage(
-  { database, limits, now }: RouteContext,
-  feed: FeedName,
-  fleetId: number | null,
-  after: FeedPlace,
-): Promise<StreamPage> {
-  const cursor = (place: FeedPlace) => formatFeedCursor(feed, place, now());
-  switch (feed) {
-    case "fixes": {
-      const { rows, next, hasMore } = await readFixFeed(database, fleetId, after, limits.streamPageRows);
-      const messages = rows.map((fix) => ({ cursor: cursor(fix.place), event: "fix", data: fixJson(fix) }));
-      return { messages, next, hasMore };
-    }
-    case "events": {
-      const { rows, next, hasMore } = await readEventFeed(database, fleetId, after, limits.streamPageRows);
-      const messages = rows.map((event) => ({
-        cursor: cursor(event.place),
-        event: event.type,
-        data: eventJson(event),
-      }));
-      return { messages, next, hasMore };
-    }
-  }
+/** `stop.arrived,eta.changed` as names. */
+function typesOf(text: string | undefined): Pick<FeedFilter, "types"> {
+  return text === undefined ? {} : { types: text.split(",") };
 }
