@@ -1,4 +1,5 @@
 import type { EtaEstimator, EtaPlace } from "../eta/eta.ts";
+import { unlearnedModel } from "../eta/eta-model.ts";
 import { haversineM } from "../roads/geometry.ts";
 import type { PlannedStop, RoutePlan } from "./plan.ts";
 import { foldRoute, outputsInitial } from "./route-fold.ts";
@@ -37,7 +38,7 @@ export function planOf(stops: readonly PlannedStop[], more: Partial<RoutePlan> =
 
 /** An estimator without roads or learning: straight lines at 10 m/s, two minutes a stop, ± 20 %. */
 export const plainEstimator: EtaEstimator = {
-  model: undefined as never,
+  model: unlearnedModel("UTC"),
   setOff: ({ latDeg, lonDeg }, timeMs) => ({
     ...{ origin: { latDeg, lonDeg, headingDeg: null }, alongM: 0, timeMs, offPathFixes: 0, stillSinceMs: null },
     ...{ startedMs: timeMs, rest: null },
@@ -62,7 +63,7 @@ export const plainEstimator: EtaEstimator = {
       return {
         ...{ kind: "eta" as const, stopId: stop.stopId, computedMs: nowMs },
         ...{ p10Ms: p50Ms - spreadMs, p50Ms, p90Ms: p50Ms + spreadMs, expectedMs: p50Ms, spreadS: spreadMs / 1000 },
-        ...{ restShare: 0, restS: 0, bucket: "plain", traffic: 1 },
+        ...{ restShare: 0, restS: 0, bucket: "plain", traffic: 1, modelVersion: 0 },
         basis: state === null && serving === null ? ("planned" as const) : silentMs > 180_000 ? "degraded" : "live",
       };
     });
@@ -71,6 +72,8 @@ export const plainEstimator: EtaEstimator = {
   remainingPath: (_state, stops) => stops.map(({ stopId }) => stopId).join(" "),
   observeTraffic: () => undefined,
 };
+
+export const plainEstimators = { load: () => Promise.resolve(), find: () => plainEstimator };
 
 /** Drives a route by hand and collects what comes of it. */
 export class RouteDrive {

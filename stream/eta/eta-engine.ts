@@ -235,6 +235,7 @@ export class EtaEngine implements EtaEstimator {
     const at = (z: number): number => Math.round(Math.max(nowMs, timeAt(outlook, z)));
     return {
       ...{ kind: "eta", stopId: stop.stopId, computedMs: nowMs, basis, bucket, traffic },
+      modelVersion: this.model.version,
       ...{ p10Ms: at(z10), p50Ms: at(z50), p90Ms: at(z90) },
       ...outlook,
     };

@@ -75,6 +75,7 @@ export type Eta = {
   bucket: string;
   /** Traffic now against the learned speeds on the way to the stop; 1 is as learned. */
   traffic: number;
+  modelVersion: number;
 };
 
 export type NoEta = { kind: "none"; stopId: string; computedMs: number; absence: EtaAbsence };

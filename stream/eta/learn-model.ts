@@ -89,13 +89,21 @@ export function fadeAndAdd(before: Learned, added: Learned, elapsedMs: number): 
       (sum) => String(sum.halfHour),
       (a, b) => ({ ...a, exposed: a.exposed + b.exposed, rests: a.rests + b.rests, restS: a.restS + b.restS }),
     ),
-    errors: merge(
+    errors: mergeErrors(
       before.errors.map(({ bucket, counts }) => ({ bucket, counts: counts.map((count) => count * error!) })),
       added.errors,
-      (sum) => sum.bucket,
-      (a, b) => ({ bucket: a.bucket, counts: a.counts.map((count, bin) => count + b.counts[bin]!) }),
     ),
   };
+}
+
+/** Histograms of both, added up by bucket. */
+export function mergeErrors(before: readonly ErrorSum[], added: readonly ErrorSum[]): ErrorSum[] {
+  return merge(
+    before,
+    added,
+    (sum) => sum.bucket,
+    (a, b) => ({ bucket: a.bucket, counts: a.counts.map((count, bin) => count + b.counts[bin]!) }),
+  );
 }
 
 function errorModel(errors: readonly ErrorSum[]): ErrorModel {
