@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test as vitestTest } from "vitest";
 import { drawRoads, placeOf } from "#stream/roads/sample-roads.ts";
 import { storeFixes, storePosition, TEST_NOW_MS } from "../testing.ts";
 import {
@@ -61,8 +61,13 @@ function fixAt(step: number, timeMs: number) {
   return { deviceId: device.tracker, fixId: 1_000 + step, timeMs, lat, lon };
 }
 
+/** What is on the canvas: name, sign, longitude and latitude of each vehicle. */
+const DRAWN = `document.querySelector(".map").maplibre.queryRenderedFeatures({ layers: ["page-vehicle-symbols"] }).map(
+  ({ properties: { name, marker }, geometry: { coordinates } }) => [name, [marker, ...coordinates]])`;
+
+/** Without a map unless a test looks at it: software that draws WebGL is slow. */
 async function openConsole(options: PageOptions = {}): Promise<Page> {
-  const page = await bench.open("/", { timezoneId: "Europe/Berlin", ...options });
+  const page = await bench.open("/", { timezoneId: "Europe/Berlin", webgl: false, ...options });
   await page.getByLabel("API key").fill(key);
   await page.getByLabel("API key").press("Enter");
   await page.getByText("Following live").waitFor();
@@ -70,129 +75,123 @@ async function openConsole(options: PageOptions = {}): Promise<Page> {
 }
 
 const row = (page: Page, name: string) => page.getByRole("list", { name: "Vehicles" }).getByRole("button", { name });
-const mapReady = (page: Page) => page.locator('.map[data-ready="true"]').waitFor();
+const SOON = { timeout: 50_000, interval: 100 };
 
-test.skipIf(!hasBrowser)(
-  "A key that is not known is refused in words, and a good one opens the list and the map.",
-  async () => {
-    const page = await bench.open("/");
-    await page.getByLabel("API key").fill("tg_live_wrong");
-    await page.getByRole("button", { name: "Open the map" }).click();
-    await expect.poll(() => page.getByRole("alert").textContent()).toContain("not known");
-    await page.getByLabel("API key").fill(key);
-    await page.getByRole("button", { name: "Open the map" }).click();
-    await mapReady(page);
-    expect(await row(page, "Van 7").textContent()).toContain("Live");
-    await page.reload();
-    await page.getByText("Following live").waitFor();
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByLabel("API key").waitFor();
-    expect(await page.evaluate("sessionStorage.length")).toBe(0);
-    await page.context().close();
-  },
-);
+const test = vitestTest.skipIf(!hasBrowser);
 
-test.skipIf(!hasBrowser)("A vehicle moves when a fix is stored; a late fix moves nothing.", async () => {
-  const page = await openConsole();
-  await row(page, "Van 7").click();
-  const details = page.getByRole("region", { name: "Van 7" });
-  const before = await details.getByText(/^41\./).textContent();
-  await storeFixes(bench.api.database, [{ ...fixAt(0, TEST_NOW_MS - 1), fixId: 7_777, late: true }]);
-  await storeFixes(bench.api.database, [fixAt(TRACK_FIXES + 20, TEST_NOW_MS + 5_000)]);
-  bench.api.stored();
-  await expect.poll(() => details.getByText(/^41\./).textContent()).not.toBe(before);
-  const { lat, lon } = placeOf((TRACK_FIXES + 20) * 15, 3);
-  expect(await details.getByText(/^41\./).textContent()).toBe(`${lat.toFixed(5)}, ${lon.toFixed(5)}`);
+test("A key that is not known is refused in words; a good one is kept for the tab until one signs out.", async () => {
+  const page = await bench.open("/", { webgl: false });
+  await page.getByLabel("API key").fill("tg_live_wrong");
+  await page.getByRole("button", { name: "Open the map" }).click();
+  await page.getByText("not known").waitFor();
+  await page.getByLabel("API key").fill(key);
+  await page.getByRole("button", { name: "Open the map" }).click();
+  await row(page, "Van 7").getByText("Live").waitFor();
+  await page.reload();
+  await page.getByText("Following live").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("API key").waitFor();
+  expect(await page.evaluate("sessionStorage.length")).toBe(0);
   await page.context().close();
 });
 
-test.skipIf(!hasBrowser)(
-  "What is not heard any more is called so and never drawn as live, and the console says why it is silent.",
-  async () => {
-    const page = await openConsole();
-    expect(await row(page, "Trailer").textContent()).toMatch(/Offline · 60 min ago/);
-    expect(await row(page, "352093080000000").textContent()).toContain("Never heard");
-    await page.getByRole("button", { name: /^Offline/ }).click();
-    expect(await page.locator(".unit").count()).toBe(1);
-    await row(page, "Trailer").click();
-    await page.getByText("it may be anywhere now").waitFor();
-    await page.getByRole("button", { name: "Why is it silent?" }).click();
-    await expect.poll(() => page.locator(".silence li").count()).toBeGreaterThan(0);
-    await page.getByRole("button", { name: /^Close/ }).click();
-    await page.getByRole("button", { name: /^Offline/ }).click();
-    await page.getByLabel("Search").fill("van");
-    expect(await page.locator(".unit").allTextContents()).toEqual([expect.stringContaining("Van 7")]);
-    await page.context().close();
-  },
-);
+test("What is not heard any more is called so, and the console says why it is silent.", async () => {
+  const page = await openConsole();
+  await row(page, "Trailer")
+    .getByText(/Offline · 60 min ago/)
+    .waitFor();
+  await row(page, "352093080000000").getByText("Never heard").waitFor();
+  await page.getByRole("button", { name: /^Offline/ }).click();
+  expect(await page.locator(".unit").count()).toBe(1);
+  await row(page, "Trailer").click();
+  await page.getByText("it may be anywhere now").waitFor();
+  await page.getByRole("button", { name: "Why is it silent?" }).click();
+  await page.locator(".silence li").first().waitFor();
+  await page.getByRole("button", { name: /^Close/ }).click();
+  await page.getByRole("button", { name: /^Offline/ }).click();
+  await page.getByLabel("Search").fill("van");
+  await expect.poll(() => page.locator(".unit").allTextContents(), SOON).toEqual([expect.stringContaining("Van 7")]);
+  await page.context().close();
+});
 
-test.skipIf(!hasBrowser)(
-  "By keyboard alone: from the key to a vehicle, through its day, and back to the list.",
-  async () => {
-    const page = await openConsole();
-    await page.getByLabel("Search").focus();
-    await page.keyboard.type("van");
-    while ((await page.locator(":focus").getAttribute("class")) !== "unit") await page.keyboard.press("Tab");
-    await page.keyboard.press("Enter");
-    await expect.poll(() => page.locator(":focus").textContent()).toBe("Van 7");
-    const slider = page.getByRole("slider", { name: "Time of the day" });
-    await slider.focus();
-    const newest = await slider.getAttribute("aria-valuetext");
-    await page.keyboard.press("ArrowLeft");
-    await expect.poll(() => slider.getAttribute("aria-valuetext")).not.toBe(newest);
-    await page.keyboard.press("Home");
-    await expect.poll(() => slider.getAttribute("aria-valuetext")).toMatch(/12:40:10|12:40/);
-    await page.getByLabel("As reported").focus();
-    await page.keyboard.press("Space");
-    expect(await page.getByLabel("As reported").isChecked()).toBe(false);
-    await page.keyboard.press("Escape");
-    await expect.poll(() => page.locator(":focus").getAttribute("class")).toBe("unit");
-    await page.context().close();
-  },
-);
+test("By keyboard alone: from the list to a vehicle, through its day, and back to the list.", async () => {
+  const page = await openConsole();
+  await page.getByLabel("Search").focus();
+  await page.keyboard.type("van");
+  while ((await page.locator(":focus").getAttribute("class")) !== "unit") await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => page.locator(":focus").textContent(), SOON).toBe("Van 7");
+  const slider = page.getByRole("slider", { name: "Time of the day" });
+  await expect.poll(() => slider.getAttribute("max"), SOON).toBe(String(TRACK_FIXES - 1));
+  await slider.focus();
+  const timeShown = () => slider.getAttribute("aria-valuetext");
+  expect(await timeShown()).toMatch(/^01:00:00 PM, 50 km\/h/);
+  await page.keyboard.press("ArrowLeft");
+  await expect.poll(timeShown, SOON).toMatch(/^12:59:50 PM/);
+  await page.keyboard.press("Home");
+  await expect.poll(timeShown, SOON).toMatch(/^12:40:10 PM/);
+  await page.getByLabel("As reported").focus();
+  await page.keyboard.press("Space");
+  expect(await page.getByLabel("As reported").isChecked()).toBe(false);
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.locator(":focus").getAttribute("class"), SOON).toBe("unit");
+  await page.context().close();
+});
 
-test.skipIf(!hasBrowser)("Play runs through the day and another day is another track.", async () => {
+test("Play runs through the day, and another day is another track.", async () => {
   const page = await openConsole();
   await row(page, "Van 7").click();
   const slider = page.getByRole("slider", { name: "Time of the day" });
   await slider.press("Home");
   await page.getByRole("button", { name: "Play" }).click();
-  await expect.poll(async () => Number(await slider.inputValue())).toBeGreaterThan(5);
+  await expect.poll(async () => Number(await slider.inputValue()), SOON).toBeGreaterThan(5);
   await page.getByLabel("Day", { exact: true }).fill("2026-11-20");
   await page.getByText("No position on this day.").waitFor();
   await page.context().close();
 });
 
-test.skipIf(!hasBrowser).each([
-  { scheme: "light", width: 1_280 },
-  { scheme: "dark", width: 1_280 },
-  { scheme: "light", width: 390 },
-  { scheme: "dark", width: 390 },
-] as const)(
-  "axe finds nothing in $scheme at $width px, logged out, in the list and in the details.",
-  async (options) => {
-    const page = await bench.open("/", options);
+test("axe finds nothing on a phone or a desk, light or dark, logged out, in the list or in the details.", async () => {
+  for (const [scheme, width] of [
+    ["light", 1_280],
+    ["dark", 390],
+  ] as const) {
+    const out = await bench.open("/", { scheme, width, webgl: false });
+    await out.getByLabel("API key").waitFor();
+    expect(await accessibilityFindings(out)).toEqual([]);
+    await out.context().close();
+    const page = await openConsole({ scheme, width, height: 844 });
     expect(await accessibilityFindings(page)).toEqual([]);
+    await row(page, "Trailer").click();
+    await page.getByText("No position on this day.").waitFor();
+    expect(await accessibilityFindings(page)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
     await page.context().close();
-    const inside = await openConsole({ ...options, height: 844 });
-    await mapReady(inside);
-    expect(await accessibilityFindings(inside)).toEqual([]);
-    await row(inside, "Van 7").click();
-    await inside.getByRole("slider").waitFor();
-    expect(await accessibilityFindings(inside)).toEqual([]);
-    expect(await inside.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
-    await inside.context().close();
-  },
-);
+  }
+});
 
-test.skipIf(!hasBrowser)("Light and dark change on the page and keep the vehicles on the map.", async () => {
-  const page = await openConsole({ scheme: "dark" });
-  await mapReady(page);
-  const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
-  const dark = await ground();
-  await page.getByRole("button", { name: "Light colours" }).click();
-  await expect.poll(ground).not.toBe(dark);
+test("On the map a vehicle is drawn by its state, moves when a fix is stored, and outlives a change to dark.", async () => {
+  const page = await openConsole({ webgl: true, width: 900, height: 500 });
+  const map = page.locator('.map[data-ready="true"]');
+  await map.waitFor();
+  const markers = async () => Object.fromEntries((await page.evaluate(DRAWN)) as [string, unknown[]][]);
+  await expect.poll(markers, SOON).toMatchObject({
+    "Van 7": expect.arrayContaining(["page-live-moving"]),
+    Trailer: expect.arrayContaining(["page-offline-parked"]),
+  });
   await row(page, "Van 7").click();
-  await page.getByRole("region", { name: "Van 7" }).waitFor();
+  const before = (await markers())["Van 7"]!;
+  const there = placeOf((TRACK_FIXES + 20) * 15, 3);
+  await storeFixes(bench.api.database, [{ ...fixAt(0, TEST_NOW_MS + 9_000), fixId: 7_777, late: true }]);
+  await storeFixes(bench.api.database, [fixAt(TRACK_FIXES + 20, TEST_NOW_MS + 5_000)]);
+  bench.api.stored();
+  await page.getByText(`${there.lat.toFixed(5)}, ${there.lon.toFixed(5)}`).waitFor();
+  await expect
+    .poll(async () => (await markers())["Van 7"], SOON)
+    .toEqual(["page-live-moving", expect.closeTo(there.lon, 4), expect.closeTo(there.lat, 4)]);
+  expect(before[1]).toBeLessThan(there.lon);
+  await page.getByRole("button", { name: "Dark colours" }).click();
+  await expect.poll(() => page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe("rgb(15, 20, 23)");
+  expect(await accessibilityFindings(page)).toEqual([]);
+  expect(Object.keys(await markers())).toContain("Van 7");
   await page.context().close();
 });

@@ -49,6 +49,8 @@ export async function openMap(container: HTMLElement, options: OpenMapOptions): 
   map.addControl(new AttributionControl({ compact: false }), "bottom-right");
   map.addControl(new NavigationControl({ showCompass: false }), "top-right");
   map.getCanvas().setAttribute("aria-label", label);
+  // What is drawn can be asked of the element: by tests, and at the developer's console.
+  Object.assign(container, { maplibre: map });
   await map.once("load");
   onTheme?.(themeNow());
   const unwatch = watchTheme((theme) => {
