@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { hostname, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
-import { openApi, openGeocoder, openResolver, openWebhookDelivery, WEBHOOK_LIMITS } from "#api";
+import { openApi, openEmail, openNotifier, openSms, openGeocoder, openResolver, openWebhookDelivery, WEBHOOK_LIMITS } from "#api";
 import { findDecoder } from "#decoders";
 import { type ListenerSpec, openGateway, prepareCommand } from "#gateway";
 import {
@@ -22,6 +22,8 @@ import {
   verifyPassword,
 } from "#store";
 import { openStream } from "#stream";
+import { openDeliveryFold } from "#stream/delivery/delivery-fold.ts";
+import { Estimators } from "#stream/delivery/estimators.ts";
 import { openStreamRoads } from "#stream/match/stream-roads.ts";
 import { openRoads } from "#stream/roads/open.ts";
 import { type InfluxTarget, openInfluxWriter } from "#stream/sink/influx-writer.ts";
@@ -207,6 +209,8 @@ async function startStream(parts: Parts): Promise<Listener[]> {
     }),
   );
   closers.add(await openVehicleFold({ databaseUrl: url, listen: hear, log }));
+  const estimators = new Estimators(config.ROADS === undefined ? null : openRoads(config.ROADS));
+  closers.add(await openDeliveryFold({ databaseUrl: url, listen: hear, log, now: Date.now, estimators }));
   const target = influxTarget(config);
   if (target !== undefined) {
     const settings = { databaseUrl: url, target, retentionDays: config.FIX_RETENTION_DAYS, logLevel: config.LOG_LEVEL };
@@ -251,6 +255,15 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
   );
   closers.add(api);
   await startWebhooks({ config, links, log, registry, closers }, queued.hear);
+  closers.add(
+    openNotifier({
+      ...{ database, onStored: stored.hear, registry, logger: log, now: Date.now, publicUrl: config.PUBLIC_URL },
+      channels: {
+        email: config.SMTP_URL && config.SMTP_FROM ? openEmail({ url: config.SMTP_URL, from: config.SMTP_FROM }) : undefined,
+        sms: config.SMS_URL ? openSms({ url: config.SMS_URL, token: config.SMS_TOKEN }) : undefined,
+      },
+    }),
+  );
   return [{ setting: "HTTP_PORT", name: "http", host: config.HOST, port: api.port }];
 }
 

@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { insertEtas, type NewEta } from "./eta-writes.ts";
 import { insertEvents, type NewEvent } from "./event-writes.ts";
 import { jsonbTextOf } from "./fold-rows.ts";
 
@@ -43,8 +44,7 @@ export type DeliveryBatch = {
   /** Plans that got their place in the journal, and clocks. */
   placedPlans: readonly { routeId: string; version: number; fromSeq: number }[];
   ticks: readonly { routeId: string; fromSeq: number; atMs: number }[];
-  /** Writes what else belongs to the transaction. */
-  also?: (client: Client) => Promise<void>;
+  etas: readonly NewEta[];
 };
 
 /** All of it or nothing; rejects when anything fails, and then nothing that the caller remembers is worth anything. */
@@ -55,7 +55,7 @@ export async function commitDelivery(client: Client, batch: DeliveryBatch): Prom
     if (batch.stops.length > 0) await saveStops(client, batch.stops);
     if (batch.placedPlans.length > 0) await placePlans(client, batch.placedPlans);
     if (batch.ticks.length > 0) await saveTicks(client, batch.ticks);
-    await batch.also?.(client);
+    await insertEtas(client, batch.etas);
     if (batch.events.length > 0) await insertEvents(client, batch.events);
     // Who shows routes and waits for events looks again, as after a batch of fixes.
     if (batch.events.length + batch.stops.length > 0) await client.query("select pg_notify('fixes', '')");

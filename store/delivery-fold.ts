@@ -93,6 +93,19 @@ export async function readRouteTicks(client: Client, routeIds: readonly string[]
   return rows;
 }
 
+/** Until when ETAs of these routes have been recorded, Unix milliseconds; routes without any are left out. */
+export async function readIssuedUntil(client: Client, routeIds: readonly string[]): Promise<Map<string, number>> {
+  if (routeIds.length === 0) return new Map();
+  const { rows } = await client.query<{ routeId: string; untilMs: number }>({
+    name: "delivery-issued-until",
+    text: `select e.route_id::text as "routeId", ${ms("max(e.computed_at)")} as "untilMs"
+      from stop s join eta e on e.stop_id = s.stop_id and e.route_id = s.route_id
+      where s.route_id = any($1::bigint[]) group by e.route_id`,
+    values: [routeIds],
+  });
+  return new Map(rows.map(({ routeId, untilMs }) => [routeId, untilMs]));
+}
+
 export type BindingRow = {
   vehicleId: number;
   deviceId: number;

@@ -6,7 +6,7 @@ import { createRoute } from "#store/routes.ts";
 import type { JsonReport } from "../json-device.ts";
 import { openStreamFixture, START_MS, type StreamFixture } from "../stream-fixture.ts";
 import { DeliveryRounds } from "./delivery-round.ts";
-import { plainEstimator, up } from "./route-fixture.ts";
+import { plainEstimators, up } from "./route-fixture.ts";
 
 /** Test support: a van with two devices on a route of real rows, and its journal. Seconds count from `START_MS`. */
 
@@ -94,7 +94,7 @@ export async function openDeliveryFixture() {
     nowMs = START_MS + (options.second ?? 0) * 1000;
     const client = options.client ?? (await connect());
     try {
-      const rounds = new DeliveryRounds(client, { now: () => nowMs, estimatorOf: () => plainEstimator });
+      const rounds = new DeliveryRounds(client, { now: () => nowMs, estimators: plainEstimators });
       await rounds.look();
       await rounds.round();
     } finally {

@@ -3,7 +3,7 @@ import { findRoute, insertStop, updateRoute } from "#store/routes.ts";
 import { START_MS } from "../stream-fixture.ts";
 import { type DeliveryFixture, dayOf, driven, openDeliveryFixture } from "./delivery-fixture.ts";
 import { openDeliveryFold } from "./delivery-fold.ts";
-import { plainEstimator, up } from "./route-fixture.ts";
+import { plainEstimators, up } from "./route-fixture.ts";
 
 let fixture: DeliveryFixture;
 const PLACES = [2_000, 3_500, 5_000, 7_000, 8_500];
@@ -79,6 +79,9 @@ test("folding often, at once, or again from nothing gives the same, late data an
   await fixture.fold({ second: 2_500 });
   const told = await fixture.told();
   expect(told.filter((line) => line.startsWith("stop.arrived"))).toContain("stop.arrived day-2 late");
+  const etas = "select stop_id, computed_at, p50, told from eta order by eta_id";
+  const issued = await fixture.rows(etas);
+  expect(issued.length).toBeGreaterThan(20);
   const ticks = await fixture.rows("select * from route_tick");
   expect(ticks.length).toBeGreaterThan(0);
   const often = await fixture.outcome();
@@ -86,6 +89,7 @@ test("folding often, at once, or again from nothing gives the same, late data an
   await fixture.forget();
   await fixture.fold({ second: 2_500 });
   expect(await fixture.outcome()).toEqual(often);
+  expect(await fixture.rows(etas)).toEqual(issued);
 });
 
 test("a commit that fails anywhere is made good by the next start: nothing is lost or told twice", async () => {
@@ -146,7 +150,7 @@ test("the loop follows notifications, and only one of two loops works", async ()
   };
   const log = { warn: () => undefined } as never;
   const now = () => START_MS + 300_000;
-  const deps = { databaseUrl: fixture.url, listen, log, now, estimatorOf: () => plainEstimator };
+  const deps = { databaseUrl: fixture.url, listen, log, now, estimators: plainEstimators };
   const loops = await Promise.all([openDeliveryFold(deps), openDeliveryFold(deps)]);
   try {
     await fixture.send(fixture.tracker, dayOf(PLACES).slice(0, 40));

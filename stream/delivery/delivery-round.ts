@@ -6,6 +6,7 @@ import {
   type OpenRoute,
   readCrossingsBefore,
   readFoldHorizon,
+  readIssuedUntil,
   readLastSeqs,
   readOpenRoutes,
   readPlanVersions,
@@ -22,7 +23,7 @@ import { REPORTS_PER_FRAME_MAX } from "../fold.ts";
 import { mergeInputs } from "./merge-inputs.ts";
 import { plannedStartMs, readPlan } from "./plan.ts";
 import { LOOK_AHEAD_MS, opensAtMs, RETIRED_MS } from "./route-fold.ts";
-import { type IssuedEta, type RouteState, routeInitial } from "./route-state.ts";
+import { type RouteState, routeInitial } from "./route-state.ts";
 import { TrackedRoute } from "./tracked-route.ts";
 
 /** Routes that are folded at the same time in one process; the oldest come first. */
@@ -47,13 +48,13 @@ const FORGOTTEN_MS = 40 * 86_400_000;
 export type DeliveryDeps = {
   /** Unix milliseconds. */
   now: () => number;
-  /** ETAs of a fleet; undefined: none. */
-  estimatorOf?: (fleetId: number) => EtaEstimator | undefined;
-  /** Records ETAs inside the fold's transaction. */
-  recordEtas?: (client: Client, etas: readonly IssuedRow[]) => Promise<void>;
+  /** ETAs of fleets; without it there are none. */
+  estimators?: {
+    /** Gets what these fleets have learned. */
+    load(client: Client, fleetIds: readonly number[]): Promise<void>;
+    find(fleetId: number): EtaEstimator | undefined;
+  };
 };
-
-export type IssuedRow = IssuedEta & { routeId: string; fleetId: number };
 
 /**
  * The routes that one process folds. After a failure it is worth nothing: what it remembers may be ahead of the store.
@@ -76,6 +77,7 @@ export class DeliveryRounds {
     });
     const ids = new Set(open.map(({ routeId }) => routeId));
     for (const routeId of this.#routes.keys()) if (!ids.has(routeId)) this.#routes.delete(routeId);
+    await this.#deps.estimators?.load(this.#client, [...new Set(open.map(({ fleetId }) => fleetId))]);
     const fresh = open.filter(({ routeId }) => !this.#routes.has(routeId));
     for (let from = 0; from < fresh.length; from += ROUTES_PER_BATCH) {
       await this.#begin(fresh.slice(from, from + ROUTES_PER_BATCH));
@@ -131,12 +133,19 @@ export class DeliveryRounds {
       const { routeId, fleetId } = route;
       const state = states.get(routeId) as RouteState | undefined;
       const fold = state === undefined ? routeInitial(startOf.get(routeId) ?? 0) : { plan: null, state };
-      const estimator = this.#deps.estimatorOf?.(fleetId) ?? null;
-      const tracked = new TrackedRoute(route, fold, ticks.get(routeId) ?? [], estimator);
+      const findEstimator = () => this.#deps.estimators?.find(fleetId) ?? null;
+      const tracked = new TrackedRoute(route, fold, ticks.get(routeId) ?? [], findEstimator);
       tracked.takePlans(plans.get(routeId) ?? []);
       this.#routes.set(routeId, tracked);
       if (state === undefined) begun.push(tracked);
     }
+    // A route that had been taken up before is folded again from nothing: what was issued then stays as it was issued.
+    const repeated = begun.filter(({ routeId }) => plans.get(routeId)?.[0]?.fromSeq != null);
+    const issued = await readIssuedUntil(
+      this.#client,
+      repeated.map(({ routeId }) => routeId),
+    );
+    for (const route of repeated) route.issuedUntilMs = issued.get(route.routeId) ?? 0;
     await this.#loadBindings(begun);
     for (const route of begun) await this.#takeUp(route, starts.get(route.routeId)?.atMs ?? 0);
   }
@@ -239,7 +248,7 @@ export class DeliveryRounds {
   async #save(routes: readonly TrackedRoute[]): Promise<void> {
     const nowMs = this.#deps.now();
     for (const route of routes) {
-      const estimator = this.#deps.estimatorOf?.(route.fleetId);
+      const estimator = this.#deps.estimators?.find(route.fleetId);
       for (const sample of route.takeTraffic()) estimator?.observeTraffic(sample);
     }
     const saved = routes
@@ -247,17 +256,13 @@ export class DeliveryRounds {
       .filter((route) => route.isChanged || nowMs - route.savedAtMs >= SAVED_MS_MAX)
       .map((route) => ({ route, rows: route.takeRows(nowMs) }));
     if (saved.length === 0) return;
-    const etas = saved.flatMap(({ route: { routeId, fleetId }, rows }) =>
-      rows.etas.map((eta) => ({ ...eta, routeId, fleetId })),
-    );
-    const { recordEtas } = this.#deps;
     await commitDelivery(this.#client, {
       routes: saved.map(({ rows }) => rows.route),
       stops: saved.flatMap(({ rows }) => rows.stops),
       events: saved.flatMap(({ rows }) => rows.events),
       placedPlans: saved.flatMap(({ rows }) => rows.placedPlans),
       ticks: saved.flatMap(({ rows }) => rows.ticks),
-      ...(recordEtas === undefined || etas.length === 0 ? {} : { also: (client) => recordEtas(client, etas) }),
+      etas: saved.flatMap(({ rows }) => rows.etas),
     });
   }
 }

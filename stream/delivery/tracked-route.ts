@@ -1,5 +1,6 @@
 import type { DeliveryBatch, RouteRow, StopRow } from "#store/delivery-commit.ts";
 import type { BindingRow, OpenRoute, PlanVersionRow, RouteTick } from "#store/delivery-fold.ts";
+import type { NewEta } from "#store/eta-writes.ts";
 import type { EtaEstimator } from "../eta/eta.ts";
 import { startPlace } from "./lifecycle.ts";
 import { type RoutePlan, readPlan } from "./plan.ts";
@@ -31,25 +32,27 @@ export class TrackedRoute {
   fold: RouteFold;
   bindings: readonly BindingRow[] = [];
   savedAtMs = 0;
+  /** ETAs up to this time have been recorded already. */
+  issuedUntilMs = 0;
   #outputs: RouteOutputs = outputsInitial();
   #waiting: WaitingPlan[] = [];
   /** Clocks of an earlier run. */
   #ticks: RouteTick[];
   #newTicks: RouteTick[] = [];
   #placed: { routeId: string; version: number; fromSeq: number }[] = [];
-  readonly #estimator: EtaEstimator | null;
+  readonly #findEstimator: () => EtaEstimator | null;
 
   constructor(
     { routeId, fleetId }: OpenRoute,
     fold: RouteFold,
     ticks: readonly RouteTick[],
-    estimator: EtaEstimator | null,
+    findEstimator: () => EtaEstimator | null,
   ) {
     this.routeId = routeId;
     this.fleetId = fleetId;
     this.fold = fold;
     this.#ticks = ticks.filter(({ fromSeq }) => fromSeq >= fold.state.cursorSeq);
-    this.#estimator = estimator;
+    this.#findEstimator = findEstimator;
   }
 
   get state(): RouteState {
@@ -146,7 +149,7 @@ export class TrackedRoute {
       route: this.#routeRow(outputs.pathChanged),
       stops: [...outputs.changed].map((stopId) => stopRowOf(this.routeId, this.state.stops[stopId] as StopState)),
       events: outputs.events.map((event) => ({ ...event, fleetId: this.fleetId })),
-      etas: outputs.etas,
+      etas: this.#issuedRows(outputs.etas),
       placedPlans: this.#placed,
       ticks: this.#newTicks,
     };
@@ -155,6 +158,14 @@ export class TrackedRoute {
     this.#newTicks = [];
     this.savedAtMs = nowMs;
     return rows;
+  }
+
+  #issuedRows(etas: RouteOutputs["etas"]): NewEta[] {
+    const { routeId, fleetId } = this;
+    const modelVersion = this.#findEstimator()?.model.version ?? 0;
+    return etas
+      .filter(({ computedMs }) => computedMs > this.issuedUntilMs)
+      .map((eta) => ({ ...eta, routeId, fleetId, modelVersion }));
   }
 
   /** Puts plans and clocks in front of the frame `seq`; true where the route has got another vehicle. */
@@ -198,7 +209,7 @@ export class TrackedRoute {
     const { routeId, bindings } = this;
     const priorityOf = (deviceId: number) =>
       bindings.find((binding) => binding.deviceId === deviceId)?.priority ?? Number.MAX_SAFE_INTEGER;
-    return { routeId, priorityOf, estimator: this.#estimator };
+    return { routeId, priorityOf, estimator: this.#findEstimator() };
   }
 
   #isOfVehicle(input: JournalInput): boolean {
@@ -228,20 +239,18 @@ export class TrackedRoute {
 
   #remainingPath(): string | null {
     const { plan, state } = this.fold;
-    if (plan === null || this.#estimator === null) return null;
+    const estimator = this.#findEstimator();
+    if (plan === null || estimator === null) return null;
     if (state.status !== "planned" && state.status !== "started") return null;
     const stops = remainingStops({ plan, state });
     const from = startPlace(plan) ?? stops[0];
     if (stops.length === 0 || from === undefined) return null;
-    const progress = state.progress ?? this.#estimator.setOff(from, state.nowMs, null);
-    return this.#estimator.remainingPath(progress, stops);
+    const progress = state.progress ?? estimator.setOff(from, state.nowMs, null);
+    return estimator.remainingPath(progress, stops);
   }
 }
 
-export type TrackedRows = Required<Pick<DeliveryBatch, "stops" | "events" | "placedPlans" | "ticks">> & {
-  route: RouteRow;
-  etas: RouteOutputs["etas"];
-};
+export type TrackedRows = Omit<DeliveryBatch, "routes"> & { route: RouteRow };
 
 function placeOf(input: JournalInput): { seq: number; receivedAtMs: number } {
   if (input.kind === "fix") return { seq: input.seq, receivedAtMs: input.fix.receivedAtMs };
