@@ -72,6 +72,7 @@ async function driveDemo(
   const apiUrl = `http://${LOOPBACK}:${portOf("http")}`;
   try {
     for (const listener of service.listeners) print(`listening ${listener.name} ${listener.host}:${listener.port}`);
+    print(`Live map: ${apiUrl}/ (key ${secret})`);
     print(`API documentation: ${apiUrl}/docs`);
     print(`Try: curl -H 'Authorization: Bearer ${secret}' ${apiUrl}/v1/positions`);
     print(`The key is good until the demo ends. ${options.vehicles} vehicles set off; Ctrl-C stops everything.`);

@@ -1,0 +1,83 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { CHROMIUM_ARGUMENTS, findChromium } from "./find-chromium.ts";
+
+/** `npm run screenshots`: pictures of the console on a running demo, into `screenshots/`. */
+
+const FOLDER = join(import.meta.dirname, "screenshots");
+const ROOT = join(import.meta.dirname, "../..");
+const PORTS = ["HTTP", "TELTONIKA", "QUECLINK", "GT06", "OSMAND", "MQTT"];
+const VEHICLES = 24;
+/** Long enough for a track worth looking at, and for every vehicle to have spoken. */
+const DRIVE_MS = 120_000;
+const DRAW_MS = 12_000;
+
+const chromiumFound = await findChromium();
+if (!("path" in chromiumFound)) throw new Error(chromiumFound.reason);
+await mkdir(FOLDER, { recursive: true });
+const data = await mkdtemp(join(tmpdir(), "telematics-screenshots-"));
+const demo = spawn(process.execPath, ["main.ts", "demo", "--vehicles", String(VEHICLES)], {
+  cwd: ROOT,
+  env: {
+    PATH: dirname(process.execPath),
+    DATA_DIR: data,
+    ...Object.fromEntries(PORTS.map((name) => [`${name}_PORT`, "0"])),
+  },
+  stdio: ["ignore", "pipe", "inherit"],
+});
+try {
+  const { url, key } = await readDemo();
+  const browser = await chromium.launch({ executablePath: chromiumFound.path, args: CHROMIUM_ARGUMENTS });
+  await new Promise((resolve) => setTimeout(resolve, DRIVE_MS));
+  await shoot(browser, url, key, { name: "console", width: 1_280, height: 800, scheme: "light" });
+  await shoot(browser, url, key, { name: "console-dark", width: 1_280, height: 800, scheme: "dark" });
+  await shoot(browser, url, key, { name: "console-phone", width: 390, height: 844, scheme: "light" });
+  await browser.close();
+} finally {
+  demo.kill("SIGINT");
+  await once(demo, "exit");
+  await rm(data, { recursive: true, force: true });
+}
+
+/** The address and the key that the demo prints. */
+async function readDemo(): Promise<{ url: string; key: string }> {
+  for await (const line of createInterface({ input: demo.stdout })) {
+    const found = /^Live map: (\S+)\/ \(key (\S+)\)/.exec(line);
+    if (!found) continue;
+    demo.stdout.resume();
+    return { url: found[1]!, key: found[2]! };
+  }
+  throw new Error("the demo ended before it said where it listens");
+}
+
+type Shot = { name: string; width: number; height: number; scheme: "light" | "dark" };
+
+async function shoot(browser: Browser, url: string, key: string, { name, width, height, scheme }: Shot): Promise<void> {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB" });
+  const page = await context.newPage();
+  page.setDefaultTimeout(DRIVE_MS);
+  await page.goto(url);
+  await page.getByLabel("API key").fill(key);
+  await page.getByLabel("API key").press("Enter");
+  await page.locator('.map[data-ready="true"]').waitFor();
+  await selectMoving(page);
+  await page.waitForTimeout(DRAW_MS);
+  await page.screenshot({ path: join(FOLDER, `${name}.png`) });
+  await context.close();
+}
+
+/** The vehicle that drives fastest has the longest track to show. */
+async function selectMoving(page: Page): Promise<void> {
+  const speeds = await page.locator(".unit-speed").allTextContents();
+  const fastest = speeds.reduce(
+    (best, text, i) => (Number.parseInt(text, 10) > Number.parseInt(speeds[best]!, 10) ? i : best),
+    0,
+  );
+  await page.locator(".unit").nth(fastest).click();
+  await page.getByRole("slider").waitFor();
+}
