@@ -7,10 +7,13 @@ const BENCHES = [
   "decode-others",
   "ack-path",
   "idle-memory",
+  "stages",
   "ingest",
   "ack-latency",
   "mqtt-acks",
   "geofence",
+  "tracking-viewers",
+  "solomon",
   "verdicts",
   "eta-calibration",
 ];

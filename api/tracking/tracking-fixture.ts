@@ -1,8 +1,7 @@
 import polyline from "@mapbox/polyline";
 import type { Database } from "#store/database.ts";
-import { TEST_NOW_MS } from "../testing.ts";
 
-/** Test support: a route as the stream would have left it, half driven. */
+/** For tests and benchmarks: a route as the stream would have left it, half driven. */
 
 export type TrackedRoute = {
   routeId: number;
@@ -18,7 +17,6 @@ type RouteOptions = {
   place?: { latDeg: number; lonDeg: number };
   /** Of the vehicle to the first stop. */
   awayDeg?: number;
-  nowMs?: number;
 };
 
 const PORTO = { latDeg: 41.15, lonDeg: -8.61 };
@@ -28,8 +26,12 @@ const LOGO =
   "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCA0IDEiPjxwYXRoIGQ9Ik0wIDBoNHYxSDB6IiBmaWxsPSIjYzIyIi8+PC9zdmc+";
 
 /** Stores a route of a van on its way to its first stop, with brand, driver and told ETAs. */
-export async function storeTrackedRoute(database: Database, options: RouteOptions = {}): Promise<TrackedRoute> {
-  const { fleetId = 1, stops = 3, place = PORTO, awayDeg = 0.006, nowMs = TEST_NOW_MS } = options;
+export async function storeTrackedRoute(
+  database: Database,
+  nowMs: number,
+  options: RouteOptions = {},
+): Promise<TrackedRoute> {
+  const { fleetId = 1, stops = 3, place = PORTO, awayDeg = 0.006 } = options;
   const one = async (sql: string, values: readonly unknown[]): Promise<number> =>
     Object.values((await database.pool.query(sql, [...values])).rows[0])[0] as number;
   const brandId = await one(

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await copyFile(new URL("../web/track.html", import.meta.url), join(pagesFolder, "track.html"));
   api = await openTestApi({ pagesFolder });
   secret = await api.key();
-  route = await storeTrackedRoute(api.database);
+  route = await storeTrackedRoute(api.database, TEST_NOW_MS);
 });
 
 afterAll(async () => {
@@ -118,7 +118,7 @@ test("a link lives for seven days at most, whatever was asked", async () => {
 });
 
 test("a link closes two hours after its stop is over, and a position shows no more at once", async () => {
-  const gone = await storeTrackedRoute(api.database);
+  const gone = await storeTrackedRoute(api.database, TEST_NOW_MS);
   const { token } = await make(gone.stopIds[0]!);
   await api.database.pool.query("update stop_state set status = 'departed', departed_at = $2 where stop_id = $1", [
     gone.stopIds[0],

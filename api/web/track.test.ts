@@ -34,7 +34,7 @@ describe.skipIf(!hasBrowser)("the tracking page", () => {
   const query = (sql: string, values: unknown[]) => bench.api.database.pool.query(sql, values);
 
   test("shows the time of arrival before any script has run, and weighs little before its map", async () => {
-    const route = await storeTrackedRoute(bench.api.database);
+    const route = await storeTrackedRoute(bench.api.database, TEST_NOW_MS);
     const { path } = await link(route);
     const bare = await bench.open(path, { ...PHONE, javaScriptEnabled: false });
     expect(await hero(bare)).toMatch(/12:05 – 12:20[\s\S]*Latest by 12:20/);
@@ -53,7 +53,7 @@ describe.skipIf(!hasBrowser)("the tracking page", () => {
   });
 
   test("follows the vehicle and the state as they change, without being loaded again", async () => {
-    const route = await storeTrackedRoute(bench.api.database);
+    const route = await storeTrackedRoute(bench.api.database, TEST_NOW_MS);
     const { path } = await link(route);
     const page = await bench.open(path, DESKTOP);
     await page.locator("#map canvas").waitFor();
@@ -79,7 +79,7 @@ describe.skipIf(!hasBrowser)("the tracking page", () => {
   });
 
   test("says that it is over, and lets go when the link is revoked", async () => {
-    const route = await storeTrackedRoute(bench.api.database);
+    const route = await storeTrackedRoute(bench.api.database, TEST_NOW_MS);
     const { path, id } = await link(route);
     const page = await bench.open(path, PHONE);
     await query("update stop_state set status = 'departed', departed_at = $2 where stop_id = $1", [
@@ -102,7 +102,7 @@ describe.skipIf(!hasBrowser)("the tracking page", () => {
     ["desktop, light", { ...DESKTOP, scheme: "light" as const }],
     ["desktop, dark", { ...DESKTOP, scheme: "dark" as const }],
   ])("can be used by everybody: %s", async (_name, options) => {
-    const route = await storeTrackedRoute(bench.api.database);
+    const route = await storeTrackedRoute(bench.api.database, TEST_NOW_MS);
     const { path } = await link(route);
     const page = await bench.open(path, options);
     await page.getByRole("img", { name: "Vehicle" }).waitFor();
@@ -113,7 +113,7 @@ describe.skipIf(!hasBrowser)("the tracking page", () => {
   });
 
   test("works with the keyboard alone", async () => {
-    const route = await storeTrackedRoute(bench.api.database);
+    const route = await storeTrackedRoute(bench.api.database, TEST_NOW_MS);
     const page = await bench.open((await link(route)).path, DESKTOP);
     await page.getByRole("img", { name: "Vehicle" }).waitFor();
     const reached = new Set<string>();

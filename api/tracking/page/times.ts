@@ -49,7 +49,7 @@ function dayOf(timeMs: number, timeZone: string): string {
 const zones = new Map<string, string>();
 
 /** The zone, or UTC where nobody knows it. */
-function knownZone(timeZone: string): string {
+export function knownZone(timeZone: string): string {
   const known = zones.get(timeZone);
   if (known !== undefined) return known;
   const zone = isZone(timeZone) ? timeZone : "UTC";
