@@ -11,6 +11,7 @@ import type { ApiDeps } from "./deps.ts";
 import { DeviceSchema, UnknownDeviceSchema } from "./device-json.ts";
 import { DriverSchema } from "./driver-json.ts";
 import { answerFrameworkError, answerProblems } from "./error-answers.ts";
+import { EtaAccuracySchema } from "./eta-accuracy-json.ts";
 import { Event } from "./event-json.ts";
 import { IssuedEta, ReceivedPod } from "./feed-json.ts";
 import { FeedWaker } from "./feed-waker.ts";
@@ -41,10 +42,14 @@ import { healthRoutes } from "./routes/health.ts";
 import { ImportSchema, importRoutes } from "./routes/imports.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { linkRoutes } from "./routes/links.ts";
+import { NotificationSchema, notificationRoutes } from "./routes/notifications.ts";
+import { optimiseRoutes } from "./routes/optimise.ts";
 import { pageRoutes } from "./routes/pages.ts";
+import { podExportRoutes } from "./routes/pod-exports.ts";
 import { podRoutes } from "./routes/pods.ts";
 import { positionRoutes } from "./routes/positions.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
+import { etaReportRoutes } from "./routes/reports-eta.ts";
 import { kpiRoutes } from "./routes/reports-kpis.ts";
 import { routeStopRoutes } from "./routes/route-stops.ts";
 import { routeRoutes } from "./routes/routes.ts";
@@ -69,9 +74,11 @@ import { DeliverySchema, DeliveryWithLog, WebhookSchema, WebhookWithSecret } fro
 const PARAM_CHARACTERS_MAX = UID_CHARACTERS_MAX * 12;
 
 const COMPONENTS = [
+  NotificationSchema,
   IssuedEta,
   ReceivedPod,
   KpiSchema,
+  EtaAccuracySchema,
   Trip,
   PathSchema,
   Areas,
@@ -174,13 +181,17 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         routeStopRoutes,
         stopRoutes,
         importRoutes,
+        optimiseRoutes,
         driverRoutes,
         brandRoutes,
         linkRoutes,
         podRoutes,
+        podExportRoutes,
         webhookRoutes,
         webhookDeliveryRoutes,
         kpiRoutes,
+        etaReportRoutes,
+        notificationRoutes,
         keyRoutes,
       ]) {
         await v1.register(routes(context));

@@ -14,6 +14,7 @@ export const PROBLEMS = {
   scope_missing: { status: 403, title: "The API key lacks the scope for this" },
   all_fleets_only: { status: 403, title: "Only a key for all fleets may do this" },
   not_found: { status: 404, title: "There is no such thing, or it belongs to another fleet" },
+  not_judged: { status: 404, title: "The proof has not been judged yet" },
   no_position: { status: 404, title: "There has not been a position yet" },
   no_roads: { status: 404, title: "No road network is loaded here (ROADS)" },
   method_not_allowed: { status: 405, title: "The path exists, but not with this method" },
@@ -59,6 +60,7 @@ export const PROBLEMS = {
   uploads_exhausted: { status: 429, title: "Too many uploads at this moment" },
   internal: { status: 500, title: "Something went wrong here" },
   page_not_built: { status: 503, title: "The web pages are not built here: run `npm run build`" },
+  optimiser_busy: { status: 503, title: "Too many routes are being put in order; try again shortly" },
   geocoder_away: { status: 503, title: "The geocoder is away; try again later, or give coordinates" },
   database_away: { status: 503, title: "The database is away; try again shortly" },
 } as const satisfies Record<string, { status: number; title: string }>;

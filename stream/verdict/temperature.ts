@@ -86,7 +86,8 @@ function spansOf(
   return spans;
 }
 
-function sideOf(celsius: number, { minCelsius, maxCelsius }: TemperatureRule): "above" | "below" | "within" {
+/** On which side of the limits a temperature is. */
+export function sideOf(celsius: number, { minCelsius, maxCelsius }: TemperatureRule): "above" | "below" | "within" {
   if (maxCelsius !== null && celsius > maxCelsius) return "above";
   return minCelsius !== null && celsius < minCelsius ? "below" : "within";
 }
