@@ -12,7 +12,7 @@ export const WEBHOOK_LIMITS: WebhookLimits = {
   delaysMs: ATTEMPT_DELAYS_MS,
   attemptTimeoutMs: 15_000,
   endpointAttemptsMax: 8,
-  leaseMs: 10_000,
+  leaseMs: 5_000,
   pollMs: 1_000,
   drainMs: 5_000,
   logDaysMax: 30,
