@@ -22,9 +22,9 @@ export type EtaRouteSums = {
 export type EtaReportQuery = {
   /** Null: all fleets. */
   fleetId: number | null;
-  /** Moments of arrival, Unix milliseconds; the last is not included. */
-  fromMs: number;
-  toMs: number;
+  /** Days of arrival by the fleet's calendar, both included. */
+  from: string;
+  to: string;
   group: EtaGroup;
   /** Upper ends of the horizon bands but the last, seconds, and all their names. */
   bandEndsS: readonly number[];
@@ -53,10 +53,10 @@ export async function readEtaSums(database: Database, query: EtaReportQuery): Pr
         sum(abs(${error}) order by e.eta_id) as "absErrorS"
       from eta_scored e join stop s using (stop_id) join fleet f on f.fleet_id = e.fleet_id
       where ($1::integer is null or e.fleet_id = $1)
-        and e.arrived_at >= to_timestamp($2::float8 / 1000) and e.arrived_at < to_timestamp($3::float8 / 1000)
+        and (e.arrived_at at time zone f.time_zone)::date between $2::date and $3::date
         and ($4::float8[] is not null and $5::text[] is not null)
       group by 1, e.route_id order by 1, e.route_id`,
-    values: [query.fleetId, query.fromMs, query.toMs, query.bandEndsS, query.bandNames],
+    values: [query.fleetId, query.from, query.to, query.bandEndsS, query.bandNames],
   });
   return rows;
 }

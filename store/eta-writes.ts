@@ -1,4 +1,4 @@
-import type { Client } from "pg";
+import type { ClientBase } from "pg";
 
 /** An ETA as it was issued. Unix milliseconds, seconds; ids as decimal text. */
 export type NewEta = {
@@ -42,7 +42,7 @@ const COLUMNS = [
 ] as const satisfies readonly (readonly [keyof NewEta, string])[];
 
 /** Writes ETAs in the caller's transaction, in their order. */
-export async function insertEtas(client: Client, etas: readonly NewEta[]): Promise<void> {
+export async function insertEtas(client: ClientBase, etas: readonly NewEta[]): Promise<void> {
   if (etas.length === 0) return;
   const arrays = COLUMNS.map(([, type], n) => `$${n + 1}::${type}[]`).join(", ");
   await client.query({
