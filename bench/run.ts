@@ -16,6 +16,7 @@ const BENCHES = [
   "solomon",
   "verdicts",
   "eta-calibration",
+  "eta-upkeep",
 ];
 
 const asked = process.argv.slice(2);
