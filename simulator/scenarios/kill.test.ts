@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ensureGothenburgRoads } from "../roads/road-file.ts";
 import { type KillResult, runKillScenario, VICTIMS } from "./kill.ts";
 
 const TEST_MS_MAX = 240_000;
@@ -14,13 +15,16 @@ describe("the promise: an acknowledged record is a stored record", () => {
 
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), "telematics-kill-"));
+    const roads = join(dataDir, "gothenburg.roads");
+    await ensureGothenburgRoads(roads);
     result = await runKillScenario({
       kills: 6,
       seed: 20_261_122,
       outageMs: 3_000,
       pauseMs: { min: 500, max: 1_500 },
       checkout,
-      dataDir,
+      dataDir: join(dataDir, "database"),
+      roads,
       load: { vehicles: 40, recordsPerSecond: 240, recordsPerPacket: 5 },
     });
   }, TEST_MS_MAX);

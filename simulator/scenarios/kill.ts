@@ -25,6 +25,8 @@ export type KillOptions = {
   /** Folder of the program to run, and an empty folder for its database. */
   checkout: string;
   dataDir: string;
+  /** Road network file, so that fixes are matched and become trips meanwhile. */
+  roads?: string;
   /** The load, on devices of every protocol unless a target of its own is given. */
   load: Pick<SimulationOptions, "vehicles" | "recordsPerSecond" | "recordsPerPacket"> & Partial<SimulationOptions>;
   onProgress?(progress: Progress & { kills: number }): void;

@@ -28,12 +28,14 @@ export type ServiceOptions = {
   checkout: string;
   /** Folder for the database, made when missing. */
   dataDir: string;
+  /** Road network file that positions are matched on. */
+  roads?: string | undefined;
 };
 
 const HOST = "127.0.0.1";
 const API_KEY_BYTES = 32;
 
-export async function startKillableService({ checkout, dataDir }: ServiceOptions): Promise<KillableService> {
+export async function startKillableService({ checkout, dataDir, roads }: ServiceOptions): Promise<KillableService> {
   let database: EmbeddedPostgres | undefined = await openEmbeddedPostgres({ dataDir });
   const apiKey = `tg_live_${randomBytes(API_KEY_BYTES).toString("base64url")}`;
   const httpPort = await findFreePort();
@@ -56,6 +58,7 @@ export async function startKillableService({ checkout, dataDir }: ServiceOptions
     METRICS_PORT: "0",
     ADMIN_API_KEY: apiKey,
     LOG_LEVEL: "warn",
+    ...(roads === undefined ? {} : { ROADS: roads }),
   };
   const start = (role: RoleName): RoleProcess => startRoleProcess({ role, checkout, environment });
   const roles = { api: start("api"), stream: start("stream"), gateway: start("gateway") };
