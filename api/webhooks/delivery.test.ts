@@ -179,6 +179,42 @@ test("an endpoint that hangs delays no other", async () => {
   expect(rows.every((row) => row.log.length === 0)).toBe(true);
 });
 
+test("two processes share the endpoints and deliver no attempt twice", async () => {
+  const endpoints = await Promise.all([1, 2, 3].map((n) => fixture.endpoint(receiver.url(`/shared-${n}`))));
+  fixture.deliver({}, { leaseMs: 60_000 });
+  fixture.deliver({}, { leaseMs: 60_000 });
+  for (let round = 0; round < 20; round++) {
+    await fixture.happen(Array.from({ length: 5 }, (_, n) => ({ data: { stopId: String(n) } })));
+  }
+  for (const { endpointId } of endpoints) {
+    const rows = await fixture.until(endpointId, allDelivered(100));
+    expect(rows.every((row) => row.attempts === 1)).toBe(true);
+  }
+  expect(receiver.received).toHaveLength(300);
+});
+
+test("an endpoint whose process stopped in the middle is taken over, and its attempt begun anew as the next one", async () => {
+  const { endpointId } = await fixture.endpoint(receiver.url("/left"));
+  await fixture.happen([{ data: { stopId: "1" } }]);
+  const pool = fixture.database.pool;
+  await pool.query(
+    "update webhook_delivery set status = 'ready', next_attempt_at = now(), attempts = 1, lease_token = $1",
+    ["00000000-0000-4000-8000-000000000001"],
+  );
+  await pool.query(
+    `update webhook_endpoint set lease_token = $1, leased_until = clock_timestamp() + interval '400 milliseconds'`,
+    ["00000000-0000-4000-8000-000000000001"],
+  );
+  fixture.clock.nowMs = Date.now() + 1_000;
+  fixture.deliver();
+  const [row] = await fixture.until(endpointId, allDelivered(1));
+  expect(row!.log.map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+    [1, "interrupted"],
+    [2, "delivered"],
+  ]);
+  expect(receiver.received).toHaveLength(1);
+});
+
 test("what is paused begins nothing more", async () => {
   const { endpointId } = await fixture.endpoint(receiver.url("/ok"));
   await fixture.happen([{}]);
