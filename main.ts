@@ -143,6 +143,16 @@ program
     await runSimulation(scenario, options, printLine, complain);
   });
 
+program
+  .command("verify")
+  .description("check an exported archive of evidence, without a database; names the first element that fails")
+  .argument("<file>", "what GET /v1/pods/{id}/evidence answered")
+  .option("--head <hex>", "chain hash that the archive must end at, as the gateway knows it")
+  .action(async (file: string, options: { head?: string }) => {
+    const { verifyFile } = await import("./verify.ts");
+    await verifyFile(file, options.head, printLine);
+  });
+
 withSettings(program.command("replay").description("decode and fold kept frames again; prints what would change"))
   .requiredOption("--from <time>", "first receive time, RFC 3339", instant)
   .requiredOption("--to <time>", "end of receive time, RFC 3339", instant)

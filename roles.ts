@@ -4,7 +4,16 @@ import type { AddressInfo } from "node:net";
 import { hostname, setPriority } from "node:os";
 import type { Logger } from "pino";
 import { AggregatorRegistry, collectDefaultMetrics, type MetricObject, Registry } from "prom-client";
-import { openApi, openEmail, openNotifier, openSms, openGeocoder, openResolver, openWebhookDelivery, WEBHOOK_LIMITS } from "#api";
+import {
+  openApi,
+  openEmail,
+  openGeocoder,
+  openNotifier,
+  openResolver,
+  openSms,
+  openWebhookDelivery,
+  WEBHOOK_LIMITS,
+} from "#api";
 import { findDecoder } from "#decoders";
 import { type ListenerSpec, openGateway, prepareCommand } from "#gateway";
 import {
@@ -24,6 +33,7 @@ import {
 import { openStream } from "#stream";
 import { openDeliveryFold } from "#stream/delivery/delivery-fold.ts";
 import { Estimators } from "#stream/delivery/estimators.ts";
+import { openPodJudge } from "#stream/judge/pod-judge.ts";
 import { openStreamRoads } from "#stream/match/stream-roads.ts";
 import { openRoads } from "#stream/roads/open.ts";
 import { type InfluxTarget, openInfluxWriter } from "#stream/sink/influx-writer.ts";
@@ -209,6 +219,7 @@ async function startStream(parts: Parts): Promise<Listener[]> {
     }),
   );
   closers.add(await openVehicleFold({ databaseUrl: url, listen: hear, log }));
+  closers.add(await openPodJudge({ databaseUrl: url, listen: hear, log, now: Date.now }));
   const estimators = new Estimators(config.ROADS === undefined ? null : openRoads(config.ROADS));
   closers.add(await openDeliveryFold({ databaseUrl: url, listen: hear, log, now: Date.now, estimators }));
   const target = influxTarget(config);
@@ -259,7 +270,8 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
     openNotifier({
       ...{ database, onStored: stored.hear, registry, logger: log, now: Date.now, publicUrl: config.PUBLIC_URL },
       channels: {
-        email: config.SMTP_URL && config.SMTP_FROM ? openEmail({ url: config.SMTP_URL, from: config.SMTP_FROM }) : undefined,
+        email:
+          config.SMTP_URL && config.SMTP_FROM ? openEmail({ url: config.SMTP_URL, from: config.SMTP_FROM }) : undefined,
         sms: config.SMS_URL ? openSms({ url: config.SMS_URL, token: config.SMS_TOKEN }) : undefined,
       },
     }),

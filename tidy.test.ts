@@ -26,7 +26,7 @@ const NARROWER: readonly { files: RegExp; forbids: RegExp; why: string }[] = [
     why: "the gateway sees the journal, devices and commands only",
   },
   {
-    files: /^stream\/(order|smooth|match|geofence|trip|eta|roads)\//,
+    files: /^stream\/(order|smooth|match|geofence|trip|eta|roads|verdict|evidence)\//,
     forbids: /^#store/,
     why: "stages are pure: only the run loop touches the store",
   },

@@ -77,7 +77,7 @@ export function stopJson(stop: StopView): Static<typeof StopSchema> {
     demand,
     promisedBy: timeTextOfMs(stop.promisedByMs),
     ...{ timeZone, policy, geofenceId: idText(geofenceId) },
-    status: stopStatus(stop),
+    status: stopStatus(stop, stop.outcome),
     arrivedAt: timeTextOrNull(progress?.arrivedAt ?? null),
     departedAt: timeTextOrNull(progress?.departedAt ?? null),
     stopsBefore: progress?.stopsBefore ?? null,

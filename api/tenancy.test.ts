@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { storeJudgedPod } from "./pod/test-forms.ts";
 import {
   openTestApi,
   settleFeeds,
@@ -47,6 +48,7 @@ const bodies: Record<string, object> = {
   "POST /v1/webhooks/{id}/rotate-secret": {},
   "POST /v1/webhooks/{id}/resend": { from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z" },
   "PATCH /v1/brands/{id}": { name: "mine now" },
+  "POST /v1/pods/{id}/override": { verdict: "accepted", note: "mine now" },
 };
 /** Operations that make something new and name nothing that exists. */
 const creations = new Set([
@@ -58,8 +60,8 @@ const creations = new Set([
 const upserts = new Set(["PUT /v1/routes/external/{externalId}", "PUT /v1/stops/external/{externalId}"]);
 /** Answered to keys of all fleets only: what they list belongs to no fleet. */
 const fleetless = new Set(["GET /v1/devices/unknown"]);
-/** Not a list of JSON; its tenancy is tested with the streams. */
-const streams = new Set(["GET /v1/events/stream"]);
+/** Not lists of JSON; their tenancy is tested with the streams and with the proofs of delivery. */
+const streams = new Set(["GET /v1/events/stream", "GET /v1/deliveries.csv"]);
 
 beforeAll(async () => {
   api = await openTestApi();
@@ -85,6 +87,7 @@ beforeAll(async () => {
   const route = (await api.call(theirs, "POST", "/v1/routes", plan)).json();
   theirIds.set("routes", route.id);
   theirIds.set("stops", route.stops[0].id);
+  theirIds.set("pods", await storeJudgedPod(api, theirs, route.stops[0].id));
   const link = (await api.call(theirs, "POST", `/v1/stops/${route.stops[0].id}/links`, {})).json();
   theirIds.set("links", link.id);
   theirIds.set("drivers", (await api.call(theirs, "POST", "/v1/drivers", { givenName: "Ana" })).json().id);

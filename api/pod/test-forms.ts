@@ -1,5 +1,6 @@
 import type { LightMyRequestResponse } from "fastify";
 import type { Database } from "#store/database.ts";
+import { judgePod } from "#stream/judge/judge-pod.ts";
 import { TEST_NOW_MS, type TestApi } from "../testing.ts";
 import { testJpeg } from "./test-images.ts";
 
@@ -70,4 +71,16 @@ export async function storeStop(
     ],
   );
   return rows[0].id;
+}
+
+/** A POD that was judged; gives its id. */
+export async function storeJudgedPod(api: TestApi, secret: string, stopId: string): Promise<string> {
+  const podId: string = (await sendPod(api, secret, stopId, deliveryParts())).json().id;
+  const client = await api.database.pool.connect();
+  try {
+    await judgePod(client, podId, TEST_NOW_MS);
+  } finally {
+    client.release();
+  }
+  return podId;
 }
