@@ -104,7 +104,11 @@ export function feedSource(context: RouteContext, feed: FeedName, fleetId: numbe
 }
 
 /** Where to read on. Throws `cursor_malformed`, or `cursor_expired` when what came after it may not be kept any more. */
-export function feedStart({ now, retention }: RouteContext, feed: FeedName, cursor: string): FeedPlace {
+export function feedStart(
+  { now, retention }: Pick<RouteContext, "now" | "retention">,
+  feed: FeedName,
+  cursor: string,
+): FeedPlace {
   const keptDays = { fixes: retention?.fixDays, events: retention?.eventDays, etas: undefined, pods: undefined }[feed];
   const daysMax = Math.min(FEED_CURSOR_DAYS_MAX, keptDays ?? FEED_CURSOR_DAYS_MAX);
   return parseFeedCursor(feed, cursor, { earliest: FEED_START, nowMs: now(), daysMax });
