@@ -19,7 +19,9 @@ export function accentsOf(colour: string): { light: Accent; dark: Accent } {
 function accentOn(ground: string, towards: string, colour: string): Accent {
   const [from, to] = [parse(colour), parse(towards)];
   for (let step = 0; ; step++) {
-    const accent = from.map((part, index) => part + ((to[index]! - part) * step) / STEPS) as unknown as Colour;
+    const accent = from.map((part, index) =>
+      Math.round(part + ((to[index]! - part) * step) / STEPS),
+    ) as unknown as Colour;
     if (step < STEPS && contrast(accent, parse(ground)) < CONTRAST_MIN) continue;
     const inks = [INKS.light, INKS.dark].sort((a, b) => contrast(accent, parse(b)) - contrast(accent, parse(a)));
     return { accent: format(accent), ink: inks[0]! };
@@ -49,5 +51,5 @@ function parse(colour: string): Colour {
 }
 
 function format(colour: Colour): string {
-  return `#${colour.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("")}`;
+  return `#${colour.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -52,7 +52,11 @@ function arrival({ view, texts, clock }: Seen): Markup {
         ? html`<p class="eta">${rangeOf(Date.parse(stop.windowStart), Date.parse(stop.windowEnd), clock)}</p>`
         : null;
     const note =
-      eta !== null ? texts.eta.overdue : view.status === "planned" ? texts.eta.beforeStart : texts.eta.waiting;
+      eta !== null
+        ? texts.eta.overdue
+        : atOf(view, "started") === undefined
+          ? texts.eta.beforeStart
+          : texts.eta.waiting;
     return html`${window}<p class="soft">${note}</p>`;
   }
   const isSoon = Date.parse(eta.p50) - clock.nowMs <= SOON_MS;
@@ -136,12 +140,12 @@ function isPast(view: TrackView, step: "started" | "arrived"): boolean {
   return after[step].includes(view.status);
 }
 
-function proof({ view: { proof: shown, status }, texts }: Seen): Markup {
-  if (shown === null || (shown.recipientInitials === null && shown.photos.length === 0)) return html``;
-  const photos = shown.photos.map(
+function proof({ view: { proof: shown }, texts }: Seen): Markup {
+  const name = shown?.outcome === "delivered" ? shown.recipientInitials : null;
+  const photos = (shown?.photos ?? []).map(
     (url) => html`<img class="photo" src="${url}" alt="${texts.proof.photo}" loading="lazy" decoding="async" />`,
   );
-  const name = status === "delivered" ? shown.recipientInitials : null;
+  if (name === null && photos.length === 0) return html``;
   return html`<h2>${texts.proof.label}</h2>
 ${name && html`<p>${filled(texts.proof.receivedBy, { name })}</p>`}${photos}`;
 }
@@ -180,8 +184,11 @@ function foot({ view, texts, clock }: Seen): Markup {
 ${filled(texts.closes, { time: timeOf(Date.parse(view.closesAt), clock) })} ${texts.privacy}</p>`;
 }
 
-function headline({ status, stop }: TrackView, texts: Texts): string {
-  return status === "delivered" && stop.kind !== "delivery" ? texts.status.done : texts.status[status];
+function headline(view: TrackView, texts: Texts): string {
+  if (view.status === "delivered" && view.stop.kind !== "delivery") return texts.status.done;
+  // The tour has begun, though others come first.
+  if (view.status === "planned" && atOf(view, "started") !== undefined) return texts.status.en_route;
+  return texts.status[view.status];
 }
 
 function kindOf({ stop }: TrackView, texts: Texts): string {

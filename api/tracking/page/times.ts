@@ -9,7 +9,7 @@ export function timeOf(timeMs: number, { locale, timeZone, nowMs }: Clock): stri
   const zone = knownZone(timeZone);
   const isToday = dayOf(timeMs, zone) === dayOf(nowMs, zone);
   const day = isToday ? {} : ({ weekday: "short", day: "numeric", month: "short" } as const);
-  return new Intl.DateTimeFormat(locale, { ...day, hour: "2-digit", minute: "2-digit", timeZone: zone }).format(timeMs);
+  return new Intl.DateTimeFormat(locale, { ...day, hour: "numeric", minute: "2-digit", timeZone: zone }).format(timeMs);
 }
 
 /** From and to, with the day said once at most. */
