@@ -96,6 +96,20 @@ export const ConfigSchema = Type.Object({
     default: "0,5,300,1800,7200,18000,36000,50400,72000,86400",
     description: "Pause before each attempt to deliver to a webhook, seconds; as many attempts as there are pauses",
   }),
+  SMTP_URL: Type.Optional(
+    Type.String({
+      pattern: "^smtps?://.+",
+      description: "Mail server for messages to people who wait, smtp://user:password@host:port; needs SMTP_FROM",
+    }),
+  ),
+  SMTP_FROM: Type.Optional(Type.String({ pattern: "@", description: "Sender of mails, Name <name@example.org>" })),
+  SMS_URL: Type.Optional(
+    Type.String({
+      pattern: "^https?://.+",
+      description: 'Takes text messages to people who wait: POST {"id", "to", "text"}',
+    }),
+  ),
+  SMS_TOKEN: Text("Bearer token for SMS_URL"),
   INFLUX_URL: Type.Optional(
     Type.String({
       pattern: "^https?://.+",
@@ -125,6 +139,9 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   });
   if ((converted.TLS_CERT === undefined) !== (converted.TLS_KEY === undefined)) {
     errors.push("TLS_CERT and TLS_KEY: set both or neither");
+  }
+  if ((converted.SMTP_URL === undefined) !== (converted.SMTP_FROM === undefined)) {
+    errors.push("SMTP_URL and SMTP_FROM: set both or neither");
   }
   for (const name of ["TELTONIKA_TLS_PORT", "MQTT_TLS_PORT"]) {
     if (converted[name] !== undefined && converted.TLS_CERT === undefined)

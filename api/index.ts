@@ -9,6 +9,9 @@ export type { ApiDeps, PrepareCommand, ReadinessCheck } from "./deps.ts";
 
 export { openGeocoder } from "./geocoder.ts";
 
+export { openEmail, openSms } from "./notifications/channels.ts";
+export { openNotifier } from "./notifications/notifier.ts";
+
 export { openWebhookDelivery, WEBHOOK_LIMITS } from "./webhooks/delivery.ts";
 export { openResolver } from "./webhooks/pinned-agent.ts";
 
