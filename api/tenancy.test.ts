@@ -76,7 +76,6 @@ beforeAll(async () => {
   theirIds.set("trips", "their-trip");
   await storePosition(api.database, { deviceId, fixId: 2048, timeMs: TEST_NOW_MS });
   await storeEvents(api.database, theirFleet, [{ id: "their-event", deviceId }]);
-  await settleFeeds(api.database);
   theirIds.set("devices", encodeURIComponent("their/device"));
   theirIds.set("quarantine", await storeQuarantined(api.database, { deviceId, fleetId: theirFleet }));
   const command = { device: "their/device", text: "getver" };
@@ -87,6 +86,11 @@ beforeAll(async () => {
   const route = (await api.call(theirs, "POST", "/v1/routes", plan)).json();
   theirIds.set("routes", route.id);
   theirIds.set("stops", route.stops[0].id);
+  await api.database.pool.query(
+    `insert into eta (commit_xid, fleet_id, route_id, stop_id, computed_at, reason, model_version)
+     values (pg_current_xact_id()::text::bigint, $1, 1, 1, now(), 'none', 1)`,
+    [theirFleet],
+  );
   theirIds.set("pods", await storeJudgedPod(api, theirs, route.stops[0].id));
   const link = (await api.call(theirs, "POST", `/v1/stops/${route.stops[0].id}/links`, {})).json();
   theirIds.set("links", link.id);
@@ -101,6 +105,7 @@ beforeAll(async () => {
   theirIds.set("deliveries", (await api.call(theirs, "GET", `/v1/webhooks/${hook.id}/deliveries`)).json().data[0].id);
   const keys = (await api.call(theirs, "GET", "/v1/keys")).json();
   theirIds.set("keys", String(keys.data[0].id));
+  await settleFeeds(api.database);
 });
 
 afterAll(() => api?.close());
