@@ -38,6 +38,7 @@ export function simulatePodDay(random: Random, day: number): PodCase[] {
   const fixes = trackerFixes(random, states, trackerSigmas(states, stops), { everyS, withDoors }, startMs);
   const places = stops.map((stop, index): StopPlace => ({ stopId: `${day}.${index}`, ...degreesOf(stop.planned) }));
   const pods = stops.map((stop, index) => podOf(random, stop, index, places, day, startMs));
+  const visits = visitsOf(fixes, places);
   return stops.map((stop, index) => {
     const pod = pods[index]!;
     const heard = heardOf(stop, fixes, startMs);
@@ -53,7 +54,7 @@ export function simulatePodDay(random: Random, day: number): PodCase[] {
       otherStops: places.filter((_, other) => other !== index),
       vehicle: { fixes: about, throughMs: heard.at(-1)?.timeMs ?? null },
       phone: phoneTrack(random, stop, startMs),
-      visits: visitsOf(heard, places),
+      visits: heard === fixes ? visits : visitsOf(heard, places),
       artefacts: artefactsOf(stop.kind, index, pods),
       otherPods: pods.filter((_, other) => other !== index),
       missingFields: [],

@@ -24,9 +24,17 @@ function visitsOfStop(fixes: readonly TrackFix[], stop: StopPlace): Visit[] {
   };
   for (const fix of fixes) {
     if (inside !== undefined && fix.timeMs - inside.lastMs > GAP_S_MAX * 1000) end();
-    if (distanceM(fix, stop) <= RADIUS_M) inside = { fromMs: inside?.fromMs ?? fix.timeMs, lastMs: fix.timeMs };
+    if (isNear(fix, stop) && distanceM(fix, stop) <= RADIUS_M)
+      inside = { fromMs: inside?.fromMs ?? fix.timeMs, lastMs: fix.timeMs };
     else if (inside !== undefined && fix.timeMs - inside.lastMs > OUTSIDE_S_MIN * 1000) end();
   }
   end();
   return visits;
+}
+
+const NEAR_LAT_DEG = 0.001;
+
+/** Most fixes are far from most stops: a look at the latitude spares the sines. */
+function isNear(fix: TrackFix, stop: StopPlace): boolean {
+  return Math.abs(fix.latDeg - stop.latDeg) < NEAR_LAT_DEG;
 }
