@@ -21,9 +21,10 @@ import { partitionOf } from "#store/journal.ts";
 import type { EtaEstimator } from "../eta/eta.ts";
 import { REPORTS_PER_FRAME_MAX } from "../fold.ts";
 import { mergeInputs } from "./merge-inputs.ts";
+import { type PackedState, unpackState } from "./packed-state.ts";
 import { plannedStartMs, readPlan } from "./plan.ts";
 import { LOOK_AHEAD_MS, opensAtMs, RETIRED_MS } from "./route-fold.ts";
-import { type RouteState, routeInitial } from "./route-state.ts";
+import { routeInitial } from "./route-state.ts";
 import { TrackedRoute } from "./tracked-route.ts";
 
 /** Routes that are folded at the same time in one process; the oldest come first. */
@@ -32,7 +33,7 @@ export const ROUTES_MAX = 20_000;
 const ROUTES_PER_BATCH = 50;
 const ROWS_PER_SOURCE = REPORTS_PER_FRAME_MAX + 176;
 /** A state is written with whatever comes of it, and at least so often. */
-const SAVED_MS_MAX = 30_000;
+const SAVED_MS_MAX = 60_000;
 /** A plan whose time has come counts so much later even where no frame has shown it. */
 const PLAN_PATIENCE_MS = 3_000;
 /** How often a route is told the time while its vehicle is silent, at first and later. */
@@ -111,7 +112,7 @@ export class DeliveryRounds {
         this.#client,
         open.map(({ routeId }) => ({
           routeId,
-          version: (states.get(routeId) as RouteState | undefined)?.version ?? 1,
+          version: (states.get(routeId) as PackedState | undefined)?.version ?? 1,
         })),
       ),
       ({ routeId }) => routeId,
@@ -131,7 +132,8 @@ export class DeliveryRounds {
     const begun: TrackedRoute[] = [];
     for (const route of open) {
       const { routeId, fleetId } = route;
-      const state = states.get(routeId) as RouteState | undefined;
+      const packed = states.get(routeId) as PackedState | undefined;
+      const state = packed && unpackState(packed);
       const fold = state === undefined ? routeInitial(startOf.get(routeId) ?? 0) : { plan: null, state };
       const findEstimator = () => this.#deps.estimators?.find(fleetId) ?? null;
       const tracked = new TrackedRoute(route, fold, ticks.get(routeId) ?? [], findEstimator);
@@ -139,13 +141,9 @@ export class DeliveryRounds {
       this.#routes.set(routeId, tracked);
       if (state === undefined) begun.push(tracked);
     }
-    // A route that had been taken up before is folded again from nothing: what was issued then stays as it was issued.
-    const repeated = begun.filter(({ routeId }) => plans.get(routeId)?.[0]?.fromSeq != null);
-    const issued = await readIssuedUntil(
-      this.#client,
-      repeated.map(({ routeId }) => routeId),
-    );
-    for (const route of repeated) route.issuedUntilMs = issued.get(route.routeId) ?? 0;
+    // What is folded again after a crash, or from nothing, was issued then and stays as it was issued.
+    const issued = await readIssuedUntil(this.#client, routeIds);
+    for (const routeId of routeIds) this.#routes.get(routeId)!.issuedUntilMs = issued.get(routeId) ?? 0;
     await this.#loadBindings(begun);
     for (const route of begun) await this.#takeUp(route, starts.get(route.routeId)?.atMs ?? 0);
   }
@@ -254,15 +252,15 @@ export class DeliveryRounds {
     const saved = routes
       .filter((route) => route.state.version > 0)
       .filter((route) => route.isChanged || nowMs - route.savedAtMs >= SAVED_MS_MAX)
-      .map((route) => ({ route, rows: route.takeRows(nowMs) }));
+      .map((route) => route.takeRows(route.isStateDue || nowMs - route.savedAtMs >= SAVED_MS_MAX, nowMs));
     if (saved.length === 0) return;
     await commitDelivery(this.#client, {
-      routes: saved.map(({ rows }) => rows.route),
-      stops: saved.flatMap(({ rows }) => rows.stops),
-      events: saved.flatMap(({ rows }) => rows.events),
-      placedPlans: saved.flatMap(({ rows }) => rows.placedPlans),
-      ticks: saved.flatMap(({ rows }) => rows.ticks),
-      etas: saved.flatMap(({ rows }) => rows.etas),
+      routes: saved.flatMap(({ route }) => route ?? []),
+      stops: saved.flatMap(({ stops }) => stops),
+      events: saved.flatMap(({ events }) => events),
+      placedPlans: saved.flatMap(({ placedPlans }) => placedPlans),
+      ticks: saved.flatMap(({ ticks }) => ticks),
+      etas: saved.flatMap(({ etas }) => etas),
     });
   }
 }

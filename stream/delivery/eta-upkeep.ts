@@ -15,9 +15,14 @@ import type { RouteFix, ShownEta, StopState, Visit } from "./route-state.ts";
 /** Progress that is older says nothing of now: a batch of stored fixes is estimated once, not fix by fix. */
 const FRESH_MS_MAX = 120_000;
 const ESTIMATED_MS_MIN = { planned: 60_000, started: 30_000 } as const;
-/** What is shown is written again when it moves so much, or was computed so long ago. */
+/** Between two estimates of all stops a fix is worth one of the nearest. */
+const NEAR_STOPS = 8;
+/** What is shown is written again when it moves so much, or by this share of what remains … */
 const SHOWN_MOVE_MS_MIN = 20_000;
-const SHOWN_AGE_MS_MAX = 60_000;
+const SHOWN_MOVE_SHARE = 0.02;
+/** … or when it was computed so long ago: this share of what remains, between these bounds. */
+const SHOWN_AGE_SHARE = 0.1;
+const SHOWN_AGE_MS = { min: 60_000, max: 300_000 } as const;
 /** A crossing of the promise by less is noise, and not told. */
 const CROSSING_MS_MIN = 30_000;
 /** `stop.approaching`: this near in time, or in a straight line. */
@@ -65,14 +70,15 @@ export function estimate(draft: RouteDraft, trigger: EtaReason, fresh: boolean):
   const { estimator } = draft.context;
   const { state } = draft;
   if (state.status !== "planned" && state.status !== "started") return;
-  const isDue = state.nowMs - state.estimatedMs >= ESTIMATED_MS_MIN[state.status];
-  if (!isDue && !(fresh && (state.status === "started" || trigger === "plan"))) return;
+  const isDue = trigger !== "position" || state.nowMs - state.estimatedMs >= ESTIMATED_MS_MIN[state.status];
+  if (!isDue && !(fresh && state.status === "started")) return;
   const remaining = draft.remaining;
   const serving = draft.serving;
   countStopsBefore(draft, remaining);
   if (estimator === null || remaining.length === 0) return;
-  state.estimatedMs = state.nowMs;
-  const stops = state.status === "planned" ? withoutStart(draft, remaining) : remaining;
+  if (isDue) state.estimatedMs = state.nowMs;
+  const whole = state.status === "planned" ? withoutStart(draft, remaining) : remaining;
+  const stops = isDue ? whole : whole.slice(0, NEAR_STOPS);
   const answers = estimator.estimate(requestOf(draft, stops, serving));
   for (const [index, answer] of answers.entries()) publish(draft, stops[index] as PlannedStop, answer, trigger);
 }
@@ -147,9 +153,11 @@ function tell(draft: RouteDraft, stop: PlannedStop, answer: Eta, reason: EtaReas
 
 function isShown(shown: ShownEta | null, next: Eta): boolean {
   if (shown === null || shown.basis !== next.basis) return true;
-  if (next.computedMs - shown.computedMs >= SHOWN_AGE_MS_MAX) return true;
+  const remainingMs = Math.max(0, next.p50Ms - next.computedMs);
+  const ageMs = Math.min(Math.max(SHOWN_AGE_MS.min, SHOWN_AGE_SHARE * remainingMs), SHOWN_AGE_MS.max);
+  if (next.computedMs - shown.computedMs >= ageMs) return true;
   const moves = [next.p10Ms - shown.p10Ms, next.p50Ms - shown.p50Ms, next.p90Ms - shown.p90Ms];
-  return moves.some((moveMs) => Math.abs(moveMs) >= SHOWN_MOVE_MS_MIN);
+  return moves.some((moveMs) => Math.abs(moveMs) >= Math.max(SHOWN_MOVE_MS_MIN, SHOWN_MOVE_SHARE * remainingMs));
 }
 
 /** `stop.at_risk`, once for every time that the stop comes to be more likely late than not. */

@@ -3,6 +3,7 @@ import type { BindingRow, OpenRoute, PlanVersionRow, RouteTick } from "#store/de
 import type { NewEta } from "#store/eta-writes.ts";
 import type { EtaEstimator } from "../eta/eta.ts";
 import { startPlace } from "./lifecycle.ts";
+import { packState } from "./packed-state.ts";
 import { type RoutePlan, readPlan } from "./plan.ts";
 import { remainingStops, servingStop } from "./remaining.ts";
 import type { RouteContext } from "./route-draft.ts";
@@ -136,6 +137,15 @@ export class TrackedRoute {
     return news > 0 || pathChanged;
   }
 
+  /**
+   * True where the state must be written with it. A crash may fold shown and recorded ETAs again, which gives the same rows;
+   * what was told, and what came from outside the journal, is never to be found out a second time.
+   */
+  get isStateDue(): boolean {
+    const { events, pathChanged } = this.#outputs;
+    return events.length + this.#newTicks.length + this.#placed.length > 0 || pathChanged;
+  }
+
   takeTraffic(): RouteOutputs["traffic"] {
     const { traffic } = this.#outputs;
     this.#outputs.traffic = [];
@@ -143,10 +153,10 @@ export class TrackedRoute {
   }
 
   /** What is to be written, and forgets it: when writing fails the whole route is to be forgotten. */
-  takeRows(nowMs: number): TrackedRows {
+  takeRows(withState: boolean, nowMs: number): TrackedRows {
     const outputs = this.#outputs;
     const rows: TrackedRows = {
-      route: this.#routeRow(outputs.pathChanged),
+      route: withState ? this.#routeRow(outputs.pathChanged) : null,
       stops: [...outputs.changed].map((stopId) => stopRowOf(this.routeId, this.state.stops[stopId] as StopState)),
       events: outputs.events.map((event) => ({ ...event, fleetId: this.fleetId })),
       etas: this.#issuedRows(outputs.etas),
@@ -156,7 +166,7 @@ export class TrackedRoute {
     this.#outputs = outputsInitial();
     this.#placed = [];
     this.#newTicks = [];
-    this.savedAtMs = nowMs;
+    if (withState) this.savedAtMs = nowMs;
     return rows;
   }
 
@@ -233,7 +243,7 @@ export class TrackedRoute {
     return {
       ...{ routeId: this.routeId, version: state.version, status: state.status },
       ...{ startedAtMs: state.startedAtMs, completedAtMs: state.completedAtMs, currentStopId: target?.stopId ?? null },
-      ...{ remainingPath: pathChanged ? this.#remainingPath() : undefined, fold: state },
+      ...{ remainingPath: pathChanged ? this.#remainingPath() : undefined, fold: packState(state) },
     };
   }
 
@@ -250,7 +260,7 @@ export class TrackedRoute {
   }
 }
 
-export type TrackedRows = Omit<DeliveryBatch, "routes"> & { route: RouteRow };
+export type TrackedRows = Omit<DeliveryBatch, "routes"> & { route: RouteRow | null };
 
 function placeOf(input: JournalInput): { seq: number; receivedAtMs: number } {
   if (input.kind === "fix") return { seq: input.seq, receivedAtMs: input.fix.receivedAtMs };
