@@ -14,8 +14,8 @@ const ROOT = join(import.meta.dirname, "../..");
 const PORTS = ["HTTP", "TELTONIKA", "QUECLINK", "GT06", "OSMAND", "MQTT"];
 const VEHICLES = 24;
 /** Long enough for a track worth looking at, and for every vehicle to have spoken. */
-const DRIVE_MS = 120_000;
-const DRAW_MS = 12_000;
+const DRIVE_MS = 90_000;
+const DRAW_MS = 8_000;
 
 const chromiumFound = await findChromium();
 if (!("path" in chromiumFound)) throw new Error(chromiumFound.reason);

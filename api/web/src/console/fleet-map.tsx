@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { MapLibre } from "../map/open-map.ts";
 import { boundsOf } from "./day-track.ts";
-import { bestPlaceOf } from "./fix.ts";
+import { bestPlaceOf, type Place } from "./fix.ts";
 import { stateOf } from "./fleet.ts";
 import type { FleetNow, FleetWatch } from "./fleet-watch.ts";
 import { VehicleLayers } from "./vehicle-layers.ts";
@@ -60,9 +60,25 @@ export function FleetMap({ watch, fleet, nowMs, selectedId, select, opened }: Fl
     layers.current?.show(fleet.units, states, selectedId);
   }, [map, fleet, nowMs, selectedId]);
 
+  // The selected one stays in sight until somebody moves the map.
+  const follows = useRef(false);
   useEffect(() => {
-    const fix = fleet.units.find(({ id }) => id === selectedId)?.fix;
-    if (!map || !fix) return;
+    map?.on("dragstart", () => {
+      follows.current = false;
+    });
+  }, [map]);
+  const selectedFix = fleet.units.find(({ id }) => id === selectedId)?.fix;
+  useEffect(() => {
+    if (map && selectedFix && follows.current && !isInSight(map, bestPlaceOf(selectedFix)!)) {
+      map.easeTo({ center: bestPlaceOf(selectedFix)! });
+    }
+  }, [map, selectedFix]);
+
+  useEffect(() => {
+    const fix = selectedFix;
+    follows.current = fix !== undefined && fix !== null;
+    if (!map) return;
+    if (!fix) return void map.easeTo({ padding: NO_PADDING });
     // The details cover the left of a wide map and the lower half of a narrow one.
     const { clientWidth, clientHeight } = map.getContainer();
     const isWide = clientWidth > 2 * DETAILS_PX;
@@ -76,6 +92,15 @@ export function FleetMap({ watch, fleet, nowMs, selectedId, select, opened }: Fl
       {failed && <p class="map-failure">This browser can't draw the map (WebGL). The list shows everything.</p>}
     </div>
   );
+}
+
+/** Whether a place is away from the edges of the part of the map that nothing covers. */
+function isInSight(map: MapLibre, place: Place): boolean {
+  const { x, y } = map.project(place);
+  const { left = 0, bottom = 0 } = map.getPadding();
+  const { clientWidth, clientHeight } = map.getContainer();
+  const isAcross = x > left + EDGE_PX && x < clientWidth - EDGE_PX;
+  return isAcross && y > EDGE_PX && y < clientHeight - bottom - EDGE_PX;
 }
 
 /** MapLibre is large: it comes when the console is open, not before. */

@@ -1,11 +1,11 @@
 import { colourOf } from "../design/theme.ts";
 import type { UnitState } from "./fleet.ts";
+import { isMoving } from "./words.ts";
 
 /** The signs of vehicles on the map. Live and delayed are filled, stale and offline hollow; moving ones are arrows. */
 export type Marker = { name: string; state: UnitState; isMoving: boolean };
 
 const STATES = ["live", "delayed", "stale", "offline"] as const;
-const MOVING_MPS = 0.8;
 const SIZE_PX = 34;
 export const MARKER_RATIO = 2;
 
@@ -16,9 +16,9 @@ export const MARKERS: readonly Marker[] = STATES.flatMap((state) => [
 
 /** A speed that is old says nothing of now: stale and offline are never drawn as moving. */
 export function markerOf(state: UnitState, speedMps: number | null): Marker {
-  const isMoving = (state === "live" || state === "delayed") && (speedMps ?? 0) > MOVING_MPS;
+  const isArrow = (state === "live" || state === "delayed") && isMoving(speedMps);
   const known = state === "unheard" ? "offline" : state;
-  return MARKERS.find((marker) => marker.state === known && marker.isMoving === isMoving)!;
+  return MARKERS.find((marker) => marker.state === known && marker.isMoving === isArrow)!;
 }
 
 export function drawMarker({ state, isMoving }: Marker): ImageData {

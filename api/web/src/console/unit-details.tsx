@@ -4,7 +4,7 @@ import { bestPlaceOf, type FixJson } from "./fix.ts";
 import { stateOf, type Unit, type UnitState } from "./fleet.ts";
 import type { PanelProps } from "./panel.ts";
 import { SilenceCauses } from "./silence-causes.tsx";
-import { ageWords, headingWords, STATE_WORDS, speedWords } from "./words.ts";
+import { ageWords, headingWords, isMoving, motionWords, STATE_WORDS } from "./words.ts";
 
 /** What is known of one vehicle: now, its day, and why it is silent if it is. */
 export function UnitDetails({ unit, ...props }: PanelProps & { unit: Unit }) {
@@ -52,7 +52,7 @@ function Freshness({ unit: { fix }, state, nowMs }: { unit: Unit; state: UnitSta
       {fix !== null && state === "live" && (
         <span>
           {" "}
-          · {motionWords(fix)}, {age} ago
+          · {courseWords(fix)}, {age} ago
         </span>
       )}
       {fix !== null && state !== "live" && <span> · last seen {age} ago; it may be anywhere now</span>}
@@ -60,10 +60,9 @@ function Freshness({ unit: { fix }, state, nowMs }: { unit: Unit; state: UnitSta
   );
 }
 
-function motionWords({ speedMps, headingDeg }: FixJson): string {
-  const isMoving = (speedMps ?? 0) > 0.8;
-  if (!isMoving) return speedMps === null ? "speed unknown" : "standing";
-  return `${speedWords(speedMps)}${headingDeg === null ? "" : ` to the ${headingWords(headingDeg)}`}`;
+function courseWords({ speedMps, headingDeg }: FixJson): string {
+  const course = headingDeg !== null && isMoving(speedMps) ? ` to the ${headingWords(headingDeg)}` : "";
+  return motionWords(speedMps) + course;
 }
 
 function Facts({ fix, unit }: { fix: FixJson; unit: Unit }) {

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { searchUnits, stateOf, type Unit, type UnitState } from "./fleet.ts";
 import type { PanelProps } from "./panel.ts";
-import { ageWords, STATE_WORDS, speedWords } from "./words.ts";
+import { ageWords, motionWords, STATE_WORDS } from "./words.ts";
 
 const STATES = ["live", "delayed", "stale", "offline", "unheard"] as const satisfies readonly UnitState[];
 /** More rows than this say nothing that a search would not say better. */
@@ -77,7 +77,7 @@ function UnitRow({ unit, state, nowMs, selected, select }: UnitRowProps) {
     <button type="button" class="unit" aria-current={selected} onClick={select}>
       <i class={`dot ${state}`} aria-hidden="true" />
       <span class="unit-name">{unit.name}</span>
-      <span class="unit-speed small">{state === "live" && fix ? speedWords(fix.speedMps) : ""}</span>
+      <span class="unit-speed small">{state === "live" && fix ? motionWords(fix.speedMps) : ""}</span>
       <span class="unit-state small soft">
         {STATE_WORDS[state]}
         {fix && ` · ${ageWords(nowMs - Date.parse(fix.time))} ago`} · {unit.kind}

@@ -23,6 +23,18 @@ export function speedWords(speedMps: number | null): string {
   return speedMps === null ? "speed unknown" : `${Math.round(speedMps * KMH_PER_MPS)} km/h`;
 }
 
+/** Below this a speed is the noise of a standing receiver, metres per second. */
+const MOVING_MPS = 0.8;
+
+export function isMoving(speedMps: number | null): boolean {
+  return speedMps !== null && speedMps > MOVING_MPS;
+}
+
+/** A speed, or that it stands. */
+export function motionWords(speedMps: number | null): string {
+  return speedMps === null || isMoving(speedMps) ? speedWords(speedMps) : "standing";
+}
+
 const POINTS = ["north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west"] as const;
 
 export function headingWords(headingDeg: number): string {
