@@ -17,6 +17,7 @@ const BENCHES = [
   "verdicts",
   "eta-calibration",
   "eta-upkeep",
+  "delivery-visits",
 ];
 
 const asked = process.argv.slice(2);
