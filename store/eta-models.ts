@@ -15,22 +15,6 @@ export async function readFleetZones(pool: Pool | Client): Promise<{ fleetId: nu
   return rows;
 }
 
-/** The newest model of each fleet whose version is higher than the one known. */
-export async function readNewerModels(pool: Pool | Client, known: ReadonlyMap<number, number>): Promise<StoredModel[]> {
-  const { rows } = await pool.query<StoredModel>({
-    name: "eta-model-newer",
-    text: `select m.fleet_id as "fleetId", m.version, m.model,
-        floor(extract(epoch from m.learned_until) * 1000)::float8 as "learnedUntilMs"
-      from (select fleet_id, max(version) as version from eta_model group by fleet_id) newest
-      join eta_model m using (fleet_id, version)
-      left join unnest($1::integer[], $2::integer[]) as known (fleet_id, version) on known.fleet_id = m.fleet_id
-      where known.version is null or m.version > known.version
-      order by m.fleet_id`,
-    values: [[...known.keys()], [...known.values()]],
-  });
-  return rows;
-}
-
 /** Version and end of the newest model of a fleet. */
 export async function findModelEnd(
   client: Client,

@@ -21,12 +21,14 @@ const HALF_HOURS_MAX = 36;
 const WORTH = 3;
 
 export function restSumsOf({ fromMs, toMs, rest }: RestDay): RestSum[] {
-  const untilMs = rest?.fromMs ?? toMs;
-  const count = Math.min(HALF_HOURS_MAX, Math.ceil(Math.max(0, untilMs - fromMs) / HALF_HOUR_MS));
-  return Array.from({ length: count }, (_, halfHour) => {
-    const hasRest = rest !== null && halfHour === Math.floor((rest.fromMs - fromMs) / HALF_HOUR_MS);
-    return { halfHour, exposed: 1, rests: hasRest ? 1 : 0, restS: hasRest ? (rest.toMs - rest.fromMs) / 1000 : 0 };
-  });
+  const halfHours = (untilMs: number): number => Math.max(0, untilMs - fromMs) / HALF_HOUR_MS;
+  const restAt = rest === null ? -1 : Math.floor(halfHours(rest.fromMs));
+  const count = Math.min(HALF_HOURS_MAX, rest === null ? Math.ceil(halfHours(toMs)) : restAt + 1);
+  return Array.from({ length: count }, (_, halfHour) =>
+    rest !== null && halfHour === restAt
+      ? { halfHour, exposed: 1, rests: 1, restS: (rest.toMs - rest.fromMs) / 1000 }
+      : { halfHour, exposed: 1, rests: 0, restS: 0 },
+  );
 }
 
 export function fitRests(sums: readonly RestSum[]): RestModel {
