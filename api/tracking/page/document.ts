@@ -29,8 +29,8 @@ export function trackDocument({ template, accents, nonce, ...first }: Document):
   }</header>
 <main>
 <section class="card hero" id="hero">${raw("hero")}</section>
-<section class="map-card" id="map-card" aria-label="${texts.map.label}" hidden><div id="map"></div>
-<button type="button" class="button follow" id="follow" hidden>${texts.map.follow}</button></section>
+<div class="map-card" id="map-card" hidden><div id="map"></div>
+<button type="button" class="button follow" id="follow" hidden>${texts.map.follow}</button></div>
 <div class="below">
 <div id="freshness">${raw("freshness")}</div>
 <p class="note" id="connection" role="status"></p>

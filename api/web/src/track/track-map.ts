@@ -57,7 +57,7 @@ export async function openTrackMap(
     if (nowMs - pathDrawnMs < PATH_REDRAW_MS) return;
     pathDrawnMs = nowMs;
     const left = shown === null ? [] : pathFrom(shown, path);
-    map.getSource<GeoJSONSource>("page-path")?.setData(lineOf(left));
+    void map.getSource<GeoJSONSource>("page-path")?.setData(lineOf(left));
   };
   const place = (spot: Spot, headingDeg: number | null) => {
     shown = spot;
