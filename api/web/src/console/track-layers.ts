@@ -47,7 +47,7 @@ export class TrackLayers {
     for (const kind of KINDS_OF_TRACK) {
       const coordinates = linesOf(points, kind);
       const geometry: GeoJSON.Geometry = { type: "MultiLineString", coordinates };
-      this.#source(idOf(kind))?.setData({ type: "Feature", properties: {}, geometry });
+      void this.#source(idOf(kind))?.setData({ type: "Feature", properties: {}, geometry });
     }
   }
 
@@ -64,7 +64,7 @@ export class TrackLayers {
       place === undefined
         ? EMPTY
         : { type: "Feature", properties: {}, geometry: { type: "Point", coordinates: place } };
-    this.#source(CHOSEN)?.setData(data);
+    void this.#source(CHOSEN)?.setData(data);
   }
 
   close(): void {

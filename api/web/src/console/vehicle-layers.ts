@@ -126,7 +126,7 @@ export class VehicleLayers {
       const shown = this.#shown.get(unit.id);
       return shown ? [this.#feature(unit, this.#states[i]!, placeAt(shown, nowMs))] : [];
     });
-    this.#map.getSource<GeoJSONSource>(SOURCE)?.setData(collection(features));
+    void this.#map.getSource<GeoJSONSource>(SOURCE)?.setData(collection(features));
   }
 
   #feature(unit: Unit, state: UnitState, coordinates: Place): GeoJSON.Feature {
