@@ -114,6 +114,22 @@ test("a commit that fails anywhere is made good by the next start: nothing is lo
   expect(await fixture.hash()).toBe(expected);
 });
 
+test("a vehicle that stood at a stop before the route was taken up is seen to leave it", async () => {
+  await fixture.send(fixture.tracker, driven(-4_200, -4_000, 0, 0));
+  await fixture.addRoute("day", [0, 2_000]);
+  await fixture.foldAll();
+  await fixture.fold({ second: -1_800 });
+  await fixture.send(fixture.tracker, dayOf([2_000]));
+  await fixture.foldAll();
+  await fixture.fold({ second: 500 });
+  const told = await fixture.told();
+  expect(told.filter((line) => line.endsWith("day-1") || line.endsWith("day-1 late"))).toEqual([
+    "stop.arrived day-1 late",
+    "stop.departed day-1",
+  ]);
+  expect(told).toContain("stop.arrived day-2");
+});
+
 test("another vehicle takes the route over, and its devices are followed from then on", async () => {
   const routeId = await fixture.addRoute("day", PLACES);
   await fixture.send(fixture.tracker, dayOf(PLACES.slice(0, 1)));

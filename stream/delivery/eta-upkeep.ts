@@ -22,7 +22,7 @@ const SHOWN_MOVE_MS_MIN = 20_000;
 const SHOWN_MOVE_SHARE = 0.02;
 /** … or when it was computed so long ago: this share of what remains, between these bounds. */
 const SHOWN_AGE_SHARE = 0.1;
-const SHOWN_AGE_MS = { min: 60_000, max: 300_000 } as const;
+const SHOWN_AGE_MS = { min: 60_000, max: 240_000 } as const;
 /** A crossing of the promise by less is noise, and not told. */
 const CROSSING_MS_MIN = 30_000;
 /** `stop.approaching`: this near in time, or in a straight line. */
