@@ -29,7 +29,9 @@ export type TestApi = {
 };
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-type TestOptions = Pick<ApiDeps, "limits" | "readiness" | "pagesFolder" | "roads"> & { database?: Database };
+type TestOptions = Pick<ApiDeps, "limits" | "readiness" | "geocode" | "pagesFolder" | "roads"> & {
+  database?: Database;
+};
 
 /** The API on a database of its own, not listening. */
 export async function openTestApi(options: TestOptions = {}): Promise<TestApi> {

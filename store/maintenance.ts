@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "./database.ts";
+import { endOverStopFences } from "./over-stops.ts";
 
 export type MaintenanceOptions = {
   frameRetentionDays: number;
@@ -79,6 +80,8 @@ export async function maintain(
         new Date(options.now() - options.frameRetentionDays * DAY_MS),
         REFUSED_FRAMES_MAX,
       ]);
+      await client.query(FORGET_ANSWERS, [new Date(options.now() - DAY_MS)]);
+      await endOverStopFences(database, options.now());
       return { frames, fixes, events };
     } finally {
       await client.query("select pg_advisory_unlock($1)", [MAINTENANCE_LOCK]);
@@ -94,6 +97,8 @@ const DROP_OLD_EVENTS = `with oldest as materialized (
   dropped as (
     delete from event where event_id in (select event_id from oldest where detected_at < $1) returning 1)
   select count(*) as count from dropped`;
+
+const FORGET_ANSWERS = "delete from idempotency_key where created_at < $1";
 
 // Strangers can invent names without end: the ones seen last are kept.
 const PRUNE_UNKNOWN_DEVICES = `delete from unknown_device where last_seen_at < greatest($1::timestamptz,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Database, openDatabase } from "./database.ts";
 import { changeGeofence, findGeofence, listGeofences, removeGeofence } from "./geofences.ts";
 import { listen } from "./listen.ts";
+import { endOverStopFences } from "./over-stops.ts";
 import type { Plan, RouteContent, StopContent } from "./plan-rows.ts";
 import {
   cancelRoute,
@@ -249,6 +250,25 @@ test("the geofence of a stop is changed through its stop alone", async () => {
   expect(await changeGeofence(database, 1, geofenceId!, (content) => content)).toBeUndefined();
   const listed = await listGeofences(database, { fleetId: 1, after: 0, limit: 1_000 });
   expect(listed.map((fence) => fence.geofenceId)).not.toContain(geofenceId);
+});
+
+test("geofences end once their stops are long over, and the same stops put again change nothing", async () => {
+  const dayMs = 86_400_000;
+  const content = { ...routeContent("over"), externalId: "over" };
+  const stops = [stopContent("over-1", { windowEndMs: Date.now() - 8 * dayMs }), stopContent("over-2")];
+  const made = done(await putRoute(database, 1, content, stops, any));
+  expect(await endOverStopFences(database, Date.now())).toBe(1);
+  const after = (await findRoute(database, 1, made.routeId))!;
+  expect(after.stops.map(({ geofenceId }) => geofenceId === null)).toEqual([true, false]);
+  expect(await findGeofence(database, 1, made.stops[0]!.geofenceId!)).toBeUndefined();
+  const again = await putRoute(database, 1, content, stops, any);
+  expect(again).toMatchObject({ changed: false, route: { version: 1 } });
+  await database.pool.query(
+    "insert into route_state (route_id, version, status, completed_at, fold) values ($1, 1, 'completed', now(), '{}')",
+    [made.routeId],
+  );
+  expect(await endOverStopFences(database, Date.now())).toBe(0);
+  expect(await endOverStopFences(database, Date.now() + 2 * dayMs)).toBe(1);
 });
 
 test("concurrent changes of one route are all there, in one row of versions", async () => {
