@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import type { Attributes, ProtocolName, Transport } from "#decoders/decoder.ts";
+import { applyTracks, beginTrackReplay } from "./fold-replay-track.ts";
 import { type FrameKind, type JournalFrame, PARTITIONS } from "./journal.ts";
 import { TRACK_COLUMNS } from "./track-columns.ts";
 
@@ -40,9 +41,12 @@ export const COMPARED_COLUMNS = [
   "accuracy_m",
   "event",
   "attributes",
-  ...TRACK_COLUMNS,
   "cell",
+  ...TRACK_COLUMNS,
 ] as const;
+
+/** Rests on the fixes before, too: compared where the window holds them all, see `fold-replay-track.ts`. */
+const isTracked = (column: string): boolean => (TRACK_COLUMNS as readonly string[]).includes(column);
 
 const FIX_WINDOW = `received_at >= $1 and received_at < $2 and ($3::integer is null or device_id = $3)`;
 
@@ -63,6 +67,7 @@ export async function beginReplay(client: Client, window: ReplayWindow): Promise
     and exists (select from reached r where r.partition = device_id % ${PARTITIONS} and r.seq >= fix_id / 1024)`,
     windowValues(window),
   );
+  await beginTrackReplay(client, window);
   await client.query("commit");
 }
 
@@ -140,7 +145,10 @@ export async function pairReplayed(client: Client, window: ReplayWindow): Promis
       full join (select old_id from unpaired where new_id is null) o on n.new_id = o.old_id;
     create index on replayed (fix_id); create index on kept (fix_id);
     analyze replayed; analyze kept; analyze pairing`);
-  const isChanged = COMPARED_COLUMNS.map((column) => `r.${column} is distinct from k.${column}`).join(" or ");
+  const differs = (columns: readonly string[]) =>
+    columns.map((column) => `r.${column} is distinct from k.${column}`).join(" or ");
+  const isChanged = `${differs(COMPARED_COLUMNS.filter((column) => !isTracked(column)))}
+    or (r.device_id in (select device_id from whole) and (${differs(TRACK_COLUMNS)}))`;
   await client.query(`create temp table changed as select p.new_id, p.old_id
     from pairing p join replayed r on r.fix_id = p.new_id join kept k on k.fix_id = p.old_id where ${isChanged}`);
 }
@@ -253,6 +261,7 @@ export async function applyReplay(
     left join replayed r on r.fix_id = p.new_id left join kept k on k.fix_id = p.old_id`);
   await refreshAttributes(client, attributes);
   await refreshPositions(client);
+  await applyTracks(client, window);
   await client.query(
     `update quarantine q set resolved_at = now(), retry_requested_at = null where ${RESOLVED}`,
     windowValues(window),

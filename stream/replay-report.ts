@@ -8,17 +8,22 @@ import {
   type ReplayExample,
   readReplayExamples,
 } from "#store/fold-replay.ts";
+import type { TrackCounts } from "#store/fold-replay-track.ts";
 
 const EXAMPLES_MAX = 5;
 
 /** Writes what a replay found: counts, fields and attributes that differ, and a few examples. */
 export async function reportReplay(
   client: Client,
-  counts: ReplayCounts & { frames: number; faults: number },
+  counts: ReplayCounts & { events: TrackCounts; trips: TrackCounts; frames: number; faults: number },
   write: (line: string) => void,
 ): Promise<void> {
   write(`frames replayed: ${counts.frames}`);
   write(`fixes: ${counts.same} same, ${counts.changed} changed, ${counts.missing} missing, ${counts.extra} extra`);
+  for (const what of ["events", "trips"] as const) {
+    const { same, changed, missing, extra } = counts[what];
+    write(`${what}: ${same} same, ${changed} changed, ${missing} missing, ${extra} extra`);
+  }
   write(`quarantine: ${counts.resolved} frames understood now, ${counts.unusable} not any more`);
   if (counts.faults > 0) write(`frames on which the fold fails: ${counts.faults}`);
   for (const { column, fixes } of await countChangedColumns(client)) write(`field ${column}: ${fixes} fixes`);

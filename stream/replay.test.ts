@@ -193,3 +193,39 @@ test("a fold that fails is reported and nothing is applied", async () => {
   await expect(again({ findDecoder, apply: true })).rejects.toMatchObject({ code: "fault" });
   expect(await fixture.outcome()).toEqual(before);
 });
+
+test("events and trips are compared and put right, for devices whose whole history is in the window", async () => {
+  const third = fixture.deviceIds[2]!;
+  for (let n = 0; n < 30; n++)
+    await fixture.append(third, [at(n * 10 + 1, { headingDeg: 0, speedMps: 11 })], {
+      receivedAtMs: FROM_MS + n * 1_000,
+    });
+  for (let n = 0; n < 14; n++) {
+    const standing = { latDeg: 41.0291, speedMps: 0 };
+    await fixture.append(third, [at(310 + n * 60, standing)], { receivedAtMs: FROM_MS + 40_000 + n * 1_000 });
+  }
+  await fixture.foldAll();
+  const before = await fixture.outcome();
+  expect(await again({ deviceUid: "device-3" })).toMatchObject({
+    events: { same: 2, changed: 0, missing: 0, extra: 0 },
+    trips: { same: 1, changed: 0, missing: 0, extra: 0 },
+  });
+  await fixture.rows("delete from event where type = 'trip.ended'");
+  await fixture.rows("update trip set distance_m = distance_m + 1");
+  const found = await again({ deviceUid: "device-3", apply: true });
+  expect(found).toMatchObject({
+    changed: 0,
+    missing: 0,
+    events: { same: 1, missing: 1 },
+    trips: { changed: 1 },
+    applied: true,
+  });
+  expect(found.lines).toContain("events: 1 same, 0 changed, 1 missing, 0 extra");
+  const { event, trip } = await fixture.outcome();
+  expect({ event, trip }).toEqual({ event: before.event, trip: before.trip });
+  const cut = FROM_MS + 10_000;
+  expect(await again({ deviceUid: "device-3", fromMs: cut })).toMatchObject({
+    events: { missing: 0 },
+    trips: { missing: 0 },
+  });
+});

@@ -14,6 +14,8 @@ import {
   type ReplayWindow,
   readReplayFrames,
 } from "#store/fold-replay.ts";
+import { addReplayedEvents, compareTracks, type TrackCounts } from "#store/fold-replay-track.ts";
+import { insertPath, upsertTrips } from "#store/fold-track.ts";
 import type { JournalFrame } from "#store/journal.ts";
 import { type FindDecoder, readFrame } from "./decode-frames.ts";
 import { foldOfRow } from "./device-state.ts";
@@ -46,7 +48,14 @@ export type ReplayOptions = {
   roads?: StreamRoads | undefined;
 };
 
-export type ReplayResult = ReplayCounts & { frames: number; applied: boolean };
+export type ReplayResult = AllCounts & { frames: number; applied: boolean };
+
+type AllCounts = ReplayCounts & { events: TrackCounts; trips: TrackCounts };
+
+function differs({ same: _same, events, trips, ...fixes }: AllCounts): boolean {
+  const tracks = [events, trips].map(({ changed, missing, extra }) => changed + missing + extra);
+  return [...Object.values(fixes), ...tracks].some((count) => count > 0);
+}
 
 /** A replay that can't be done: no such device, or our own fault on a frame. Nothing was written. */
 export class ReplayError extends Error {
@@ -73,10 +82,10 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     await beginReplay(client, window);
     const { frames, faults, folds } = await foldAgain(client, window, options);
     await pairReplayed(client, window);
-    const counts = await countReplayed(client, window);
+    const tracks = await compareTracks(client);
+    const counts = { ...(await countReplayed(client, window)), ...tracks };
     await reportReplay(client, { ...counts, frames, faults }, options.write);
-    const differs = counts.changed + counts.missing + counts.extra + counts.resolved + counts.unusable > 0;
-    if (!options.apply || !differs) return { ...counts, frames, applied: false };
+    if (!options.apply || !differs(counts)) return { ...counts, frames, applied: false };
     if (faults > 0) throw new ReplayError("fault", `the fold fails on ${faults} frames: nothing is applied`);
     await applyReplay(client, window, new Map([...folds].map(([id, fold]) => [id, fold.live.attributes])));
     options.write("applied");
@@ -119,6 +128,9 @@ async function foldAgain(client: pg.Client, window: ReplayWindow, options: Repla
     });
     for (const [deviceId, fold] of folded.folds) folds.set(deviceId, fold);
     if (folded.fixes.rows > 0) await copyFixes(client, folded.fixes.finish(0n, 0), "replayed");
+    if (folded.events.length > 0) await addReplayedEvents(client, folded.events);
+    if (folded.trips.length > 0) await upsertTrips(client, folded.trips, "replayed_trip");
+    if (folded.path.length > 0) await insertPath(client, folded.path, "replayed_path");
     await addUnusable(client, folded.quarantined);
     frames += next.length;
     faults += folded.tally.unusable.get("fault") ?? 0;
