@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { scoreVerdicts } from "#simulator/pods/score-verdicts.ts";
+import { seededRandom } from "#simulator/random.ts";
+import { exampleArchive } from "#stream/evidence/example-archive.ts";
+import { verifyArchive } from "#stream/evidence/verify-archive.ts";
 import { printGoal, printTable } from "./measure.ts";
 
-/** Verdicts on simulated proofs of delivery: honest days, however unlucky, and frauds. */
+/** Verdicts on simulated proofs of delivery: honest days, however unlucky, and frauds. And bundles with a byte changed. */
 
 const PODS_MIN = Number(process.argv[2] ?? 12_000);
 const SEED = 2026;
@@ -56,3 +59,24 @@ printGoal(
 );
 const digest = createHash("sha256").update(JSON.stringify(score)).digest("hex");
 console.log(`score digest ${digest.slice(0, 16)}: the same for the same seed on every machine`);
+
+const BUNDLES = 1_000;
+const FLIPS_EACH = 10;
+const random = seededRandom(SEED, "flips");
+const bundles = createHash("sha256");
+let [intact, unseen, flips] = [0, 0, 0];
+for (let seed = 0; seed < BUNDLES; seed++) {
+  const archive = exampleArchive(seed);
+  bundles.update(archive);
+  if (verifyArchive(archive).kind === "verified") intact++;
+  for (let flip = 0; flip < FLIPS_EACH; flip++) {
+    const flipped = Uint8Array.from(archive);
+    const at = Math.floor(random() * flipped.length);
+    flipped[at] = flipped[at]! ^ (1 + Math.floor(random() * 255));
+    flips++;
+    if (verifyArchive(flipped).kind === "verified") unseen++;
+  }
+}
+printGoal(`bundles verified as they are, of ${BUNDLES}`, intact, intact === BUNDLES);
+printGoal(`changed bytes not found, of ${flips} in ${BUNDLES} bundles`, unseen, unseen === 0);
+console.log(`bundles digest ${bundles.digest("hex").slice(0, 16)}`);
