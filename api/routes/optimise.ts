@@ -49,16 +49,13 @@ export const optimiseRoutes =
         schema: {
           ...{ tags: ["routes"], summary: "Put the stops of a route in a good order", description: MEANING },
           ...{ params: PlanIdParams, headers: IfMatch },
-          body: Type.Optional(
-            Type.Object(
-              { dryRun: Type.Optional(Type.Boolean({ description: "Say what would be better, change nothing" })) },
-              { additionalProperties: false },
-            ),
-          ),
+          querystring: Type.Object({
+            dryRun: Type.Optional(Type.Boolean({ description: "Say what would be better, change nothing" })),
+          }),
           response: { 200: Answer },
         },
       },
-      async ({ principal, params, headers, body }) => {
+      async ({ principal, params, headers, query }) => {
         const expected = expectedVersion(headers["if-match"]);
         const route = await findRoute(database, principal.fleetId, params.id);
         if (route === undefined) throw new Problem("not_found");
@@ -88,7 +85,7 @@ export const optimiseRoutes =
           before: driveJson(found.before),
           after: driveJson(found.after),
           route: routeJson(
-            changed && body?.dryRun !== true
+            changed && query.dryRun !== true
               ? await reordered(
                   route,
                   ordered.map(({ stopId }) => stopId),
