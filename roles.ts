@@ -34,6 +34,7 @@ import { openStream } from "#stream";
 import { openDeliveryFold } from "#stream/delivery/delivery-fold.ts";
 import { Estimators } from "#stream/delivery/estimators.ts";
 import { openPodJudge } from "#stream/judge/pod-judge.ts";
+import { openEtaLearning } from "#stream/learning/learning-loop.ts";
 import { openStreamRoads } from "#stream/match/stream-roads.ts";
 import { openRoads } from "#stream/roads/open.ts";
 import { type InfluxTarget, openInfluxWriter } from "#stream/sink/influx-writer.ts";
@@ -220,7 +221,9 @@ async function startStream(parts: Parts): Promise<Listener[]> {
   );
   closers.add(await openVehicleFold({ databaseUrl: url, listen: hear, log }));
   closers.add(await openPodJudge({ databaseUrl: url, listen: hear, log, now: Date.now }));
-  const estimators = new Estimators(config.ROADS === undefined ? null : openRoads(config.ROADS));
+  const network = config.ROADS === undefined ? null : openRoads(config.ROADS);
+  closers.add(openEtaLearning({ databaseUrl: url, roads: network, now: Date.now, log }));
+  const estimators = new Estimators(network);
   closers.add(await openDeliveryFold({ databaseUrl: url, listen: hear, log, now: Date.now, estimators }));
   const target = influxTarget(config);
   if (target !== undefined) {

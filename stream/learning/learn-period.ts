@@ -26,14 +26,16 @@ export type LearningFleet = { fleetId: number; timeZone: string };
 /**
  * Learns from what a fleet observed in a time and writes the next version of its model, in one transaction. The same rows
  * give the same model. Returns its version; undefined where nothing was observed, and nothing is written.
+ * Rejects with the signal's reason where it is closed meanwhile: nothing is written then either.
  */
 export async function learnPeriod(
   client: Client,
   { fleetId, timeZone }: LearningFleet,
   time: { fromMs: number; toMs: number },
   roads: RoadNetwork | null,
+  closing?: AbortSignal,
 ): Promise<number | undefined> {
-  const observed = await observe(client, { fleetId, ...time }, timeZone, roads);
+  const observed = await observe(client, { fleetId, ...time }, timeZone, roads, closing);
   if (Object.values(observed).every((rows) => rows.length === 0)) return undefined;
   const last = await findModelEnd(client, fleetId);
   const before = await readLearnedRows<StopKind>(client, fleetId);
@@ -63,13 +65,14 @@ async function observe(
   time: ObservedTime,
   timeZone: string,
   roads: RoadNetwork | null,
+  closing: AbortSignal | undefined,
 ): Promise<Learned> {
   const visits = await readVisits(client, time);
   let errors: Learned["errors"] = [];
   for await (const page of readErrors(client, time))
     errors = mergeErrors(errors, sumErrors(page satisfies ErrorSample[]));
   return {
-    speeds: roads === null ? [] : await observeSpeeds(client, time, timeZone, roads),
+    speeds: roads === null ? [] : await observeSpeeds(client, time, timeZone, roads, closing),
     services: visits.map(({ kind, arrivedMs, departedMs, windowStartMs, ...place }) =>
       serviceSumOf({
         ...place,
@@ -87,9 +90,11 @@ async function observeSpeeds(
   time: ObservedTime,
   timeZone: string,
   roads: RoadNetwork,
+  closing: AbortSignal | undefined,
 ): Promise<Learned["speeds"]> {
   const learner = new SpeedLearner(roads, openTimeOfWeek(timeZone));
   for (const deviceId of await readDrivingDevices(client, time)) {
+    closing?.throwIfAborted();
     const fixes = await readMatchedFixes(client, deviceId, time);
     const standings = await readStandings(client, deviceId, time);
     learner.take(

@@ -40,7 +40,7 @@ async function runForever(deps: EtaLearningDeps, closing: AbortSignal): Promise<
     try {
       await runOnce(deps, closing);
     } catch (error) {
-      deps.log.warn({ err: error }, "learning for ETAs starts again");
+      if (!closing.aborted) deps.log.warn({ err: error }, "learning for ETAs starts again");
     }
     await pause(RECLAIM_MS, closing);
   }
@@ -77,7 +77,7 @@ export async function learnDays(
     if (firstMs === undefined) continue;
     for (let fromMs = Math.floor(firstMs / DAY_MS) * DAY_MS; fromMs + DAY_MS + SETTLED_MS <= nowMs; fromMs += DAY_MS) {
       if (closing?.aborted) return made;
-      if ((await learnPeriod(client, fleet, { fromMs, toMs: fromMs + DAY_MS }, roads)) !== undefined) made++;
+      if ((await learnPeriod(client, fleet, { fromMs, toMs: fromMs + DAY_MS }, roads, closing)) !== undefined) made++;
     }
   }
   return made;
