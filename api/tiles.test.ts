@@ -17,8 +17,7 @@ beforeAll(async () => {
     [3_000, 10],
   ] as const;
   const roads = await drawRoads([{ id: 1, line, tags: { highway: "primary", name: "Rua Única" } }]);
-  api = await openTestApi({ roads, limits: { tileRequestsMax: 60 } });
-  plain = await openTestApi();
+  [api, plain] = await Promise.all([openTestApi({ roads, limits: { tileRequestsMax: 60 } }), openTestApi()]);
 });
 afterAll(async () => {
   await api?.close();

@@ -67,6 +67,7 @@ async function shoot(browser: Browser, url: string, key: string, { name, width, 
   await page.locator('.map[data-ready="true"]').waitFor();
   await selectMoving(page);
   await page.waitForTimeout(DRAW_MS);
+  await page.waitForFunction("document.querySelector('.map').maplibre.areTilesLoaded()");
   await page.screenshot({ path: join(FOLDER, `${name}.png`) });
   await context.close();
 }
