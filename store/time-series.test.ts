@@ -193,6 +193,7 @@ describe.each(ENGINES)("on %s", (kind) => {
     expect(jobs.map((job) => job.proc_name).sort()).toEqual([
       "policy_compression",
       "policy_refresh_continuous_aggregate",
+      "policy_refresh_continuous_aggregate",
     ]);
     await engine.query(insertFix("from generate_series(20000, 20100) i"));
     const open =
