@@ -26,15 +26,18 @@ let uploads = 0;
 export async function readPodForm(request: FastifyRequest, limits: PodLimits): Promise<PodForm> {
   if (!request.isMultipart()) throw new Problem("media_type", { detail: "Send multipart/form-data." });
   const bytesMax = podBodyBytesMax(limits);
-  if (Number(request.headers["content-length"] ?? 0) > bytesMax) throw tooLarge(bytesMax);
-  if (uploads >= limits.uploadsMax) {
-    throw new Problem("uploads_exhausted", { headers: { "retry-after": "2" } });
-  }
-  uploads++;
   try {
-    return await readWithin(request, limits, bytesMax);
-  } finally {
-    uploads--;
+    if (Number(request.headers["content-length"] ?? 0) > bytesMax) throw tooLarge(bytesMax);
+    if (uploads >= limits.uploadsMax) throw new Problem("uploads_exhausted", { headers: { "retry-after": "2" } });
+    uploads++;
+    try {
+      return await readWithin(request, limits, bytesMax);
+    } finally {
+      uploads--;
+    }
+  } catch (error) {
+    leaveUnread(request);
+    throw problemOfParser(error);
   }
 }
 
@@ -53,9 +56,6 @@ async function readWithin(request: FastifyRequest, limits: PodLimits, bytesMax: 
   stopping.promise.catch(() => undefined);
   try {
     return await Promise.race([reading, stopping.promise]);
-  } catch (error) {
-    leaveUnread(request);
-    throw problemOfParser(error);
   } finally {
     clearTimeout(timer);
     request.raw.off("data", count);
@@ -82,21 +82,20 @@ async function readParts(request: FastifyRequest, limits: PodLimits): Promise<Po
   return form;
 }
 
-/** How long, and how much of, a refused body is still taken, so that its sender gets to read the answer. */
+/** How long a refused body is still taken, so that its sender gets to read the answer. */
 const LINGER_MS = 1_000;
 
+/** Without a listener the rest runs into nothing; the connection is cut where it does not end. */
 function leaveUnread({ raw }: FastifyRequest): void {
   raw.unpipe();
   raw.resume();
-  setTimeout(() => raw.destroy(), LINGER_MS).unref();
+  const cut = setTimeout(() => raw.destroy(), LINGER_MS).unref();
+  raw.once("end", () => clearTimeout(cut));
 }
 
-const CLOSING = { connection: "close" };
+const tooLarge = (bytesMax: number): Problem => new Problem("body_too_large", { detail: `At most ${bytesMax} bytes.` });
 
-const tooLarge = (bytesMax: number): Problem =>
-  new Problem("body_too_large", { detail: `At most ${bytesMax} bytes.`, headers: CLOSING });
-
-const unfit = (detail: string): Problem => new Problem("pod_unfit", { detail, headers: CLOSING });
+const unfit = (detail: string): Problem => new Problem("pod_unfit", { detail });
 
 /** True for a file name that tries to be more than a name. */
 function isPath(name: string): boolean {
@@ -111,7 +110,7 @@ function problemOfParser(error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   switch (code) {
     case "FST_REQ_FILE_TOO_LARGE":
-      return new Problem("body_too_large", { detail: "A file is too large.", headers: CLOSING });
+      return new Problem("body_too_large", { detail: "A file is too large." });
     case "FST_PARTS_LIMIT":
     case "FST_FIELDS_LIMIT":
     case "FST_FILES_LIMIT":
@@ -120,6 +119,6 @@ function problemOfParser(error: unknown): unknown {
       return unfit("A field has a name that is not allowed.");
     default:
       if (error instanceof Problem || !(error instanceof Error)) return error;
-      return new Problem("bad_request", { detail: "The multipart body is cut off or malformed.", headers: CLOSING });
+      return new Problem("bad_request", { detail: "The multipart body is cut off or malformed." });
   }
 }

@@ -68,7 +68,9 @@ function upload(
       if (over || request.destroyed) return Promise.resolve(false);
       sentBytes += chunk.length;
       if (request.write(chunk)) return Promise.resolve(true);
-      return Promise.race([once(request, "drain"), once(request, "close")]).then(() => !over);
+      return Promise.race([once(request, "drain"), once(request, "close")])
+        .then(() => !over)
+        .catch(() => false);
     };
     void feed(write).then(() => (over ? undefined : request.end()));
   });

@@ -96,23 +96,18 @@ function datePods(
   states: readonly TrueState[],
 ): TrueStop {
   const next = stops[index + 1];
-  switch (stop.kind) {
-    case "wrong stop":
-    case "signed late":
-      if (next === undefined || next.parkedFromS === null) return stop;
-      return { ...stop, podAtS: next.podAtS - Math.round(between(random, 5, 15)), phone: next.phone };
-    case "signed at the depot": {
-      const podAtS = Math.round(BEFORE_START_S - 120 + index * between(random, 4, 9));
-      return { ...stop, podAtS, phone: beside(random, DEPOT, 15) };
-    }
-    case "4 km early": {
-      let podAtS = stop.parkedFromS!;
-      while (podAtS > BEFORE_START_S / 2 && apartM(states[podAtS]!, stop.site) < EARLY_M) podAtS--;
-      return { ...stop, podAtS, phone: states[podAtS]! };
-    }
-    default:
-      return stop;
+  if (stop.kind === "wrong stop" || stop.kind === "signed late") {
+    if (next === undefined || next.parkedFromS === null) return stop;
+    return { ...stop, podAtS: next.podAtS - Math.round(between(random, 5, 15)), phone: next.phone };
   }
+  if (stop.kind === "signed at the depot") {
+    const podAtS = Math.round(BEFORE_START_S - 120 + index * between(random, 4, 9));
+    return { ...stop, podAtS, phone: beside(random, DEPOT, 15) };
+  }
+  if (stop.kind !== "4 km early") return stop;
+  let podAtS = stop.parkedFromS!;
+  while (podAtS > BEFORE_START_S / 2 && apartM(states[podAtS]!, stop.site) < EARLY_M) podAtS--;
+  return { ...stop, podAtS, phone: states[podAtS]! };
 }
 
 /** A place for a long coffee, more than a kilometre from where one should be. */
