@@ -9,6 +9,9 @@ import {
   type Summary,
   simulate,
 } from "#simulator";
+import { planLiveDay } from "#simulator/live-day/live-day.ts";
+import { openWebhookReceiver, type ReceivedEvent } from "#simulator/live-day/webhook-receiver.ts";
+import { loadGothenburg } from "#simulator/roads/network.ts";
 import { ensureGothenburgRoads } from "#simulator/roads/road-file.ts";
 import { createKey, openDatabase, revokeKey } from "#store";
 import { VERSION as ROAD_FILE_VERSION } from "#stream/roads/network-file.ts";
@@ -26,6 +29,9 @@ const DEMO_SEED = 7;
 /** Nobody wants to wait long for a demo to end. */
 const DEMO_DRAIN_MS = 5_000;
 const LOOPBACK = "127.0.0.1";
+/** Vans of the fleet that have a delivery day; with fewer vehicles all of them. */
+const DEMO_VANS = 4;
+const DEMO_STOPS_PER_VAN = 6;
 
 /** The service and a fleet on Gothenburg's streets, watched through the HTTP API, until Ctrl-C or `seconds`. */
 export async function runDemo(
@@ -38,7 +44,9 @@ export async function runDemo(
   const quiet: Config = { ...config, LOG_LEVEL: config.LOG_LEVEL === "info" ? "warn" : config.LOG_LEVEL };
   const roads = quiet.ROADS ?? (await demoRoads(quiet, print));
   print("Starting PostgreSQL, the gateway, the stream and the API …");
-  const service = await startUnlessStopped({ ...quiet, ROADS: roads }, ROLES, asked.signal);
+  // The receiver of the demo's webhooks listens on this machine.
+  const settings = { ...quiet, ROADS: roads, WEBHOOK_ALLOW_LOOPBACK: true };
+  const service = await startUnlessStopped(settings, ROLES, asked.signal);
   if (service === undefined) return;
   try {
     await driveDemo(service, options, asked.signal, print);
@@ -70,6 +78,14 @@ async function driveDemo(
   const { key, secret } = await createKey(database, demoKey);
   const portOf = (name: string) => service.listeners.find((listener) => listener.name === name)?.port;
   const apiUrl = `http://${LOOPBACK}:${portOf("http")}`;
+  const receiver = await openWebhookReceiver((event) => print(sayEvent(event)));
+  const day = planLiveDay({
+    ...{ network: loadGothenburg(), apiUrl, apiKey: secret, seed: DEMO_SEED, now: Date.now },
+    ...{ vans: Math.min(DEMO_VANS, options.vehicles), stopsPerVan: DEMO_STOPS_PER_VAN, webhookUrl: receiver.url },
+    onStop: ({ route, name, url }) => print(`${route} · ${name} waits here: ${url}`),
+    onWebhook: (webhookSecret) => receiver.trust(webhookSecret),
+    onError: (error) => print(`a proof of delivery was not taken: ${String(error)}`),
+  });
   try {
     for (const listener of service.listeners) print(`listening ${listener.name} ${listener.host}:${listener.port}`);
     print(`Live map: ${apiUrl}/ (key ${secret})`);
@@ -97,12 +113,25 @@ async function driveDemo(
       apiUrl,
       apiKey: secret,
       onProgress: watch,
+      errandsOf: day.errandsOf,
+      beforeStart: day.prepare,
     });
     print(JSON.stringify(summary));
   } finally {
+    await day.close();
+    await receiver.close();
     await revokeKey(database, null, key.keyId);
     await database.close();
   }
+}
+
+/** One line for an event that the demo's receiver has verified. */
+function sayEvent({ type, data }: ReceivedEvent): string {
+  const about = data.stopId === undefined ? `route ${data.routeId}` : `stop ${data.stopId}`;
+  const words = ["verdict", "reason", "outcome"].flatMap((name) =>
+    typeof data[name] === "string" ? [data[name]] : [],
+  );
+  return `webhook, signature verified: ${[type, about, ...words].join(" · ")}`;
 }
 
 type Position = { protocol: string; freshness: { state: string; fixAgeS: number } };

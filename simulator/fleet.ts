@@ -13,7 +13,7 @@ import { between, pick, type Random, seededRandom } from "./random.ts";
 import { createRecorder, type Recorder, type RecordRule } from "./recorder.ts";
 import type { RoadNetwork } from "./roads/network.ts";
 import { createRouter } from "./roads/router.ts";
-import { createVehicle, type Vehicle } from "./vehicle.ts";
+import { createVehicle, type Errands, type Vehicle } from "./vehicle.ts";
 
 /** Times without network of each device, at random. */
 export type OfflineTimes = { perMinute: number; minMs: number; maxMs: number };
@@ -34,6 +34,8 @@ export type FleetOptions = {
   unsynchronisedShare: number;
   /** Vehicles really driven; with more devices than this several devices ride in one vehicle. */
   vehiclesMax: number;
+  /** What the vehicle of this number has to do; undefined: it drives at random. */
+  errandsOf?(vehicle: number): Errands | undefined;
   now(): number;
 };
 
@@ -91,7 +93,7 @@ export function createFleet(options: FleetOptions): Fleet {
     const uid = member.protocol.makeUid(seededRandom(seed, "uids"), index);
     const deviceLedger = ledger.open(uid);
     const seat = index % options.vehiclesMax;
-    const vehicle = vehicles.get(seat) ?? createVehicle({ network, router, seed, name: String(seat), startMs });
+    const vehicle = vehicles.get(seat) ?? createSeat(seat);
     vehicles.set(seat, vehicle);
     const { stepMs, canBeUnset } = member.protocol.clock;
     const isUnset = random() < options.unsynchronisedShare && canBeUnset;
@@ -118,6 +120,11 @@ export function createFleet(options: FleetOptions): Fleet {
         clockOffsetMs: isUnset ? floorTo(UNSET_CLOCK_START_MS - startMs, stepMs) : 0,
       }),
     };
+  }
+
+  function createSeat(seat: number): Vehicle {
+    const errands = options.errandsOf?.(seat);
+    return createVehicle({ network, router, seed, name: String(seat), startMs, errands });
   }
 
   function connectUnit(unit: Unit): void {

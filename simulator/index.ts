@@ -73,9 +73,13 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   const now = options.now ?? Date.now;
   const plan = planScenario(options);
   const ledger = createLedger(Math.floor(now() / 1_000));
-  const fleet = createFleet({ ...plan.fleet, network: loadGothenburg(), seed: options.seed, ledger, now });
-  const { apiUrl, apiKey, signal } = options;
+  const { apiUrl, apiKey, signal, errandsOf } = options;
+  const fleet = createFleet({
+    ...{ ...plan.fleet, network: loadGothenburg(), seed: options.seed, ledger, now },
+    ...(errandsOf === undefined ? {} : { errandsOf }),
+  });
   if (apiUrl && apiKey) await openServiceApi(apiUrl, apiKey).register(fleet.devices);
+  await options.beforeStart?.(fleet.devices);
   const startMs = now();
   let driving = true;
   const { promise: drained, resolve } = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 import type { FixSource } from "./check.ts";
 import { type Behaviour, type FaultRates, NO_FAULTS } from "./device.ts";
 import { type DeviceKind, deviceProtocols } from "./devices/index.ts";
-import type { FleetOptions, OfflineTimes } from "./fleet.ts";
+import type { FleetDevice, FleetOptions, OfflineTimes } from "./fleet.ts";
 import type { Progress } from "./index.ts";
 
 /**
@@ -50,6 +50,9 @@ export type SimulationOptions = {
   /** Longest wait for acknowledged records to appear in the store. */
   checkPatienceMs?: number;
   onProgress?(progress: Progress): void;
+  errandsOf?: FleetOptions["errandsOf"];
+  /** Awaited after the devices are registered and before anybody drives; in the order of the vehicles. */
+  beforeStart?(devices: readonly FleetDevice[]): Promise<void>;
   /** Unix milliseconds. */
   now?(): number;
 };

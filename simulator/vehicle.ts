@@ -23,7 +23,23 @@ export type Vehicle = {
   stepTo(timeMs: number): VehicleState;
 };
 
-export type VehicleOptions = { network: RoadNetwork; router: Router; seed: number; name: string; startMs: number };
+/** Places that a vehicle drives to before it drives at random, each with the time that it stands there. */
+export type Errands = {
+  /** Junction that it sets off from. */
+  from: number;
+  visits: readonly { node: number; dwellS: number }[];
+  /** Called when it stands at a visit. Unix milliseconds. */
+  onArrival(visit: number, arrivedMs: number): void;
+};
+
+export type VehicleOptions = {
+  network: RoadNetwork;
+  router: Router;
+  seed: number;
+  name: string;
+  startMs: number;
+  errands?: Errands | undefined;
+};
 
 const STEP_MS = 500;
 const ACCELERATION_MPS2 = 1.6;
@@ -38,7 +54,7 @@ const START_DELAY_MAX_S = 15;
 const ODOMETER_START_MAX_M = 200_000_000;
 
 /**
- * Drives from one random place to the next, for ever.
+ * Runs its errands, if it has any, then drives from one random place to the next, for ever.
  *
  *     parked ──engine on──▶ driving ──destination──▶ parked
  *                            │   ▲
@@ -47,10 +63,11 @@ const ODOMETER_START_MAX_M = 200_000_000;
  * Time advances inside in fixed steps, so the same seed gives the same journey however often `stepTo` is called. Within
  * a step the speed is constant; it is chosen never to exceed the limit of any edge that the step touches.
  */
-export function createVehicle({ network, router, seed, name, startMs }: VehicleOptions): Vehicle {
+export function createVehicle({ network, router, seed, name, startMs, errands }: VehicleOptions): Vehicle {
   const random = seededRandom(seed, `vehicle ${name}`);
   const driverFactor = between(random, 0.85, 1);
-  let place = network.junctions[pick(random, network.junctions.length)]!;
+  let place = errands?.from ?? network.junctions[pick(random, network.junctions.length)]!;
+  let visit = 0;
   let drive = planNext();
   let stepMs = startMs;
   let alongM = 0;
@@ -95,13 +112,22 @@ export function createVehicle({ network, router, seed, name, startMs }: VehicleO
   function park(): void {
     parked = true;
     speedMps = 0;
-    haltUntilMs = stepMs + between(random, DWELL_MIN_S, DWELL_MAX_S) * 1_000;
+    haltUntilMs = stepMs + (endVisit() ?? between(random, DWELL_MIN_S, DWELL_MAX_S)) * 1_000;
     drive = planNext();
     alongM = 0;
   }
 
+  /** Seconds to stand here, where this was an errand. */
+  function endVisit(): number | undefined {
+    const ended = errands?.visits[visit];
+    if (ended === undefined) return undefined;
+    errands?.onArrival(visit, stepMs);
+    visit += 1;
+    return ended.dwellS;
+  }
+
   function planNext(): Drive {
-    const to = findDestination(network, random, place);
+    const to = errands?.visits[visit]?.node ?? findDestination(network, random, place);
     const edges = router.findRoute(place, to);
     place = to;
     return planDrive(network, edges, driverFactor, random);
