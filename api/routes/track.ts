@@ -120,6 +120,7 @@ has changed.`,
         if (ofLink >= limits.trackStreamsPerLinkMax || streams.size >= limits.trackStreamsMax) {
           throw new Problem("streams_exhausted", { headers: { "retry-after": "60" } });
         }
+        streamsOfLink.set(linkId, ofLink + 1);
         let watched: { close(): void } | undefined;
         const stream = new TrackStream(reply, limits.streamStalledMsMax, (end) => {
           measures.streamEnds.inc({ reason: end });
@@ -129,14 +130,19 @@ has changed.`,
           if (left === 0) streamsOfLink.delete(linkId);
           else streamsOfLink.set(linkId, left);
         });
-        const opened = await watch.open(link, token, stream);
-        if (opened === undefined) throw new Problem("not_found");
-        watched = opened;
-        streams.add(stream);
-        streamsOfLink.set(linkId, ofLink + 1);
-        stream.begin(HEADERS);
-        if (request.headers["last-event-id"] !== opened.shown.tag) stream.show(opened.shown);
-        else stream.beat();
+        try {
+          const opened = await watch.open(link, token, stream);
+          if (opened === undefined) throw new Problem("not_found");
+          watched = opened;
+          // Gone while its stop was read: nobody else would let go of it.
+          if (stream.isOver) opened.close();
+          else streams.add(stream);
+          const isKnown = request.headers["last-event-id"] === opened.shown.tag;
+          stream.begin(HEADERS, isKnown ? null : opened.shown);
+        } catch (error) {
+          stream.discard();
+          throw error;
+        }
       },
     );
 

@@ -1,6 +1,10 @@
+import { EventEmitter } from "node:events";
 import type { AddressInfo } from "node:net";
+import type { FastifyReply } from "fastify";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openTestApi, TEST_NOW_MS, type TestApi } from "../testing.ts";
+import { TrackStream } from "./track-stream.ts";
+import type { Shown } from "./track-watch.ts";
 import { placeVehicle, storeTrackedRoute, type TrackedRoute } from "./tracking-fixture.ts";
 
 let api: TestApi;
@@ -160,4 +164,30 @@ test("a link has only so many viewers at a time", async () => {
   const third = await fetch(`${origin}/v1/track/${token}/stream`);
   expect([third.status, third.headers.get("retry-after")]).toEqual([429, "60"]);
   for (const reader of readers) reader.close();
+});
+
+test("one state at most waits for a slow reader: the newest", async () => {
+  const written: string[] = [];
+  const raw = Object.assign(new EventEmitter(), {
+    writeHead: () => undefined,
+    write: (text: string) => written.push(text) < 2,
+    end: (text: string) => written.push(text),
+    destroy: () => written.push("destroyed"),
+  });
+  const reply = { hijack: () => undefined, raw } as unknown as FastifyReply;
+  const ends: string[] = [];
+  const stream = new TrackStream(reply, 20, (end) => ends.push(end));
+  const state = (tag: string) => ({ tag, text: "{}" }) as Shown;
+  stream.show(state("before the head"));
+  stream.begin({}, state("older"));
+  expect(written.join("")).toMatch(/^retry: 2000\n\nid: before the head\n/);
+  for (const tag of ["skipped", "skipped too", "newest"]) stream.show(state(tag));
+  stream.beat();
+  expect(written.length).toBe(2);
+  raw.emit("drain");
+  expect(written.at(-1)).toContain("id: newest\n");
+  await expect.poll(() => ends).toEqual(["stalled"]);
+  expect(written.at(-1)).toBe("destroyed");
+  stream.show(state("nobody hears this"));
+  expect(written.length).toBe(4);
 });

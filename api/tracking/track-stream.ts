@@ -2,6 +2,7 @@ import type { FastifyReply } from "fastify";
 import type { Shown, Watcher } from "./track-watch.ts";
 
 const RETRY_MS = 2_000;
+const CLOSED = "event: closed\ndata: {}\n\n";
 
 export type TrackStreamEnd = "gone" | "closed" | "stalled";
 
@@ -10,7 +11,8 @@ export type TrackStreamEnd = "gone" | "closed" | "stalled";
  * reader that names the tag it has is sent nothing until there is something else; nothing is ever missed. One state at most
  * waits for a slow reader: the newest.
  *
- * States: open, behind (the reader has not taken what was written; `waiting` is the newest state since), ended.
+ * States: new (nothing is written yet), open, behind (the reader has not taken what was written), over. While new or behind,
+ * `waiting` is the newest state.
  */
 export class TrackStream implements Watcher {
   readonly #reply: FastifyReply;
@@ -18,6 +20,7 @@ export class TrackStream implements Watcher {
   readonly #stalledMsMax: number;
   #behind: NodeJS.Timeout | undefined;
   #waiting: Shown | undefined;
+  #begun = false;
   #over = false;
 
   constructor(reply: FastifyReply, stalledMsMax: number, ended: (end: TrackStreamEnd) => void) {
@@ -28,32 +31,52 @@ export class TrackStream implements Watcher {
     reply.raw.on("drain", () => this.#drained());
   }
 
-  /** Writes the head; call before anything else. */
-  begin(headers: Readonly<Record<string, string>>): void {
+  /** Whether the reader is gone, or was let go. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Writes the head and the first state, if the reader has not got it already; or what came meanwhile. */
+  begin(headers: Readonly<Record<string, string>>, first: Shown | null): void {
     this.#reply.hijack();
+    this.#begun = true;
     this.#reply.raw.writeHead(200, {
       ...headers,
       "content-type": "text/event-stream; charset=utf-8",
       "x-accel-buffering": "no",
     });
+    if (this.#over) {
+      this.#reply.raw.end(CLOSED);
+      return;
+    }
     this.#write(`retry: ${RETRY_MS}\n\n`);
+    const shown = this.#waiting ?? first;
+    this.#waiting = undefined;
+    if (shown === null) this.beat();
+    else this.show(shown);
+  }
+
+  /** Nothing was begun and nothing will be. */
+  discard(): void {
+    this.#end("gone");
   }
 
   show(shown: Shown): void {
     if (this.#over) return;
-    if (this.#behind === undefined) this.#write(`id: ${shown.tag}\nevent: track\ndata: ${shown.text}\n\n`);
+    if (this.#begun && this.#behind === undefined)
+      this.#write(`id: ${shown.tag}\nevent: track\ndata: ${shown.text}\n\n`);
     else this.#waiting = shown;
   }
 
   /** Keeps what stands between from closing a quiet connection. */
   beat(): void {
-    if (!this.#over && this.#behind === undefined) this.#write(": waiting\n\n");
+    if (!this.#over && this.#begun && this.#behind === undefined) this.#write(": waiting\n\n");
   }
 
   /** The link answers no more: the reader is told, and does not come back. */
   close(): void {
     if (this.#over) return;
-    this.#reply.raw.end("event: closed\ndata: {}\n\n");
+    if (this.#begun) this.#reply.raw.end(CLOSED);
     this.#end("closed");
   }
 

@@ -61,6 +61,10 @@ describe.skipIf(!hasBrowser)("the tracking page", () => {
     await page.locator("#map canvas").waitFor();
     await page.getByRole("img", { name: "Vehicle" }).waitFor();
     expect(await hero(page)).toContain("You are the next stop");
+    const paintedMs = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime");
+    process.stdout.write(
+      `tracking page: first state painted ${Math.round(Number(paintedMs))} ms after it was asked for\n`,
+    );
     expect(await page.locator("#map-card").isVisible()).toBe(true);
 
     // Whoever moves the map keeps it: from here on only the vehicle moves.
