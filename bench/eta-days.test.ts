@@ -4,12 +4,12 @@ import { loadGothenburg } from "#simulator/roads/network.ts";
 import { scoreEtas } from "#stream/eta/score-etas.ts";
 import { runDays } from "./eta-days.ts";
 
-const SMALL = { seed: 5, vehicles: 3, startMs: Date.UTC(2026, 8, 7), days: 4, stopsMin: 20, stopsMax: 40 };
+const SMALL = { seed: 5, vehicles: 2, startMs: Date.UTC(2026, 8, 7), days: 4, stopsMin: 20, stopsMax: 34 };
 
 test("a few simulated days teach ETAs that are calibrated and beat a schedule and straight lines", async () => {
   const roads = await compileStreets(loadGothenburg());
   const { etas, stops } = runDays({ ...SMALL, roads, scoredFromDay: 2, warningRules: [] });
-  expect(stops).toBeGreaterThan(120);
+  expect(stops).toBeGreaterThan(80);
   const { coverageP90, coverageP50, maeS } = scoreEtas(etas);
   expect(coverageP90.value).toBeGreaterThan(0.78);
   expect(coverageP90.value).toBeLessThan(0.98);
