@@ -37,6 +37,7 @@ try {
   await shoot(browser, url, key, { name: "console", width: 1_280, height: 800, scheme: "light" });
   await shoot(browser, url, key, { name: "console-dark", width: 1_280, height: 800, scheme: "dark" });
   await shoot(browser, url, key, { name: "console-phone", width: 390, height: 844, scheme: "light" });
+  await shootDocs(browser, url);
   await browser.close();
 } finally {
   demo.kill("SIGINT");
@@ -70,6 +71,13 @@ async function shoot(browser: Browser, url: string, key: string, { name, width, 
   await page.waitForFunction("document.querySelector('.map').maplibre.areTilesLoaded()");
   await page.screenshot({ path: join(FOLDER, `${name}.png`) });
   await context.close();
+}
+
+async function shootDocs(browser: Browser, url: string): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1_280, height: 800 } });
+  await page.goto(`${url}/docs`);
+  await page.locator(".opblock").first().waitFor();
+  await page.screenshot({ path: join(import.meta.dirname, "../docs-page.png") });
 }
 
 /** The vehicle that drives fastest has the longest track to show. */
