@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { storePod } from "#store/pods.ts";
 import { openTestApi, TEST_NOW_MS, type TestApi } from "../testing.ts";
 import { storeTrackedRoute, type TrackedRoute } from "./tracking-fixture.ts";
 
@@ -130,6 +132,58 @@ test("a link closes two hours after its stop is over, and a position shows no mo
     expect((await look(token)).statusCode).toBe(404);
   } finally {
     api.clock.nowMs = TEST_NOW_MS;
+  }
+});
+
+test("proof shows initials, photos only where they are asked for, and every look at one leaves a line", async () => {
+  const done = await storeTrackedRoute(api.database, TEST_NOW_MS);
+  const stopId = done.stopIds[0]!;
+  const bytes = Buffer.from("a photo");
+  await storePod(api.database, null, {
+    ...{ stopId: String(stopId), clientKey: null, contentHash: Buffer.from("x"), outcome: "delivered", reason: null },
+    // The phone's clock is seven hours behind.
+    ...{ deviceTimeMs: TEST_NOW_MS - 7 * HOUR_MS - 60_000, sentAtMs: TEST_NOW_MS - 7 * HOUR_MS },
+    ...{ receivedAtMs: TEST_NOW_MS, position: null, mock: false, missing: [], pinConfirmed: null, who: "key:1" },
+    details: { recipientName: "Maria Silva", relationship: null, notes: "secret note", scans: [], idCheck: null },
+    artefacts: [{ kind: "photo", mediaType: "image/png", bytes, sha256: createHash("sha256").update(bytes).digest() }],
+  });
+  const plain = await make(stopId);
+  const asked = await make(stopId, { visibility: { photo: "always" } });
+  const shy = await make(stopId, { visibility: { photo: "always", proof: "never" } });
+  const view = (await look(asked.token)).json();
+  expect(view).toMatchObject({
+    status: "delivered",
+    position: null,
+    proof: { outcome: "delivered", at: new Date(TEST_NOW_MS - 60_000).toISOString(), recipientInitials: "M. S." },
+  });
+  for (const text of ["Maria", "Silva", "secret note"]) expect(JSON.stringify(view)).not.toContain(text);
+  const photo = await api.app.inject({ url: view.proof.photos[0] });
+  expect([photo.statusCode, photo.body, photo.headers["content-type"]]).toEqual([200, "a photo", "image/png"]);
+  expect((await look(plain.token)).json().proof.photos).toEqual([]);
+  expect((await look(shy.token)).json().proof).toBeNull();
+  const id = view.proof.photos[0].split("/").at(-1);
+  for (const { token } of [plain, shy]) {
+    expect((await api.app.inject({ url: `/t/${token}/photos/${id}` })).statusCode).toBe(404);
+  }
+  const { rows } = await api.database.pool.query("select who from custody where stop_id = $1 and action = 'viewed'", [
+    stopId,
+  ]);
+  expect(rows).toEqual([{ who: `tracking link:${asked.id}` }]);
+});
+
+test("openings of the page are counted, looks of its script are not", async () => {
+  const counted = await openTestApi({ pagesFolder, limits: { linkViewsFlushMs: 20 } });
+  try {
+    const own = await storeTrackedRoute(counted.database, TEST_NOW_MS);
+    const key = await counted.key();
+    const { token } = (await counted.call(key, "POST", `/v1/stops/${own.stopIds[0]}/links`, {})).json();
+    for (let visit = 0; visit < 3; visit++) await counted.app.inject({ url: `/t/${token}` });
+    await counted.app.inject({ method: "HEAD", url: `/t/${token}` });
+    await counted.app.inject({ url: `/v1/track/${token}` });
+    const listed = async () => (await counted.call(key, "GET", `/v1/stops/${own.stopIds[0]}/links`)).json();
+    await expect.poll(async () => (await listed()).data[0].views).toBe(3);
+  } finally {
+    await counted.close();
   }
 });
 
