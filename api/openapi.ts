@@ -51,6 +51,7 @@ export const openApiDocument: FastifyDynamicSwaggerOptions = {
       { name: "links", description: "By which somebody without a key follows one stop" },
       { name: "tracking", description: "What a link shows; its token is all that is needed" },
       { name: "webhooks", description: "Events delivered as they happen, signed" },
+      { name: "proof of delivery", description: "Handed in once, judged by telemetry, kept as evidence" },
       { name: "keys" },
       { name: "operation" },
     ],

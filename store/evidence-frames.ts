@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Database } from "./database.ts";
 
 /** The raw frames of these journal positions that are still kept, by position. */
@@ -9,5 +8,3 @@ export async function readFrameBytes({ pool }: Database, seqs: readonly number[]
   );
   return new Map(rows.map(({ seq, bytes }) => [seq, bytes]));
 }
-
-export const sha256Hex = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");

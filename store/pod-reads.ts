@@ -67,19 +67,6 @@ export async function findPodOfStop(
   return rows.map(viewOf)[0];
 }
 
-/** What the newest POD of each of these stops says of its outcome: by stop id. */
-export async function readPodOutcomes(
-  { pool }: Database,
-  stopIds: readonly (string | number)[],
-): Promise<Map<string, { outcome: "delivered" | "failed"; receivedAt: Date }>> {
-  const { rows } = await pool.query<{ stopId: string; outcome: "delivered" | "failed"; receivedAt: Date }>(
-    `select distinct on (stop_id) stop_id::text as "stopId", outcome, received_at as "receivedAt" from pod
-    where stop_id = any($1::bigint[]) order by stop_id, pod_id desc`,
-    [stopIds.map(String)],
-  );
-  return new Map(rows.map(({ stopId, outcome, receivedAt }) => [stopId, { outcome, receivedAt }]));
-}
-
 /** All versions of the verdicts on these PODs, each POD's newest first. */
 export async function listVerdicts({ pool }: Database, podIds: readonly string[]): Promise<StoredVerdict[]> {
   const { rows } = await pool.query<StoredVerdict>(
