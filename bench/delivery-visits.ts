@@ -15,7 +15,13 @@ const errorsS = score.arrivalErrorsMs.toSorted((a, b) => a - b).map((ms) => ms /
 const quantile = (share: number) => errorsS[Math.min(errorsS.length - 1, Math.floor(share * errorsS.length))] ?? 0;
 printTable("Visits of stops, and what is told of them", [
   {
-    ...{ visits: score.visits, "told once": score.once, missing: score.missing, repeated: score.repeated },
+    ...{
+      visits: score.visits,
+      "told once": score.once,
+      missing: score.missing,
+      "of them unseen": score.unseen,
+      repeated: score.repeated,
+    },
     ...{ "false arrivals": score.falseArrivals, "late told as live": score.lateAsLive },
   },
 ]);
@@ -26,6 +32,7 @@ printTable("Conditions", [
   },
 ]);
 printTable("Error of the time of arrival, s", [{ p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) }]);
-printGoal("visits with one arrival and one departure", score.once / score.visits, score.once === score.visits);
+const seen = score.visits - score.unseen;
+printGoal("visits that geofences saw with one arrival and one departure", score.once / seen, score.once === seen);
 printGoal("history told as news", score.lateAsLive, score.lateAsLive === 0);
 printGoal("told otherwise after kills (0: the same)", score.sameAfterKills ? 0 : 1, score.sameAfterKills);

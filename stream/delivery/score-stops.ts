@@ -10,6 +10,7 @@ import {
   type TrueVisit,
 } from "../geofence/simulated-visits.ts";
 import type { DeviceStage, Fix, StreamEvent } from "../stage.ts";
+import { afterCrossing, type Crossing } from "./crossings.ts";
 import type { PlannedStop, RoutePlan } from "./plan.ts";
 import type { RouteContext } from "./route-draft.ts";
 import { LIVE_MS_MAX } from "./route-draft.ts";
@@ -25,6 +26,8 @@ export type StopScore = {
   /** Visits with exactly one arrival and exactly one departure that stand in the end. */
   once: number;
   missing: number;
+  /** Of the missing, those of which no crossing of the geofence stands. */
+  unseen: number;
   /** With more than one. */
   repeated: number;
   /** Arrivals that stand although nobody stayed there. */
@@ -54,7 +57,17 @@ const NEAR_MS = 60_000;
 export function scoreStops(seed: number, vehicles: number, visitsEach: number): StopScore {
   const random = seededRandom(seed);
   const score: StopScore = {
-    ...{ visits: 0, once: 0, missing: 0, repeated: 0, falseArrivals: 0, told: 0, replayed: 0, superseding: 0 },
+    ...{
+      visits: 0,
+      once: 0,
+      missing: 0,
+      unseen: 0,
+      repeated: 0,
+      falseArrivals: 0,
+      told: 0,
+      replayed: 0,
+      superseding: 0,
+    },
     ...{ lateAsLive: 0, kills: 0, sameAfterKills: true, lateFixes: 0, fixes: 0, arrivalErrorsMs: [] },
   };
   for (let vehicle = 1; vehicle <= vehicles; vehicle++) {
@@ -63,7 +76,7 @@ export function scoreStops(seed: number, vehicles: number, visitsEach: number): 
     const events = foldAll(inputs);
     const again = foldWithKills(inputs, random, score);
     if (JSON.stringify(again) !== JSON.stringify(events)) score.sameAfterKills = false;
-    compare(day.truth, events, score);
+    compare(day.truth, events, inputs, score);
   }
   return score;
 }
@@ -164,7 +177,12 @@ function centreOf(shape: Shape): { latDeg: number; lonDeg: number } {
 
 type Told = { stopId: string; arrivedAtMs: number; departedAtMs: number | null; departures: number };
 
-function compare(truth: readonly TrueVisit[], events: readonly DeliveryEvent[], score: StopScore): void {
+function compare(
+  truth: readonly TrueVisit[],
+  events: readonly DeliveryEvent[],
+  inputs: readonly RouteInput[],
+  score: StopScore,
+): void {
   const about = events.filter(({ type }) => type === "stop.arrived" || type === "stop.departed");
   score.told += about.length;
   score.replayed += about.filter(({ replayed }) => replayed).length;
@@ -181,8 +199,10 @@ function compare(truth: readonly TrueVisit[], events: readonly DeliveryEvent[], 
   for (const real of intended(truth)) {
     const found = visits.filter((visit) => overlaps(visit, real));
     score.visits++;
-    if (found.length === 0) score.missing++;
-    else if (found.length > 1 || found[0]!.departures > 1) score.repeated++;
+    if (found.length === 0) {
+      score.missing++;
+      if (!isSeen(inputs, real)) score.unseen++;
+    } else if (found.length > 1 || found[0]!.departures > 1) score.repeated++;
     else if (found[0]!.departures === 1) {
       score.once++;
       score.arrivalErrorsMs.push(Math.abs(found[0]!.arrivedAtMs - real.enteredAtMs));
@@ -198,6 +218,18 @@ function intended(truth: readonly TrueVisit[]): TrueVisit[] {
     if (visit.due && lengthMs(visit) > lengthMs(longest.get(visit.fenceId))) longest.set(visit.fenceId, visit);
   }
   return [...longest.values()];
+}
+
+/** True where the geofence stage has told of an entry into this stay. */
+function isSeen(inputs: readonly RouteInput[], { fenceId, enteredAtMs, exitedAtMs }: TrueVisit): boolean {
+  let entries: readonly Crossing[] = [];
+  for (const input of inputs) {
+    if (input.kind === "crossing" && input.crossing.geofenceId === fenceId)
+      entries = afterCrossing(entries, input.crossing);
+  }
+  return entries.some(
+    ({ type, atMs }) => type === "entered" && atMs > enteredAtMs - NEAR_MS && atMs < exitedAtMs + NEAR_MS,
+  );
 }
 
 /** Arrivals and the departures after them that nothing has replaced. Throws where an event replaces what does not stand. */
