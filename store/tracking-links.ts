@@ -33,7 +33,6 @@ export type NewLink = Pick<TrackingLink, "stopId" | "visibility" | "notBefore" |
 /** Links of one stop, revoked ones included. */
 export const LINKS_PER_STOP_MAX = 100;
 /** 22 characters of base64url. */
-export const TOKEN_PATTERN = /^[A-Za-z0-9_-]{22}$/;
 const TOKEN_RANDOM_BYTES = 16;
 /** Of the hash, what the index holds. */
 const LOOKUP_BYTES = 8;
