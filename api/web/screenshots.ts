@@ -14,7 +14,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const PORTS = ["HTTP", "TELTONIKA", "QUECLINK", "GT06", "OSMAND", "MQTT"];
 const VEHICLES = 24;
 /** Long enough for a track worth looking at, and for every vehicle to have spoken. */
-const DRIVE_MS = 90_000;
+const DRIVE_MS = 60_000;
 const DRAW_MS = 8_000;
 
 const chromiumFound = await findChromium();
@@ -68,7 +68,9 @@ async function shoot(browser: Browser, url: string, key: string, { name, width, 
   await page.locator('.map[data-ready="true"]').waitFor();
   await selectMoving(page);
   await page.waitForTimeout(DRAW_MS);
-  await page.waitForFunction("document.querySelector('.map').maplibre.areTilesLoaded()");
+  // Asked again and again from here: the page's policy lets no expression of ours wait inside of it.
+  while (!(await page.evaluate("document.querySelector('.map').maplibre.areTilesLoaded()")))
+    await page.waitForTimeout(500);
   await page.screenshot({ path: join(FOLDER, `${name}.png`) });
   await context.close();
 }
