@@ -9,18 +9,26 @@ import { Ref } from "../schemas.ts";
 
 /** Days of one report: rows of a report by day are bounded by it. */
 const DAYS_MAX = 366;
+const DAYS_DEFAULT = 7;
 const DAY_MS = 86_400_000;
 
 const Query = Type.Object({
-  from: Type.String({ format: "date", description: "First day, by the fleet's calendar" }),
-  to: Type.String({ format: "date", description: `Last day, included; at most ${DAYS_MAX} days` }),
+  from: Type.Optional(
+    Type.String({
+      format: "date",
+      description: `First day, by the fleet's calendar; ${DAYS_DEFAULT} days unless told`,
+    }),
+  ),
+  to: Type.Optional(
+    Type.String({ format: "date", description: `Last day, included; at most ${DAYS_MAX} days. Today unless told` }),
+  ),
   groupBy: Type.Optional(Type.Enum([...KPI_GROUPS], { description: "What the rows are about; none unless told" })),
   format: Type.Optional(Type.Enum(["json", "csv"], { description: "json unless told" })),
 });
 
 /** `/v1/reports/kpis`. */
 export const kpiRoutes =
-  ({ database }: RouteContext): FastifyPluginAsyncTypebox =>
+  ({ database, now }: RouteContext): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.get(
       "/reports/kpis",
@@ -42,7 +50,9 @@ export const kpiRoutes =
           },
         },
       },
-      async ({ principal: { fleetId }, query: { from, to, groupBy = "none", format } }, reply) => {
+      async ({ principal: { fleetId }, query }, reply) => {
+        const { groupBy = "none", format, to = dayOf(now()) } = query;
+        const { from = dayOf(Date.parse(to) - (DAYS_DEFAULT - 1) * DAY_MS) } = query;
         const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
         if (!(days >= 1 && days <= DAYS_MAX)) {
           const detail = `not between the first day and ${DAYS_MAX} days from it`;
@@ -58,3 +68,5 @@ export const kpiRoutes =
       },
     );
   };
+
+const dayOf = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 10);
