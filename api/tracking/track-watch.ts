@@ -38,10 +38,9 @@ type WatchOptions = {
 };
 
 const TAG_CHARACTERS = 16;
-/** Looks follow each other no faster than this, milliseconds, */
+/** Looks follow each other no faster than this, and as long again as the last one took, milliseconds. */
 const LOOK_PAUSE_MS_MIN = 100;
-/** and take at most this share of the time. */
-const LOOK_SHARE_MAX = 0.25;
+const LOOK_PAUSE_MS_MAX = 400;
 /** How often what only time changes is judged again: freshness, limits in minutes, links that end. */
 const JUDGE_AGAIN_MS = 5_000;
 /** Links judged before other work gets its turn. */
@@ -107,8 +106,8 @@ export class TrackWatch {
       } catch (error) {
         this.#options.logger.warn({ err: error }, "tracked stops not readable; the next look may be");
       }
-      const pauseMs = Math.max(LOOK_PAUSE_MS_MIN, (performance.now() - beganMs) * (1 / LOOK_SHARE_MAX - 1));
-      await waited(pauseMs);
+      const tookMs = performance.now() - beganMs;
+      await waited(Math.min(LOOK_PAUSE_MS_MAX, Math.max(LOOK_PAUSE_MS_MIN, tookMs)));
       await wokenWithin(this.#woken.promise, this.#options.pollMs);
     }
     this.#looking = undefined;
