@@ -86,10 +86,16 @@ beforeAll(async () => {
   const route = (await api.call(theirs, "POST", "/v1/routes", plan)).json();
   theirIds.set("routes", route.id);
   theirIds.set("stops", route.stops[0].id);
+  const { id: routeId, stops } = route;
   await api.database.pool.query(
-    `insert into eta (commit_xid, fleet_id, route_id, stop_id, computed_at, reason, model_version)
-     values (pg_current_xact_id()::text::bigint, $1, 1, 1, now(), 'none', 1)`,
-    [theirFleet],
+    `with reached as (
+      insert into stop_state (stop_id, route_id, status, arrived_at) values ($3, $2, 'arrived', $4)
+      on conflict (stop_id) do update set status = 'arrived', arrived_at = $4 returning stop_id
+    )
+    insert into eta (commit_xid, fleet_id, route_id, stop_id, computed_at, p10, p50, p90, basis, reason, model_version)
+    select pg_current_xact_id()::text::bigint, $1, $2, stop_id, $4::timestamptz - interval '1 h', $4, $4, $4, 'live',
+      'position', 1 from reached`,
+    [theirFleet, routeId, stops[0].id, new Date(TEST_NOW_MS)],
   );
   theirIds.set("pods", await storeJudgedPod(api, theirs, route.stops[0].id));
   const link = (await api.call(theirs, "POST", `/v1/stops/${route.stops[0].id}/links`, {})).json();

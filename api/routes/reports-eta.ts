@@ -5,16 +5,11 @@ import { ETA_GROUPS, readEtaSums } from "#store/eta-reports.ts";
 import { HORIZON_BANDS } from "#stream/eta/score-etas.ts";
 import type { RouteContext } from "../context.ts";
 import { EtaAccuracySchema, etaAccuracyCsvRow, etaAccuracyJson } from "../eta-accuracy-json.ts";
-import { Problem } from "../problems.ts";
+import { ReportDays, reportDays } from "../report-days.ts";
 import { Ref } from "../schemas.ts";
 
-/** Days of one report: what it reads is bounded by it. */
-const DAYS_MAX = 366;
-const DAY_MS = 86_400_000;
-
 const Query = Type.Object({
-  from: Type.String({ format: "date", description: "First day of arrival, by the fleet's calendar" }),
-  to: Type.String({ format: "date", description: `Last day, included; at most ${DAYS_MAX} days` }),
+  ...ReportDays,
   groupBy: Type.Optional(
     Type.Enum([...ETA_GROUPS], { description: "What the rows are about; the horizon at issue unless told" }),
   ),
@@ -23,7 +18,7 @@ const Query = Type.Object({
 
 /** `/v1/reports/eta-accuracy`. */
 export const etaReportRoutes =
-  ({ database }: RouteContext): FastifyPluginAsyncTypebox =>
+  ({ database, now }: RouteContext): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.get(
       "/reports/eta-accuracy",
@@ -33,7 +28,7 @@ export const etaReportRoutes =
           tags: ["reports"],
           summary: "How right the ETAs were",
           description:
-            "Every ETA issued, against the observed arrival at its stop; the same rows give the same report.",
+            "Every ETA issued for stops reached on these days, against the observed arrival; the same rows give the same report.",
           querystring: Query,
           response: {
             200: {
@@ -46,12 +41,9 @@ export const etaReportRoutes =
           },
         },
       },
-      async ({ principal: { fleetId }, query: { from, to, groupBy = "horizon", format } }, reply) => {
-        const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
-        if (!(days >= 1 && days <= DAYS_MAX)) {
-          const detail = `not between the first day and ${DAYS_MAX} days from it`;
-          throw new Problem("validation", { extensions: { errors: [{ in: "querystring", pointer: "/to", detail }] } });
-        }
+      async ({ principal: { fleetId }, query }, reply) => {
+        const { groupBy = "horizon", format } = query;
+        const { from, to } = reportDays(query, now());
         const sums = await readEtaSums(database, {
           ...{ fleetId, from, to, group: groupBy },
           bandEndsS: HORIZON_BANDS.slice(0, -1).map(({ endS }) => endS),

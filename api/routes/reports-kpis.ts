@@ -4,24 +4,11 @@ import { Type } from "typebox";
 import { KPI_GROUPS, readKpis } from "#store/kpis.ts";
 import type { RouteContext } from "../context.ts";
 import { KpiSchema, kpiJson } from "../kpi-json.ts";
-import { Problem } from "../problems.ts";
+import { ReportDays, reportDays } from "../report-days.ts";
 import { Ref } from "../schemas.ts";
 
-/** Days of one report: rows of a report by day are bounded by it. */
-const DAYS_MAX = 366;
-const DAYS_DEFAULT = 7;
-const DAY_MS = 86_400_000;
-
 const Query = Type.Object({
-  from: Type.Optional(
-    Type.String({
-      format: "date",
-      description: `First day, by the fleet's calendar; ${DAYS_DEFAULT} days unless told`,
-    }),
-  ),
-  to: Type.Optional(
-    Type.String({ format: "date", description: `Last day, included; at most ${DAYS_MAX} days. Today unless told` }),
-  ),
+  ...ReportDays,
   groupBy: Type.Optional(Type.Enum([...KPI_GROUPS], { description: "What the rows are about; none unless told" })),
   format: Type.Optional(Type.Enum(["json", "csv"], { description: "json unless told" })),
 });
@@ -51,13 +38,8 @@ export const kpiRoutes =
         },
       },
       async ({ principal: { fleetId }, query }, reply) => {
-        const { groupBy = "none", format, to = dayOf(now()) } = query;
-        const { from = dayOf(Date.parse(to) - (DAYS_DEFAULT - 1) * DAY_MS) } = query;
-        const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
-        if (!(days >= 1 && days <= DAYS_MAX)) {
-          const detail = `not between the first day and ${DAYS_MAX} days from it`;
-          throw new Problem("validation", { extensions: { errors: [{ in: "querystring", pointer: "/to", detail }] } });
-        }
+        const { groupBy = "none", format } = query;
+        const { from, to } = reportDays(query, now());
         const data = (await readKpis(database, { fleetId, from, to, group: groupBy })).map(kpiJson);
         if (format !== "csv") return reply.send({ data });
         const columns = Object.keys(KpiSchema.properties);
@@ -68,5 +50,3 @@ export const kpiRoutes =
       },
     );
   };
-
-const dayOf = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 10);
