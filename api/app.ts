@@ -21,6 +21,7 @@ import { keepAnswers } from "./idempotency.ts";
 import { CreatedKey, Key } from "./key-json.ts";
 import { KeyUsage } from "./key-usage.ts";
 import { KpiSchema } from "./kpi-json.ts";
+import { buildLazySerializers } from "./lazy-serializers.ts";
 import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
 import { CreatedLink, LinkSchema } from "./link-json.ts";
 import { DOCS_LOOK, DOCS_POLICY, openApiDocument, ProblemSchema } from "./openapi.ts";
@@ -127,6 +128,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     forceCloseConnections: true,
     frameworkErrors: answerFrameworkError,
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
+    schemaController: { compilersFactory: { buildSerializer: buildLazySerializers } },
   });
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   const waker = new FeedWaker(deps.database, deps.logger, deps.onStored);
