@@ -17,13 +17,13 @@ export type Customer = {
 
 /** What planners write into the order (right on average), and what it really takes: log-normal, with a tail of visits that go wrong. */
 const SERVICE: Record<PlaceType, { plannedS: number; medianS: number; sigma: number }> = {
-  house: { plannedS: 200, medianS: 70, sigma: 0.45 },
-  flat: { plannedS: 200, medianS: 130, sigma: 0.55 },
-  office: { plannedS: 200, medianS: 160, sigma: 0.5 },
-  shop: { plannedS: 200, medianS: 240, sigma: 0.6 },
+  house: { plannedS: 90, medianS: 70, sigma: 0.45 },
+  flat: { plannedS: 180, medianS: 130, sigma: 0.55 },
+  office: { plannedS: 210, medianS: 160, sigma: 0.5 },
+  shop: { plannedS: 330, medianS: 240, sigma: 0.6 },
 };
 const HABIT_SIGMA = 0.35;
-const TAIL_SHARE = 0.012;
+const TAIL_SHARE = 0.015;
 const FAILED_SHARE = 0.06;
 /** Beside the street, not on it. */
 const SETBACK_M = 12;
@@ -64,7 +64,7 @@ export function drawService(
 ): { servedS: number; outcome: "delivered" | "failed" } {
   const { medianS, sigma } = SERVICE[customer.placeType];
   let servedS = medianS * customer.habit * driverFactor * Math.exp(sigma * gaussian(random));
-  if (random() < TAIL_SHARE) servedS *= between(random, 3, 7);
+  if (random() < TAIL_SHARE) servedS *= between(random, 3, 8);
   if (random() >= FAILED_SHARE) return { servedS: Math.max(20, servedS), outcome: "delivered" };
   // Nobody opens: over quickly, or after a long wait.
   const failedS = random() < 0.6 ? between(random, 30, 90) : between(random, 180, 420);

@@ -38,7 +38,7 @@ const LUNCH_MIN = [28, 45] as const;
 const COFFEE_AFTER_H = [1.5, 7.5] as const;
 const COFFEE_MIN = [8, 16] as const;
 const COFFEE_SHARE = 0.4;
-const RESEQUENCED_SHARE = 0.15;
+const RESEQUENCED_SHARE = 0.2;
 const EDGE_NOISE_SIGMA = 0.12;
 const HOUR_MS = 3_600_000;
 

@@ -18,7 +18,7 @@ export type FleetDaysOptions = {
 
 const DAY_MS = 86_400_000;
 const SHIFT_START_H = [6.5, 9.5] as const;
-const CUSTOMERS_OF_A_TERRITORY = 200;
+const CUSTOMERS_OF_A_TERRITORY = 260;
 /** Drivers know ways of their own: each sees the map's times through so much noise. */
 const TASTE = 0.2;
 const ROUTERS = 3;
