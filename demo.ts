@@ -82,7 +82,7 @@ async function driveDemo(
   const day = planLiveDay({
     ...{ network: loadGothenburg(), apiUrl, apiKey: secret, seed: DEMO_SEED, now: Date.now },
     ...{ vans: Math.min(DEMO_VANS, options.vehicles), stopsPerVan: DEMO_STOPS_PER_VAN, webhookUrl: receiver.url },
-    onStop: ({ route, name, url }) => print(`${route} · ${name} waits here: ${url}`),
+    onStop: ({ id, route, name, url }) => print(`${route} · stop ${id}, ${name} follows it here: ${url}`),
     onWebhook: (webhookSecret) => receiver.trust(webhookSecret),
     onError: (error) => print(`a proof of delivery was not taken: ${String(error)}`),
   });

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { CHROMIUM_ARGUMENTS, findChromium } from "./find-chromium.ts";
 
-/** `npm run screenshots`: pictures of the console on a running demo, into `screenshots/`. */
+/** `npm run screenshots`: pictures of the console and of tracking pages on a running demo, into `screenshots/`. */
 
 const FOLDER = join(import.meta.dirname, "screenshots");
 const ROOT = join(import.meta.dirname, "../..");
@@ -31,13 +31,14 @@ const demo = spawn(process.execPath, ["main.ts", "demo", "--vehicles", String(VE
   stdio: ["ignore", "pipe", "inherit"],
 });
 try {
-  const { url, key } = await readDemo();
+  const { url, key, links, proven } = await readDemo();
   const browser = await chromium.launch({ executablePath: chromiumFound.path, args: CHROMIUM_ARGUMENTS });
   await new Promise((resolve) => setTimeout(resolve, DRIVE_MS));
   await shoot(browser, url, key, { name: "console", width: 1_280, height: 800, scheme: "light" });
   await shoot(browser, url, key, { name: "console-dark", width: 1_280, height: 800, scheme: "dark" });
   await shoot(browser, url, key, { name: "console-phone", width: 390, height: 844, scheme: "light" });
   await shootDocs(browser, url);
+  await shootTracking(browser, links, await proven);
   await browser.close();
 } finally {
   demo.kill("SIGINT");
@@ -45,15 +46,48 @@ try {
   await rm(data, { recursive: true, force: true });
 }
 
-/** The address and the key that the demo prints. */
-async function readDemo(): Promise<{ url: string; key: string }> {
-  for await (const line of createInterface({ input: demo.stdout })) {
-    const found = /^Live map: (\S+)\/ \(key (\S+)\)/.exec(line);
-    if (!found) continue;
-    demo.stdout.resume();
-    return { url: found[1]!, key: found[2]! };
+type Demo = {
+  url: string;
+  key: string;
+  /** Tracking pages by stop; stops of a route follow each other. */
+  links: ReadonlyMap<number, string>;
+  /** The first stop whose proof was corroborated. */
+  proven: Promise<number>;
+};
+
+/** What the demo prints: its address and key at once, the rest as it happens. */
+function readDemo(): Promise<Demo> {
+  const lines = createInterface({ input: demo.stdout });
+  const links = new Map<number, string>();
+  const { promise: proven, resolve: prove } = Promise.withResolvers<number>();
+  return new Promise((resolve, reject) => {
+    lines.on("line", (line) => {
+      const [, url, key] = /^Live map: (\S+)\/ \(key (\S+)\)/.exec(line) ?? [];
+      if (url && key) resolve({ url, key, links, proven });
+      const [, stop, link] = / · stop (\d+), .*: (http\S+)$/.exec(line) ?? [];
+      if (stop && link) links.set(Number(stop), link);
+      const [, judged] = /pod\.verdict · stop (\d+) · corroborated$/.exec(line) ?? [];
+      if (judged) prove(Number(judged));
+    });
+    lines.on("close", () => reject(new Error("the demo ended before it said where it listens")));
+  });
+}
+
+/** The page of a stop that was delivered to, and of the one that is next. */
+async function shootTracking(browser: Browser, links: ReadonlyMap<number, string>, delivered: number): Promise<void> {
+  const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, locale: "en-GB" };
+  for (const [name, stop, colorScheme] of [
+    ["track-delivered", delivered, "light"],
+    ["track", delivered + 1, "light"],
+    ["track-dark", delivered + 1, "dark"],
+  ] as const) {
+    const context = await browser.newContext({ ...phone, colorScheme });
+    const page = await context.newPage();
+    await page.goto(links.get(stop)!);
+    await page.waitForTimeout(2 * DRAW_MS);
+    await page.screenshot({ path: join(FOLDER, `${name}.png`) });
+    await context.close();
   }
-  throw new Error("the demo ended before it said where it listens");
 }
 
 type Shot = { name: string; width: number; height: number; scheme: "light" | "dark" };

@@ -17,7 +17,7 @@ export type LiveDayOptions = {
   seed: number;
   /** Where the events of the day go; undefined: nowhere. */
   webhookUrl?: string | undefined;
-  onStop(stop: { route: string; name: string; url: string }): void;
+  onStop(stop: { id: string; route: string; name: string; url: string }): void;
   onWebhook(secret: string): void;
   onError(error: unknown): void;
   now(): number;
@@ -153,6 +153,7 @@ export function planLiveDay(options: LiveDayOptions): LiveDay {
       name: "Nordbud",
       appearance: { colour: "#0b6e4f" },
       support: { phone: "+46 31 000 00 00", email: "help@nordbud.example" },
+      visibility: { photo: "always" },
     });
     for (const [index, van] of vans.entries()) await register(api, van, devices[index]!, Number(brand.id), index);
   }
@@ -177,7 +178,7 @@ export function planLiveDay(options: LiveDayOptions): LiveDay {
     for (const [at, stop] of van.stops.entries()) {
       stop.id = route.stops[at]!.id;
       const { url } = await day.post<{ url: string }>(`/v1/stops/${stop.id}/links`, {});
-      options.onStop({ route: name, name: stop.recipient, url });
+      options.onStop({ id: stop.id, route: name, name: stop.recipient, url });
     }
   }
 
