@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { type Logger, pino } from "pino";
+import { flushCompileCache } from "node:module";
+import { pino } from "pino";
 import { ensureAdminKey, migrate, openDatabase, openEmbeddedPostgres } from "#store";
 import { type Config, ConfigSchema } from "./config.ts";
 import { type Listener, type Metrics, ROLES, type Role, type RoleName, startRole } from "./roles.ts";
 import { openSupervisor, type RoleMessage } from "./supervisor.ts";
 import { UsageError } from "./usage-error.ts";
+import { StartAbortedError, whenReachable } from "./when-reachable.ts";
 
 /** The service: a database (embedded unless one is named), its tables, and the roles on top of it. */
 
@@ -39,37 +40,6 @@ export async function openDatabaseServer(
   return openEmbeddedPostgres({ dataDir: config.DATA_DIR, ...(log === undefined ? {} : { log }) });
 }
 
-const DATABASE_RETRY_MS = 500;
-/** How often the log says that the database is still away. */
-const DATABASE_AWAY_LOG_MS = 10_000;
-/** A server that is away, starting up or shutting down; anything else that a connection says is final. */
-const AWAY = new Set(["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "57P01", "57P02", "57P03"]);
-
-/** The start was called off by a signal. */
-class StartAbortedError extends Error {}
-
-/** Brings the tables up to date as soon as the server answers; a server that is away is waited for. */
-async function prepareTablesWhenReachable(
-  config: Config,
-  databaseUrl: string,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<string | null> {
-  for (let loggedAtMs = Number.NEGATIVE_INFINITY; ; ) {
-    if (signal.aborted) throw new StartAbortedError("stopped before the database answered");
-    try {
-      return await prepareTables(config, databaseUrl);
-    } catch (error) {
-      if (!AWAY.has((error as { code?: string }).code ?? "")) throw error;
-      if (performance.now() - loggedAtMs >= DATABASE_AWAY_LOG_MS) {
-        log.warn({ err: error }, "database is away, waiting for it");
-        loggedAtMs = performance.now();
-      }
-      await sleep(DATABASE_RETRY_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
-}
-
 async function prepareTables(config: Config, databaseUrl: string): Promise<string | null> {
   await migrate(databaseUrl);
   const database = await openDatabase({ url: databaseUrl, applicationName: "telematics setup", connectionsMax: 1 });
@@ -88,16 +58,18 @@ export async function startService(config: Config, roles: readonly RoleName[], s
   const log = pino({ level: config.LOG_LEVEL }, pino.destination(2));
   const server = await openDatabaseServer(config, (line) => log.info(line));
   try {
-    const adminApiKey = await prepareTablesWhenReachable(config, server.url, log, signal);
+    const adminApiKey = await whenReachable(() => prepareTables(config, server.url), log, signal);
     const first = roles[0];
     const running =
       roles.length === 1 && first !== undefined
-        ? await startRole(first, config, {
+        ? await whenReachable(
+            () =>
+              startRole(first, config, {
+                ...{ log, databaseUrl: server.url, otherMetrics: () => Promise.resolve([]), apart: true },
+              }),
             log,
-            databaseUrl: server.url,
-            otherMetrics: () => Promise.resolve([]),
-            apart: true,
-          })
+            signal,
+          )
         : await openSupervisor(roles, environmentOf(config, server.url), log, signal);
     const stop = async () => {
       await running.stop();
@@ -131,13 +103,18 @@ async function runSupervisedRole(config: Config, role: RoleName, send: (message:
     }
   });
   process.on("SIGINT", () => log.debug({ role }, "interrupt left to the supervisor"));
-  const ended = untilAsked("SIGTERM", (stop) => process.once("disconnect", stop));
+  const stopping = new AbortController();
+  const ended = untilAsked("SIGTERM", (stop) => process.once("disconnect", stop)).then(() => stopping.abort());
   const databaseUrl = config.DATABASE_URL ?? "";
   try {
-    running = await startRole(role, config, { log, databaseUrl, otherMetrics, apart: false });
+    const start = () => startRole(role, config, { log, databaseUrl, otherMetrics, apart: false });
+    running = await whenReachable(start, log, stopping.signal);
     send({ kind: "listening", listeners: running.listeners });
+    flushCompileCache();
     await ended;
     await running.stop();
+  } catch (error) {
+    if (!(error instanceof StartAbortedError)) throw error;
   } finally {
     // The channel would keep a role that could not start alive, and its supervisor waiting.
     process.disconnect?.();
@@ -184,6 +161,7 @@ export async function runService(
   const asked = untilAsked(["SIGINT", "SIGTERM"]).then(() => stopping.abort());
   const service = await startUnlessStopped(config, roles, stopping.signal);
   if (service === undefined) return;
+  flushCompileCache();
   for (const listener of service.listeners) print(`listening ${listener.name} ${listener.host}:${listener.port}`);
   if (service.adminApiKey) print(`admin API key (shown once): ${service.adminApiKey}`);
   await asked;
