@@ -1,157 +1,133 @@
-/**
- * Scores the matcher on the recorded and simulated traces with ground truth that lie beside the repository, in both modes,
- * and prints the table beside the aims: `npm run score -- [--sets a,b] [--every 5] [--from 0]`. The metrics are those of the
- * traces' own evaluator, which is run as it is. `--every 5` takes every fifth trace of a set.
- */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
+import { existsSync, rmSync } from "node:fs";
 import { FinalMatcher } from "#stream/match/final.ts";
 import { appendGeometry, drivenWays, pointAt } from "#stream/match/legs.ts";
 import type { MatchFix } from "#stream/match/match-fix.ts";
 import { MatchState } from "#stream/match/match-state.ts";
 import { Viterbi } from "#stream/match/viterbi.ts";
-import { buildRoads } from "#stream/roads/build.ts";
 import type { RoadNetwork } from "#stream/roads/network-file.ts";
-import { openRoads } from "#stream/roads/open.ts";
+import { type Evaluation, evaluate } from "./trace-evaluator.ts";
+import {
+  makeFolder,
+  readTraces,
+  roadsOf,
+  SETS,
+  type Share,
+  TRACES,
+  type Trace,
+  type TraceAnswer,
+} from "./trace-sets.ts";
+import { hasValhalla, matchWithValhalla, openValhalla, type ValhallaMode } from "./valhalla.ts";
 
-const TRACES = join(import.meta.dirname, "../../shared/roads");
-/** Route mismatch aimed at (%, final), and share of fixes on the right way (%, online); `byWay` scores directed ways. */
-const SETS: Record<string, { final?: number; online?: number; off?: number; byWay?: boolean }> = {
-  "porto-r5-5s": { final: 0.08, online: 98 },
-  "porto-r10-1s": { final: 0.6, online: 96 },
-  "porto-a5-10s": { final: 0.2, online: 98 },
-  "porto-w5-5s": { final: 0.08, online: 98 },
-  "porto-w5-30s": { final: 1, online: 95 },
-  "porto-w10-1s": { final: 1.5, online: 96 },
-  "porto-hard-gap-5s": { final: 2 },
-  "porto-hard-outlier-5s": { final: 1 },
-  "porto-hard-depot-5s": { final: 1.5, off: 90 },
-  "nk-1s": { final: 0.15, byWay: true },
-  "nk-10s": { final: 0.3, byWay: true },
-  "nk-30s": { final: 0.5, byWay: true },
-  "kubicka-10s": { final: 1.2, byWay: true },
-  "kubicka-30s": { byWay: true },
+export type TraceOptions = {
+  sets: readonly string[];
+  share: Share;
+  /** Valhalla on the same traces: its own settings and tuned. */
+  valhalla: boolean;
+  /** Of so many traces one is also matched by Valhalla with ten fixes at a time; 0: none. */
+  valhallaLiveEvery: number;
 };
-/** Tracks of the world-wide benchmark whose truth is incomplete. */
-const INCOMPLETE = /kubicka-000000(02|54|66|84|96)-/;
-const MAPS: Record<string, string> = { "porto_portugal.osm.pbf": "porto.osm.pbf" };
 
-type TraceFix = [
-  timeMs: number,
-  lat: number,
-  lon: number,
-  speedMps: number | null,
-  headingDeg: number | null,
-  ...rest: number[],
-];
-interface Trace {
-  id: string;
-  map: string;
-  fixes: TraceFix[];
-}
-interface Side {
-  wayPct: number;
-  wayTolPct: number;
-  posMean: number;
-  offLeftUnmatchedPct?: number;
-}
-interface Evaluation {
+/** One matcher on one set. Percent, metres, fixes per CPU second, microseconds. */
+export type TraceScore = {
+  set: string;
+  matcher: string;
   traces: number;
-  rmf_way: number;
-  rmf_geo: number;
-  live: Side;
-  final: Side;
-}
-interface Cost {
   fixes: number;
-  onlineCpuUs: number;
-  finalCpuUs: number;
-  stepUs: number[];
+  evaluation: Evaluation;
+  onlinePerCpuS: number | null;
+  finalPerCpuS: number | null;
+  onlineP99Us: number | null;
+};
+
+type Cost = { fixes: number; onlineCpuUs: number; finalCpuUs: number; stepUs: number[] };
+
+/** Why traces cannot be scored here, or undefined where they can. */
+export function reasonToSkipTraces(): string | undefined {
+  return existsSync(TRACES) ? undefined : `no traces with ground truth at ${TRACES}`;
 }
 
-const { values: options } = parseArgs({
-  options: {
-    sets: { type: "string" },
-    every: { type: "string", default: "1" },
-    from: { type: "string", default: "0" },
-  },
-});
-if (!existsSync(TRACES)) {
-  console.log(`skipped: no traces at ${TRACES}`);
-} else {
-  const folder = mkdtempSync(join(tmpdir(), "score-"));
+/** Matches the traces set by set, in both modes, and has their evaluator judge it; `onScore` is told as it goes. */
+export async function scoreTraces(options: TraceOptions, onScore: (score: TraceScore) => void): Promise<void> {
+  const folder = makeFolder();
   try {
-    await scoreAll(folder, options.sets?.split(",") ?? Object.keys(SETS), Number(options.every), Number(options.from));
+    for (const set of options.sets) {
+      const traces = readTraces(set, options.share);
+      if (traces === undefined || traces.length === 0) continue;
+      onScore(await scoreOurs(folder, set, traces));
+      if (!options.valhalla) continue;
+      if (!hasValhalla()) throw new Error("Valhalla is not installed: npm ci --prefix bench/peers/valhalla");
+      for (const mode of ["default", "tuned"] as const)
+        onScore(await scoreValhalla(folder, set, traces, mode, options.valhallaLiveEvery));
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-async function scoreAll(folder: string, sets: readonly string[], every: number, from: number): Promise<void> {
-  console.log(
-    "set                    traces  rmf %  (aim)   right way ±10 m %  (aim)   off %   pos m live/final   fixes/CPU s online/final   p99 µs",
-  );
-  for (const set of sets) {
-    const file = join(TRACES, `${set}.jsonl.gz`);
-    if (!existsSync(file)) {
-      console.log(`${set.padEnd(22)} skipped: not there`);
-      continue;
-    }
-    const traces = readTraces(file).filter((_, i, all) => all.length === 1 || i % every === from);
-    console.log(formatRow(set, ...(await scoreSet(folder, traces))));
-  }
-}
-
-function readTraces(file: string): Trace[] {
-  const lines = gunzipSync(readFileSync(file)).toString("utf8").trim().split("\n");
-  return lines.map((line) => JSON.parse(line) as Trace).filter((trace) => !INCOMPLETE.test(trace.id));
-}
-
-async function scoreSet(folder: string, traces: readonly Trace[]): Promise<[Evaluation, Cost]> {
+async function scoreOurs(folder: string, set: string, traces: readonly Trace[]): Promise<TraceScore> {
   const cost: Cost = { fixes: 0, onlineCpuUs: 0, finalCpuUs: 0, stepUs: [] };
-  const answers: string[] = [];
+  const answers: TraceAnswer[] = [];
   let open: { map: string; matchers: Matchers } | undefined;
   for (const trace of traces) {
     if (open?.map !== trace.map) open = { map: trace.map, matchers: makeMatchers(await roadsOf(folder, trace.map)) };
-    answers.push(JSON.stringify(matchTrace(open.matchers, trace, cost)));
+    answers.push(matchTrace(open.matchers, trace, cost));
   }
-  const [truthFile, answerFile] = [join(folder, "truth.jsonl"), join(folder, "answer.jsonl")];
-  writeFileSync(truthFile, traces.map((trace) => JSON.stringify(trace)).join("\n"));
-  writeFileSync(answerFile, answers.join("\n"));
-  const evaluator = join(TRACES, "tools/evaluate.mjs");
-  const output = execFileSync(process.execPath, [evaluator, truthFile, answerFile, "--json"], { encoding: "utf8" });
-  return [JSON.parse(output) as Evaluation, cost];
+  const steps = Float64Array.from(cost.stepUs).sort();
+  return {
+    ...{ set, matcher: "ours", traces: traces.length, fixes: cost.fixes },
+    evaluation: evaluate(folder, traces, answers),
+    onlinePerCpuS: perCpuS(cost.fixes, cost.onlineCpuUs),
+    finalPerCpuS: perCpuS(cost.fixes, cost.finalCpuUs),
+    onlineP99Us: steps[Math.floor(steps.length * 0.99)] ?? null,
+  };
 }
 
-async function roadsOf(folder: string, map: string): Promise<RoadNetwork> {
-  const file = join(folder, `${map.replaceAll("/", "-")}.roads`);
-  if (!existsSync(file)) await buildRoads(join(TRACES, MAPS[map] ?? map), file);
-  return openRoads(file);
+async function scoreValhalla(
+  folder: string,
+  set: string,
+  traces: readonly Trace[],
+  mode: ValhallaMode,
+  liveEvery: number,
+): Promise<TraceScore> {
+  const answers: TraceAnswer[] = [];
+  const cost: Cost = { fixes: 0, onlineCpuUs: 0, finalCpuUs: 0, stepUs: [] };
+  let open: { map: string; actor: ReturnType<typeof openValhalla> } | undefined;
+  let live: { traces: Trace[]; answers: TraceAnswer[]; fixes: number } = { traces: [], answers: [], fixes: 0 };
+  for (const [index, trace] of traces.entries()) {
+    if (open?.map !== trace.map) open = { map: trace.map, actor: openValhalla(folder, trace.map) };
+    const begin = process.cpuUsage();
+    answers.push(await matchWithValhalla(open.actor, trace, mode, false));
+    cost.finalCpuUs += cpuUsSince(begin);
+    cost.fixes += trace.fixes.length;
+    if (liveEvery === 0 || mode !== "tuned" || index % liveEvery !== 0) continue;
+    const liveBegin = process.cpuUsage();
+    live.answers.push(await matchWithValhalla(open.actor, trace, mode, true));
+    cost.onlineCpuUs += cpuUsSince(liveBegin);
+    live = { ...live, traces: [...live.traces, trace], fixes: live.fixes + trace.fixes.length };
+  }
+  const evaluation = evaluate(folder, traces, answers);
+  const sample = live.traces.length > 0 ? evaluate(folder, live.traces, live.answers).live : undefined;
+  return {
+    ...{ set, matcher: `Valhalla ${mode}`, traces: traces.length, fixes: cost.fixes },
+    evaluation: sample === undefined ? evaluation : { ...evaluation, live: sample },
+    onlinePerCpuS: live.fixes > 0 ? perCpuS(live.fixes, cost.onlineCpuUs) : null,
+    finalPerCpuS: perCpuS(cost.fixes, cost.finalCpuUs),
+    onlineP99Us: null,
+  };
 }
 
-interface Matchers {
-  roads: RoadNetwork;
-  viterbi: Viterbi;
-  final: FinalMatcher;
-}
+type Matchers = { roads: RoadNetwork; viterbi: Viterbi; final: FinalMatcher };
 
 function makeMatchers(roads: RoadNetwork): Matchers {
   return { roads, viterbi: new Viterbi(roads), final: new FinalMatcher(roads) };
 }
 
-function matchTrace({ roads, viterbi, final }: Matchers, trace: Trace, cost: Cost): object {
+function matchTrace({ roads, viterbi, final }: Matchers, trace: Trace, cost: Cost): TraceAnswer {
   const fixes = trace.fixes.map(
     ([timeMs, lat, lon, speedMps, headingDeg]): MatchFix => ({
-      timeMs,
-      lat,
-      lon,
+      ...{ timeMs, lat, lon, accuracyM: Number.NaN },
       speedMps: speedMps ?? Number.NaN,
       headingDeg: headingDeg ?? Number.NaN,
-      accuracyM: Number.NaN,
     }),
   );
   const wayOf = (directed: number): [number, number] => [
@@ -160,17 +136,17 @@ function matchTrace({ roads, viterbi, final }: Matchers, trace: Trace, cost: Cos
   ];
   const state = new MatchState();
   const live: number[][] = [];
-  const onlineStart = process.cpuUsage();
+  const onlineBegin = process.cpuUsage();
   fixes.forEach((fix, i) => {
-    const startedMs = performance.now();
+    const beginMs = performance.now();
     const answer = viterbi.step(state, fix, () => {});
-    cost.stepUs.push((performance.now() - startedMs) * 1000);
+    cost.stepUs.push((performance.now() - beginMs) * 1000);
     if (answer.directed >= 0) live.push([i, answer.latE7 / 1e7, answer.lonE7 / 1e7, ...wayOf(answer.directed)]);
   });
-  cost.onlineCpuUs += cpuUsSince(onlineStart);
-  const finalStart = process.cpuUsage();
+  cost.onlineCpuUs += cpuUsSince(onlineBegin);
+  const finalBegin = process.cpuUsage();
   const { placed, stretches } = final.match(fixes);
-  cost.finalCpuUs += cpuUsSince(finalStart);
+  cost.finalCpuUs += cpuUsSince(finalBegin);
   cost.fixes += fixes.length;
   const geom: [number, number][] = [];
   for (const { legs } of stretches) appendGeometry(roads, legs, geom);
@@ -185,26 +161,43 @@ function matchTrace({ roads, viterbi, final }: Matchers, trace: Trace, cost: Cos
   };
 }
 
-function cpuUsSince(start: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(start);
+function cpuUsSince(begin: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(begin);
   return user + system;
 }
 
-function formatRow(set: string, result: Evaluation, cost: Cost): string {
-  const aim = SETS[set] ?? {};
-  const mismatch = 100 * (aim.byWay ? result.rmf_way : result.rmf_geo);
-  const steps = Float64Array.from(cost.stepUs).sort();
-  const p99Us = steps[Math.floor(steps.length * 0.99)] ?? 0;
-  const perSecond = (cpuUs: number): string => `${Math.round((cost.fixes / cpuUs) * 1000)} k`;
-  const off = result.live.offLeftUnmatchedPct;
-  return [
-    set.padEnd(22),
-    String(result.traces).padStart(6),
-    `${mismatch.toFixed(2).padStart(6)}  (${aim.final ?? "–"})`.padEnd(15),
-    `${result.live.wayTolPct.toFixed(2).padStart(12)}  (${aim.online ?? "–"})`.padEnd(26),
-    (off === undefined ? "" : `${off.toFixed(0)} / ${result.final.offLeftUnmatchedPct?.toFixed(0)}`).padEnd(8),
-    `${result.live.posMean.toFixed(2)} / ${result.final.posMean.toFixed(2)}`.padStart(12),
-    `${perSecond(cost.onlineCpuUs)} / ${perSecond(cost.finalCpuUs)}`.padStart(22),
-    p99Us.toFixed(0).padStart(14),
-  ].join(" ");
+function perCpuS(fixes: number, cpuUs: number): number {
+  return Math.round((fixes / cpuUs) * 1e6);
+}
+
+/** The rows of the table, for `printTable`. */
+export function rowOfTraces({ set, matcher, traces, evaluation, ...cost }: TraceScore): Record<string, string> {
+  const aim = matcher === "ours" ? (SETS[set] ?? {}) : {};
+  const { live, final, rmf_geo, rmf_way, geo_plus, geo_minus } = evaluation;
+  const isByWay = SETS[set]?.byWay === true;
+  const withAim = (value: string, aimed: number | undefined): string =>
+    aimed === undefined ? value : `${value} (${aimed})`;
+  const percent = (share: number | null): string => (share === null ? "–" : (100 * share).toFixed(2));
+  const of = (value: number | undefined, digits: number): string => value?.toFixed(digits) ?? "–";
+  const rate = (value: number | null): string =>
+    value === null ? "–" : `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} k`;
+  return {
+    set: isByWay ? `${set} (ways)` : set,
+    matcher,
+    "traces · fixes": `${traces} · ${evaluation.fixes}`,
+    "mismatch % (aim)": withAim(percent(isByWay ? rmf_way : rmf_geo), aim.final),
+    "d+ · d− %": isByWay ? "–" : `${percent(geo_plus)} · ${percent(geo_minus)}`,
+    "right way live % (aim)": withAim(of(live?.wayTolPct, 1), aim.online),
+    "final %": of(final?.wayTolPct, 1),
+    "off network left live · final %": withAim(
+      live?.offLeftUnmatchedPct === undefined && final?.offLeftUnmatchedPct === undefined
+        ? "–"
+        : `${of(live?.offLeftUnmatchedPct, 0)} · ${of(final?.offLeftUnmatchedPct, 0)}`,
+      aim.off,
+    ),
+    "position m P50 · P95 live": `${of(live?.posP50, 1)} · ${of(live?.posP95, 1)}`,
+    final: `${of(final?.posP50, 1)} · ${of(final?.posP95, 1)}`,
+    "fixes/CPU s online · final": `${rate(cost.onlinePerCpuS)} · ${rate(cost.finalPerCpuS)}`,
+    "p99 µs": cost.onlineP99Us === null ? "–" : cost.onlineP99Us.toFixed(0),
+  };
 }
