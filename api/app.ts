@@ -7,8 +7,12 @@ import { BrandSchema } from "./brand-json.ts";
 import { PAGES_FOLDER, readBuiltPages } from "./built-pages.ts";
 import { CommandSchema, CommandWithAudit } from "./command-json.ts";
 import { createMeasures, type RouteContext } from "./context.ts";
+import { DayRouteSchema } from "./day-route-json.ts";
 import type { ApiDeps } from "./deps.ts";
 import { DeviceSchema, UnknownDeviceSchema } from "./device-json.ts";
+import { ClaimSchema } from "./driver/claim-json.ts";
+import { DriverDay } from "./driver/day-json.ts";
+import { CreatedDriverLink, DriverLinkSchema } from "./driver/link-json.ts";
 import { DriverSchema } from "./driver-json.ts";
 import { answerFrameworkError, answerProblems } from "./error-answers.ts";
 import { EtaAccuracySchema } from "./eta-accuracy-json.ts";
@@ -32,9 +36,13 @@ import { limitAddresses, limitKeys, registerRateLimit } from "./rate-limits.ts";
 import { RouteSchema, RouteSummarySchema } from "./route-json.ts";
 import { Areas, areaRoutes } from "./routes/areas.ts";
 import { artefactRoutes } from "./routes/artefacts.ts";
+import { AttentionSchema, attentionRoutes } from "./routes/attention.ts";
 import { brandRoutes } from "./routes/brands.ts";
 import { commandRoutes } from "./routes/commands.ts";
+import { dayRouteRoutes, StopMomentSchema } from "./routes/day-routes.ts";
 import { deviceRoutes } from "./routes/devices.ts";
+import { driverLinkRoutes } from "./routes/driver-links.ts";
+import { driverPageRoutes } from "./routes/driver-page.ts";
 import { driverRoutes } from "./routes/drivers.ts";
 import { eventStreamRoutes } from "./routes/event-stream.ts";
 import { feedRoutes } from "./routes/feeds.ts";
@@ -45,6 +53,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { linkRoutes } from "./routes/links.ts";
 import { NotificationSchema, notificationRoutes } from "./routes/notifications.ts";
 import { optimiseRoutes } from "./routes/optimise.ts";
+import { ownKeyRoutes } from "./routes/own-key.ts";
 import { pageRoutes } from "./routes/pages.ts";
 import { podExportRoutes } from "./routes/pod-exports.ts";
 import { podRoutes } from "./routes/pods.ts";
@@ -109,9 +118,16 @@ const COMPONENTS = [
   StopSchema,
   RouteSummarySchema,
   RouteSchema,
+  DayRouteSchema,
+  StopMomentSchema,
+  AttentionSchema,
   DriverSchema,
   BrandSchema,
   ImportSchema,
+  DriverLinkSchema,
+  CreatedDriverLink,
+  ClaimSchema,
+  DriverDay,
   LinkSchema,
   CreatedLink,
   Track,
@@ -159,6 +175,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(tileRoutes(context));
   await app.register(artefactRoutes(context));
   await app.register(trackRoutes(context));
+  await app.register(driverPageRoutes(context));
   await app.register(
     async (v1) => {
       await requireKeys(v1, { database: deps.database, usage, now: deps.now });
@@ -179,12 +196,15 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         vehicleDeviceRoutes,
         vehiclePositionRoutes,
         geofenceRoutes,
+        dayRouteRoutes,
+        attentionRoutes,
         routeRoutes,
         routeStopRoutes,
         stopRoutes,
         importRoutes,
         optimiseRoutes,
         driverRoutes,
+        driverLinkRoutes,
         brandRoutes,
         linkRoutes,
         podRoutes,
@@ -195,6 +215,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         etaReportRoutes,
         notificationRoutes,
         keyRoutes,
+        ownKeyRoutes,
       ]) {
         await v1.register(routes(context));
       }

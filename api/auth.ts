@@ -96,7 +96,7 @@ export function requireScope(principal: Principal, scope: Scope): void {
   throw new Problem("scope_missing", { detail: `This needs the scope ${scope}.`, extensions: { scope } });
 }
 
-function hasScope(principal: Principal, scope: Scope): boolean {
+export function hasScope(principal: Principal, scope: Scope): boolean {
   return principal.scopes.includes(scope) || principal.scopes.includes("admin");
 }
 

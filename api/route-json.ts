@@ -6,7 +6,7 @@ import { idText, StopSchema, stopJson, timeTextOfMs } from "./stop-json.ts";
 
 export const Place = Type.Object({ lat: Degrees(90), lon: Degrees(180) }, { additionalProperties: false });
 
-const NamedThing = Type.Object({
+export const NamedThing = Type.Object({
   id: Type.String(),
   externalId: Nullable(Type.String()),
   name: Nullable(Type.String()),
@@ -79,7 +79,7 @@ export function routeJson(route: RouteView): Static<typeof RouteSchema> {
   };
 }
 
-function namedJson(thing: Named | null): Static<typeof NamedThing> | null {
+export function namedJson(thing: Named | null): Static<typeof NamedThing> | null {
   return thing && { ...thing, id: String(thing.id) };
 }
 

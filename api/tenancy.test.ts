@@ -44,6 +44,7 @@ const bodies: Record<string, object> = {
   "PATCH /v1/stops/{id}": { notes: "mine now" },
   "POST /v1/stops/{id}/links": {},
   "PATCH /v1/drivers/{id}": { givenName: "Mine" },
+  "POST /v1/drivers/{id}/links": {},
   "PATCH /v1/webhooks/{id}": { enabled: false },
   "POST /v1/webhooks/{id}/rotate-secret": {},
   "POST /v1/webhooks/{id}/resend": { from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z" },
@@ -61,7 +62,7 @@ const upserts = new Set(["PUT /v1/routes/external/{externalId}", "PUT /v1/stops/
 /** Answered to keys of all fleets only: what they list belongs to no fleet. */
 const fleetless = new Set(["GET /v1/devices/unknown"]);
 /** Not lists of JSON; their tenancy is tested with the streams and with the proofs of delivery. */
-const streams = new Set(["GET /v1/events/stream", "GET /v1/deliveries.csv"]);
+const streams = new Set(["GET /v1/events/stream", "GET /v1/deliveries.csv", "GET /v1/key"]);
 
 beforeAll(async () => {
   api = await openTestApi();
@@ -125,8 +126,8 @@ function operations(): Operation[] {
   const document = api.app.swagger() as { paths: Record<string, Record<string, unknown>> };
   return (
     Object.entries(document.paths)
-      // A tracking token belongs to no key: whoever has it may use it.
-      .filter(([path]) => path.startsWith("/v1/") && !path.startsWith("/v1/track/"))
+      // A token of a link belongs to no key: whoever has it may use it.
+      .filter(([path]) => path.startsWith("/v1/") && !/^\/v1\/(track|driver)\//.test(path))
       .flatMap(([path, item]) =>
         Object.keys(item).map((method) => ({ method: method.toUpperCase() as Operation["method"], path })),
       )
