@@ -10,6 +10,7 @@ test.each([
   coded("57P03"),
   coded("53300"),
   new Error("Connection terminated unexpectedly"),
+  new Error("Query read timeout"),
   new Error("timeout exceeded when trying to connect"),
   new Error("journal", { cause: coded("ECONNRESET") }),
 ])("what needs the database is done once it is there: %s", async (away) => {

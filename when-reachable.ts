@@ -10,8 +10,7 @@ const AWAY_CODES = new Set([
   ...["57P01", "57P02", "57P03", "53300", "08000", "08003", "08006"],
 ]);
 /** What the driver says without a code. */
-const AWAY_MESSAGES =
-  /^(Connection terminated|timeout (exceeded when trying to connect|expired)|the connection was lost)/;
+const AWAY_MESSAGES = /^(Connection terminated|Query read timeout|timeout (exceeded|expired)|the connection was lost)/;
 const CAUSES_MAX = 8;
 
 /** The start was called off by a signal. */
