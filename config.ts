@@ -39,6 +39,13 @@ export const ConfigSchema = Type.Object({
       description: "Takes phones from this external MQTT broker instead of being one",
     }),
   ),
+  PHONES_URL: Type.Optional(
+    Type.String({
+      pattern: "^https?://.+",
+      description:
+        "Where the API reaches the gateway's listener for phones, for the driver's page; OSMAND_PORT of this machine unless told",
+    }),
+  ),
   TLS_CERT: Text("PEM file of the server's certificate chain"),
   TLS_KEY: Text("PEM file of the server's private key"),
   METRICS_PORT: Port(0, "Prometheus metrics of the gateway and stream roles when they run apart"),

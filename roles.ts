@@ -9,6 +9,7 @@ import {
   openEmail,
   openGeocoder,
   openNotifier,
+  openPhoneListener,
   openResolver,
   openSms,
   openWebhookDelivery,
@@ -261,6 +262,7 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
       freshness: { delayedS: config.FRESH_DELAYED_S, staleS: config.FRESH_STALE_S, offlineS: config.FRESH_OFFLINE_S },
       ...(config.ROADS === undefined ? {} : { roads: openRoads(config.ROADS) }),
       ...(config.PUBLIC_URL === undefined ? {} : { publicUrl: config.PUBLIC_URL }),
+      ...phonesOf(config),
       logger: log,
       now: Date.now,
       readiness: links.apart ? [] : readinessOfRoles(database, links.otherMetrics, Date.now),
@@ -280,6 +282,17 @@ async function startApi({ config, links, log, registry, closers }: Parts): Promi
     }),
   );
   return [{ setting: "HTTP_PORT", name: "http", host: config.HOST, port: api.port }];
+}
+
+/**
+ * Where positions of the driver's page go. The default is the gateway of this machine; a listener that wants PROXY headers
+ * or has a port of its own choice must be named.
+ */
+function phonesOf({ PHONES_URL, OSMAND_PORT, PROXY_PROTOCOL, HOST }: Config) {
+  if (PHONES_URL !== undefined) return { handPositions: openPhoneListener(PHONES_URL) };
+  if (PROXY_PROTOCOL || OSMAND_PORT === 0) return {};
+  const host = ["0.0.0.0", "::"].includes(HOST) ? "127.0.0.1" : HOST;
+  return { handPositions: openPhoneListener(`http://${host.includes(":") ? `[${host}]` : host}:${OSMAND_PORT}`) };
 }
 
 /** Hands what a channel says on to whoever listens. */

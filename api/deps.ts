@@ -4,6 +4,7 @@ import type { CommandClass, CommandCondition } from "#store/commands.ts";
 import type { Database } from "#store/database.ts";
 import type { FreshnessThresholds } from "#stream/freshness.ts";
 import type { RoadNetwork } from "#stream/roads/network-file.ts";
+import type { HandPositions } from "./driver/phone-listener.ts";
 import type { Geocode } from "./geocoder.ts";
 import type { ApiLimits } from "./limits.ts";
 import type { AddressRules } from "./webhooks/address-rules.ts";
@@ -51,5 +52,7 @@ export type ApiDeps = {
   roads?: RoadNetwork | undefined;
   /** Under which the outside knows this service (`https://track.example.org`); where a request came to unless told. */
   publicUrl?: string;
+  /** Stores positions of drivers' phones; without it they keep them. */
+  handPositions?: HandPositions;
   limits?: Partial<ApiLimits>;
 };

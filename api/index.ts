@@ -7,6 +7,8 @@ export { buildApp } from "./app.ts";
 export { SCOPES, type Scope } from "./auth.ts";
 export type { ApiDeps, PrepareCommand, ReadinessCheck } from "./deps.ts";
 
+export { openPhoneListener } from "./driver/phone-listener.ts";
+
 export { openGeocoder } from "./geocoder.ts";
 
 export { openEmail, openSms } from "./notifications/channels.ts";

@@ -43,6 +43,7 @@ export const openApiDocument: FastifyDynamicSwaggerOptions = {
       { name: "routes", description: "What is planned: vehicles, drivers and their stops in order" },
       { name: "stops", description: "Places to be served, and when they will be" },
       { name: "drivers" },
+      { name: "driver's page", description: "What a driver does by a link; its token is all that is needed" },
       { name: "brands", description: "Whom the person waiting meets" },
       { name: "feeds", description: "In commit order, to be followed by cursor" },
       { name: "quarantine" },

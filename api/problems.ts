@@ -28,7 +28,7 @@ export const PROBLEMS = {
   device_bound: { status: 409, title: "The device is in another vehicle" },
   vehicle_full: { status: 409, title: "The vehicle has as many devices as it may have" },
   geofences_full: { status: 409, title: "The fleet has as many geofences as it may have" },
-  links_full: { status: 409, title: "The stop has as many tracking links as it may have" },
+  links_full: { status: 409, title: "There are as many links as there may be" },
   webhooks_full: { status: 409, title: "The fleet has as many webhooks as it may have" },
   webhook_disabled: { status: 409, title: "The webhook is disabled" },
   not_retryable: { status: 409, title: "The frame cannot be decoded again" },
@@ -62,6 +62,7 @@ export const PROBLEMS = {
   page_not_built: { status: 503, title: "The web pages are not built here: run `npm run build`" },
   optimiser_busy: { status: 503, title: "Too many routes are being put in order; try again shortly" },
   geocoder_away: { status: 503, title: "The geocoder is away; try again later, or give coordinates" },
+  phones_away: { status: 503, title: "Positions of phones can't be stored now; keep them and send them again" },
   database_away: { status: 503, title: "The database is away; try again shortly" },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -29,7 +29,7 @@ export type TestApi = {
 };
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-type TestOptions = Pick<ApiDeps, "limits" | "readiness" | "geocode" | "pagesFolder" | "roads"> & {
+type TestOptions = Pick<ApiDeps, "limits" | "readiness" | "geocode" | "pagesFolder" | "roads" | "handPositions"> & {
   database?: Database;
 };
 
