@@ -176,9 +176,14 @@ export type LeasedMessage = {
   stopId: number;
   contact: { name?: string; phone?: string; email?: string; locale?: string };
   quietHours: { from: string; to: string } | null;
+  /** Whether anybody still comes to the stop, for a brand that tells of it. */
+  awaited: boolean;
 };
 
-/** Messages that are due, for `leaseMs`: another process takes them after that, so one may be sent twice after a crash. */
+/**
+ * Messages that are due, for `leaseMs`: another process takes them after that, so one may be sent twice after a crash. Those
+ * of stops that have left their route are among them: left where they are they would keep others from their turn.
+ */
 export async function leaseMessages(
   database: Database,
   { nowMs, leaseMs, limit }: { nowMs: number; leaseMs: number; limit: number },
@@ -190,12 +195,15 @@ export async function leaseMessages(
        order by next_at limit $3 for update skip locked
      )
      update notification_message m set lease_until = $2, attempts = m.attempts + 1
-     from due, notification n, stop s, route r, brand b
-     where m.message_id = due.message_id and n.notification_id = m.notification_id and s.stop_id = n.stop_id
-       and r.route_id = s.route_id and b.brand_id = coalesce(r.brand_id,
+     from due, notification n
+       join stop s on s.stop_id = n.stop_id
+       left join route r on r.route_id = s.route_id
+       left join brand b on b.brand_id = coalesce(r.brand_id,
          (select d.brand_id from brand d where d.fleet_id = s.fleet_id and d.is_default))
+     where m.message_id = due.message_id and n.notification_id = m.notification_id
      returning m.message_id as "messageId", m.channel, m.attempts, m.expires_at as "expiresAt", n.trigger, n.threshold,
-       s.stop_id as "stopId", s.contact, b.notifications -> 'quietHours' as "quietHours"`,
+       s.stop_id as "stopId", s.contact, b.notifications -> 'quietHours' as "quietHours",
+       s.status = 'planned' and coalesce(r.status = 'planned', false) and b.brand_id is not null as awaited`,
     [new Date(nowMs), new Date(nowMs + leaseMs), limit],
   );
   return rows;

@@ -207,6 +207,30 @@ it("sends nothing in quiet hours, without an address or without the channel, and
   expect([mails, texts]).toEqual([[], []]);
 });
 
+it("messages of stops that have left their route keep nobody else from being told", async () => {
+  await askFor({ channels: ["sms"], triggers: { arrived: true } });
+  await api.database.pool.query(
+    `with gone as (
+      insert into stop (fleet_id, lat_deg, lon_deg, contact)
+      select $1, 41.15, -8.61, '{"phone": "+351911111111"}' from generate_series(1, 20) returning stop_id
+    ), due as (
+      insert into notification (fleet_id, stop_id, trigger, threshold, due_at)
+      select $1, stop_id, 'arrived', 0, $2 from gone returning notification_id
+    )
+    insert into notification_message (notification_id, channel, next_at, expires_at)
+    select notification_id, 'sms', $2::timestamptz - interval '1 h', $2::timestamptz + interval '1 h' from due`,
+    [fleetId, new Date(nowMs)],
+  );
+  await begin();
+  await happen("stop.arrived", { stopId: String(stopIds[0]), routeId: String(routeId) });
+  await until(() => texts.length === 1);
+  expect(texts.map(({ to }) => to)).toEqual(["+351900000000"]);
+  const left = await api.database.pool.query(
+    "select distinct state, reason from notification_message where reason > ''",
+  );
+  expect(left.rows).toEqual([{ state: "skipped", reason: "not_awaited" }]);
+});
+
 it("tries again what was not taken, gives up what is refused for good or too late", async () => {
   await askFor({ channels: ["email", "sms"], triggers: { arrived: true } });
   mailAnswers = [451];

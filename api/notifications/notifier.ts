@@ -112,6 +112,7 @@ async function attempt(deps: NotifierDeps, message: LeasedMessage): Promise<Mess
   const { channel, contact, trigger, threshold, attempts } = message;
   const transport = deps.channels[channel];
   const to = channel === "email" ? contact.email : contact.phone;
+  if (!message.awaited) return { state: "skipped", reason: "not_awaited" };
   if (transport === undefined) return { state: "skipped", reason: "no_channel" };
   if (to === undefined) return { state: "skipped", reason: "no_address" };
   if (message.expiresAt.getTime() <= nowMs) return { state: "skipped", reason: "too_late" };

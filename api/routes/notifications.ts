@@ -21,7 +21,9 @@ export const NotificationSchema = named(
         channel: Type.Enum([...NOTIFICATION_CHANNELS]),
         state: Type.Enum([...MESSAGE_STATES]),
         reason: Nullable(
-          Type.String({ description: "quiet_hours, too_late, no_address, no_channel, or what went wrong" }),
+          Type.String({
+            description: "quiet_hours, too_late, not_awaited, no_address, no_channel, or what went wrong",
+          }),
         ),
         endedAt: Nullable(Time),
       }),

@@ -22,7 +22,7 @@ create table notification_message (
   notification_id bigint not null references notification on delete cascade,
   channel text not null check (channel in ('email', 'sms')),
   state text not null default 'waiting' check (state in ('waiting', 'sent', 'failed', 'skipped')),
-  -- Why it was not sent: the last error, `quiet_hours`, `too_late`, `no_address`, `no_channel`.
+  -- Why it was not sent: the last error, `quiet_hours`, `too_late`, `not_awaited`, `no_address`, `no_channel`.
   reason text,
   attempts smallint not null default 0,
   next_at timestamptz not null,
