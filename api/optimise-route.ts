@@ -25,7 +25,7 @@ const SERVED: ReadonlySet<StopStatus> = new Set(["arrived", "departed", "missed"
 
 /** `nowMs` and `vehicleAt` count for a route that is being driven. */
 export function optimiseTask(route: RouteView, nowMs: number, vehicleAt: Place | null): OptimiseTask {
-  const served = route.stops.findLastIndex((stop) => SERVED.has(stopStatus(stop))) + 1;
+  const served = route.stops.findLastIndex((stop) => SERVED.has(stopStatus(stop, stop.outcome))) + 1;
   const fixedBefore = route.stops.slice(0, served);
   const movable = route.stops.slice(served);
   const fixedAfter: StopView[] = [];

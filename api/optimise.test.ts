@@ -66,6 +66,17 @@ test("what was served keeps its place, and depots at the ends do", async () => {
   expect(names(ordered)).toMatch(/^Sx(abc|cba)E$/);
 });
 
+test("a stop with a proof of delivery was served, whether or not it was seen to be", async () => {
+  const route = await plan({ stops: [stop("x", 9), stop("c", 3), stop("a", 1), stop("b", 2)] });
+  await api.database.pool.query(
+    `insert into pod (fleet_id, stop_id, content_hash, outcome, device_time, received_at, sealed, commit_xid)
+     values (1, $1, '', 'failed', now(), now(), '', 1)`,
+    [route.stops[0].id],
+  );
+  const { route: ordered } = (await optimise(route.id)).json();
+  expect(names(ordered)).toMatch(/^x(abc|cba)$/);
+});
+
 test("a route of one stop, a cancelled one and one of another version are answered, not ordered", async () => {
   const single = await plan({ stops: [stop("o", 1)] });
   expect((await optimise(single.id)).json()).toMatchObject({ changed: false, route: { version: 1 } });
