@@ -1,18 +1,18 @@
 import { type Static, Type } from "typebox";
 import { DELIVERY_STATUSES, type StoredAttempt, type StoredDelivery } from "#store/webhook-log.ts";
 import type { WebhookEndpoint } from "#store/webhooks.ts";
+import { EVENT_FAMILIES, EVENT_NAMES } from "./event-names.ts";
 import { Nullable, named, Time, timeText, timeTextOrNull } from "./schemas.ts";
 import { OUTCOMES } from "./webhooks/attempt.ts";
 
 const EVENT_NAMES_MAX = 100;
 
 export const EventNames = Type.Array(
-  Type.String({
-    maxLength: 60,
-    pattern: "^[a-z_]+(\\.[a-z_]+)*\\.([a-z_]+|\\*)$",
-    examples: ["stop.arrived", "stop.*"],
-  }),
-  { minItems: 1, maxItems: EVENT_NAMES_MAX, uniqueItems: true, description: "Names, or `stop.*` for a family" },
+  Type.Enum([...EVENT_NAMES, ...EVENT_FAMILIES], { examples: ["stop.arrived", "stop.*"] }),
+  {
+    ...{ minItems: 1, maxItems: EVENT_NAMES_MAX, uniqueItems: true },
+    description: "Names, or `stop.*` for a family",
+  },
 );
 
 const webhook = {
