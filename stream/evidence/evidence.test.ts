@@ -1,7 +1,8 @@
+import { unzipSync, zipSync } from "fflate";
 import { expect, test } from "vitest";
-import { buildArchive, packed } from "./archive.ts";
+import { type ArchiveFile, buildArchive, packed } from "./archive.ts";
 import { canonicalJson, sha256Hex, verdictContent } from "./bundle.ts";
-import { chainSha256 } from "./chain.ts";
+import { type ChainLink, chainSha256 } from "./chain.ts";
 import { exampleArchive, exampleParts } from "./example-archive.ts";
 import { verifyArchive } from "./verify-archive.ts";
 
@@ -53,6 +54,56 @@ test("an entry that was left out, or that stands in another place, breaks the ch
   const third = { position: 3, contentSha256: hash("c"), chainSha256: chainSha256(first.chainSha256, 3, hash("c")) };
   const archive = buildArchive({ podId: "1", exportedAt: "", chain: [first, third], files: [], absent: [] });
   expect(verifyArchive(archive)).toMatchObject({ kind: "failed", element: "chain position 3" });
+});
+
+/** The files of an example, for somebody to make another archive of. */
+function filesOf(seed: number): { files: ArchiveFile[]; chain: ChainLink[] } {
+  const all = Object.entries(unzipSync(exampleArchive(seed))).map(([name, bytes]) => ({ name, bytes }));
+  const chain = JSON.parse(Buffer.from(all.find(({ name }) => name === "chain.json")!.bytes).toString()) as ChainLink[];
+  return { files: all.filter(({ name }) => !/^(manifest|chain)\./.test(name)), chain };
+}
+
+test("evidence of one proof is none of another, and a picture is not left out in silence", () => {
+  const parts = { ...filesOf(6), exportedAt: "", absent: [] };
+  expect(verifyArchive(buildArchive({ ...parts, podId: "6" })).kind).toBe("verified");
+  expect(verifyArchive(buildArchive({ ...parts, podId: "7" }))).toMatchObject({
+    kind: "failed",
+    element: "entries/1.json",
+  });
+  const files = parts.files.filter(({ name }) => name !== "artefacts/4");
+  const absent = [{ name: "artefacts/4", reason: "erased" as const }];
+  expect(verifyArchive(buildArchive({ ...parts, podId: "6", files, absent }))).toMatchObject({
+    kind: "failed",
+    element: "artefacts/4",
+  });
+});
+
+test("an archive that unpacks to more than it is takes no memory, however it says so", () => {
+  const bomb = zipSync({ "manifest.json": [new Uint8Array(50_000_000), { level: 9 }] });
+  expect(verifyArchive(bomb)).toMatchObject({ kind: "failed", detail: "is not stored as it is" });
+  // Every entry of the list points at the same bytes.
+  const archive = Buffer.from(
+    zipSync(Object.fromEntries(["a", "b", "c"].map((name) => [name, new Uint8Array(9_000)])), { level: 0 }),
+  );
+  const list = archive.indexOf(Buffer.from("PK\x01\x02", "latin1"));
+  const first = archive.indexOf(Buffer.from("PK\x03\x04", "latin1"), 100);
+  const short = Buffer.concat([archive.subarray(0, first), archive.subarray(list)]);
+  short.writeUInt32LE(first, short.length - 6);
+  expect(verifyArchive(short)).toMatchObject({ kind: "failed", detail: "is more than the archive holds" });
+});
+
+test.each([
+  "{}",
+  "[]",
+  "null",
+  '{"absent":[],"files":null,"format":"telematics-evidence-archive/1"}',
+  `{"a":${"[".repeat(9e4)}${"]".repeat(9e4)}}`,
+])("a manifest of another form is named: %.60s", (text) => {
+  const files = [
+    { name: "manifest.json", bytes: Buffer.from(text) },
+    { name: "manifest.sha256", bytes: Buffer.from(sha256Hex(text)) },
+  ];
+  expect(verifyArchive(packed(files))).toMatchObject({ kind: "failed", element: "manifest.json" });
 });
 
 test("what is no archive is said to be none", () => {
