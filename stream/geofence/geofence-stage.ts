@@ -21,7 +21,7 @@ const FIX_IDS_PER_FRAME = 1024;
 /** Geofences as a stage: `geofence.entered`, `geofence.exited` and `geofence.dwelled`. */
 export const geofenceStage: DeviceStage<GeofenceState> & ItemSteps<GeofenceState> = {
   name: "geofence",
-  version: 1,
+  version: 2,
   initial: null,
   run: (state, item, context) => {
     if (item.kind !== "fix" || context.fences === undefined) return { state, outputs: [item] };

@@ -24,7 +24,7 @@ const SIGMA_M_PER_HDOP = 6;
 /** A fix that comes later than this after its time is no evidence of a visit: the fences of then may be forgotten. */
 export const BACKLOG_MS_MAX = 60 * 86_400_000;
 
-/** The place of a fix; undefined where it has none, no time of its own that can be believed, or is too old. */
+/** The place of a fix, rounded to a centimetre so that it can be kept small; undefined where it has none, no time of its own that can be believed, or is too old. */
 export function placeOf(fix: Fix): Place | undefined {
   if (fix.kind !== "fix" || !fix.valid || fix.latDeg === null || fix.lonDeg === null) return undefined;
   if (!fix.dated && fix.clockFault !== null) return undefined;
@@ -33,13 +33,13 @@ export function placeOf(fix: Fix): Place | undefined {
     fixId: fix.fixId,
     timeMs: fix.fixTimeMs,
     fencesAtMs: Math.min(fix.fixTimeMs, fix.receivedAtMs),
-    latDeg: fix.latDeg,
-    lonDeg: fix.lonDeg,
-    sigmaM: Math.min(SIGMA_M_MAX, Math.max(SIGMA_M_MIN, sigmaOf(fix))),
+    latDeg: Math.round(fix.latDeg * 1e7) / 1e7,
+    lonDeg: Math.round(fix.lonDeg * 1e7) / 1e7,
+    sigmaM: Math.round(Math.min(SIGMA_M_MAX, Math.max(SIGMA_M_MIN, sigmaOf(fix))) * 10) / 10,
   };
 }
 
 function sigmaOf({ accuracyM, hdop }: Fix): number {
-  if (accuracyM !== null && accuracyM > 0) return Math.round(accuracyM * SIGMA_PER_ACCURACY * 10) / 10;
+  if (accuracyM !== null && accuracyM > 0) return accuracyM * SIGMA_PER_ACCURACY;
   return hdop !== null && hdop > 0 ? hdop * SIGMA_M_PER_HDOP : SIGMA_M_DEFAULT;
 }

@@ -1,10 +1,10 @@
 import type { MatchedPlace } from "#store/measured.ts";
+import { Packed, unpacked } from "../packed.ts";
 import type { PlacedFix } from "../placed-fix.ts";
 import { haversineM } from "../roads/geometry.ts";
 import { cutPath, undecidedM } from "./cut-path.ts";
 import type { MatchFix } from "./match-fix.ts";
 import { type MatchState, restoreMatchState, serialiseMatchState } from "./match-state.ts";
-import { Packed, unpacked } from "./packed.ts";
 import type { PathStep } from "./path-tree.ts";
 import { type FixSpan, type PathState, PathWriter, pathInitial } from "./path-writer.ts";
 import { RecentFixes } from "./recent-fixes.ts";
