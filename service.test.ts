@@ -98,10 +98,10 @@ test.skipIf(process.platform !== "linux")(
     };
     await untilStatus(200);
     const gateway = findRoleProcess(service.pid!, "gateway");
-  // Whatever fails below: a stopped process ends only when it goes on and sees its supervisor gone.
-  onTestFinished(() => {
-    if (service.exitCode === null && service.kill("SIGKILL")) process.kill(gateway, "SIGCONT");
-  });
+    // Whatever fails below: a stopped process ends only when it goes on and sees its supervisor gone.
+    onTestFinished(() => {
+      if (service.exitCode === null && service.kill("SIGKILL")) process.kill(gateway, "SIGCONT");
+    });
     process.kill(gateway, "SIGSTOP");
     expect(await untilStatus(503)).toEqual({ status: 503, journal: "the process of the gateway does not answer" });
     process.kill(gateway, "SIGCONT");
