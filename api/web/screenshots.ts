@@ -16,6 +16,8 @@ const VEHICLES = 24;
 /** Long enough for a track worth looking at, and for every vehicle to have spoken. */
 const DRIVE_MS = 60_000;
 const DRAW_MS = 8_000;
+/** Far enough that it is not delivered to while the pictures are taken, near enough that the vehicle shows. */
+const STOPS_AHEAD = 3;
 
 const chromiumFound = await findChromium();
 if (!("path" in chromiumFound)) throw new Error(chromiumFound.reason);
@@ -34,11 +36,11 @@ try {
   const { url, key, links, proven } = await readDemo();
   const browser = await chromium.launch({ executablePath: chromiumFound.path, args: CHROMIUM_ARGUMENTS });
   await new Promise((resolve) => setTimeout(resolve, DRIVE_MS));
+  await shootTracking(browser, links, await proven);
   await shoot(browser, url, key, { name: "console", width: 1_280, height: 800, scheme: "light" });
   await shoot(browser, url, key, { name: "console-dark", width: 1_280, height: 800, scheme: "dark" });
   await shoot(browser, url, key, { name: "console-phone", width: 390, height: 844, scheme: "light" });
   await shootDocs(browser, url);
-  await shootTracking(browser, links, await proven);
   await browser.close();
 } finally {
   demo.kill("SIGINT");
@@ -73,13 +75,13 @@ function readDemo(): Promise<Demo> {
   });
 }
 
-/** The page of a stop that was delivered to, and of the one that is next. */
+/** The page of a stop that was delivered to, and of one that is ahead. */
 async function shootTracking(browser: Browser, links: ReadonlyMap<number, string>, delivered: number): Promise<void> {
   const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, locale: "en-GB" };
   for (const [name, stop, colorScheme] of [
+    ["track", delivered + STOPS_AHEAD, "light"],
+    ["track-dark", delivered + STOPS_AHEAD, "dark"],
     ["track-delivered", delivered, "light"],
-    ["track", delivered + 1, "light"],
-    ["track-dark", delivered + 1, "dark"],
   ] as const) {
     const context = await browser.newContext({ ...phone, colorScheme });
     const page = await context.newPage();
