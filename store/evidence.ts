@@ -115,8 +115,8 @@ export async function overridePod(
 }
 
 /**
- * Forgets the recipient of a stop: the key that everything personal is stored under, the pictures, the contact. Hashes
- * stay, so the chain still holds. Undefined where the fleet (null: any) has no such stop; else how many PODs it touched.
+ * Forgets the recipient of a stop: the key that everything personal is stored under, the pictures, the contact, the address
+ * and the PIN. Hashes stay, so the chain still holds. Undefined where the fleet (null: any) has no such stop; else how many PODs it touched.
  */
 export async function eraseRecipient(
   database: Database,
@@ -132,7 +132,7 @@ export async function eraseRecipient(
     if (found[0] === undefined) return undefined;
     const owner = found[0].fleetId;
     const at = new Date(atMs);
-    await query("update stop set contact = '{}', notes = null, updated_at = $2 where stop_id = $1", [stopId, at]);
+    await query(FORGET_RECIPIENT, [stopId, at]);
     // A key that was destroyed before anything was stored keeps anything from being stored later.
     const destroyed = await query(
       `insert into recipient_key as k (stop_id, destroyed_at) values ($1, $2)
@@ -162,6 +162,10 @@ export async function eraseRecipient(
     return pods.length;
   });
 }
+
+/** Whoever knew the version before must not bring the contact back unawares. Places stay: telemetry is judged by them. */
+const FORGET_RECIPIENT = `update stop set contact = '{}', notes = null, address = null, policy = policy #- '{proof,pin}',
+  version = version + 1, updated_at = $2 where stop_id = $1`;
 
 /** The entries about a POD, and the links of the chain from just before the first of them to the last. */
 export async function readEvidence(

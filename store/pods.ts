@@ -212,6 +212,22 @@ export async function insertCustody(client: Pick<PoolClient, "query">, custody: 
   );
 }
 
+/** The same of many proofs, in one statement. */
+export async function insertCustodies(
+  client: Pick<PoolClient, "query">,
+  pods: readonly { fleetId: number; stopId: string; podId: string }[],
+  { who, action }: Pick<Custody, "who" | "action">,
+): Promise<void> {
+  await client.query(
+    `insert into custody (fleet_id, stop_id, pod_id, who, action)
+    select p.*, $4, $5 from unnest($1::integer[], $2::bigint[], $3::bigint[]) as p`,
+    [
+      ...[pods.map(({ fleetId }) => fleetId), pods.map(({ stopId }) => stopId), pods.map(({ podId }) => podId)],
+      ...[who, action],
+    ],
+  );
+}
+
 function receivedEvent(stop: StopOfPod, podId: string, pod: NewPod): Parameters<typeof insertEvents>[1][number] {
   const { stopId, outcome, reason, missing, receivedAtMs } = pod;
   return {

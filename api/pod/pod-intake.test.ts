@@ -116,6 +116,16 @@ test("a PIN can't be found by trying", async () => {
   expect((await sendPod(api, secret, stopId, deliveryParts([["pin", "4711"]]))).statusCode).toBe(422);
 });
 
+test("nor by trying many at once", async () => {
+  const policy = { proof: { requires: ["pin"], lacking: "refuse", pin: "4711" } };
+  const stopId = await storeStop(api.database, fleetId, { policy });
+  await Promise.all(
+    ["1", "2", "3", "4", "5", "6", "7"].map((n) => sendPod(api, secret, stopId, deliveryParts([["pin", `100${n}`]]))),
+  );
+  const { rows } = await api.database.pool.query("select failures from pin_failure where stop_id = $1", [stopId]);
+  expect(rows).toEqual([{ failures: 5 }]);
+});
+
 test("a failed attempt needs its reason and nothing else", async () => {
   const stopId = await storeStop(api.database, fleetId, {
     policy: { proof: { requires: ["photo"], lacking: "refuse" } },
@@ -144,7 +154,8 @@ test("a signed URL opens one artefact, for a day, and nothing when it is changed
 });
 
 test("an erased recipient can be read by nobody, and nothing more is taken for them", async () => {
-  const stopId = await storeStop(api.database, fleetId);
+  const stopId = await storeStop(api.database, fleetId, { policy: { proof: { pin: "4711", scans: [] } } });
+  await api.database.pool.query("update stop set address = '1 Door Street' where stop_id = $1", [stopId]);
   const pod = (await sendPod(api, secret, stopId, deliveryParts())).json();
   const erased = await api.call(secret, "POST", `/v1/stops/${stopId}/erase-recipient`);
   expect(erased.json()).toEqual({ stopId, pods: 1 });
@@ -152,10 +163,11 @@ test("an erased recipient can be read by nobody, and nothing more is taken for t
   expect([after.recipientName, after.artefacts[0].url, after.erasedAt === null]).toEqual([null, null, false]);
   expect((await api.app.inject({ method: "GET", url: pod.artefacts[0].url })).statusCode).toBe(404);
   const { rows } = await api.database.pool.query(
-    "select contact, key from stop join recipient_key using (stop_id) where stop_id = $1",
+    "select contact, address, policy, version, key from stop join recipient_key using (stop_id) where stop_id = $1",
     [stopId],
   );
-  expect(rows[0]).toEqual({ contact: {}, key: null });
+  const forgotten = { contact: {}, address: null, policy: { proof: { scans: [] } }, version: 2, key: null };
+  expect(rows[0]).toEqual(forgotten);
   expect((await sendPod(api, secret, stopId, deliveryParts())).json().code).toBe("recipient_erased");
 });
 

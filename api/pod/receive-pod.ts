@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import canonicalize from "canonicalize";
 import type { FastifyRequest } from "fastify";
 import type { Database } from "#store/database.ts";
-import { findStopPolicy, notePinFailure } from "#store/pod-policies.ts";
+import { findStopPolicy, forgivePin, mayTryPin } from "#store/pod-policies.ts";
 import { findPodOfClient, type NewArtefact, type NewPod, storePod } from "#store/pods.ts";
 import { Problem } from "../problems.ts";
 import { type PodFields, parsePodFields } from "./form-fields.ts";
@@ -36,7 +36,7 @@ export async function receivePod(deps: ReceiveDeps, request: FastifyRequest, sen
   if (repeated !== undefined) return repeatedPod(repeated, sender.stopId, contentHash);
 
   const policy = proofPolicy(stop.routePolicy, stop.policy);
-  const pinConfirmed = await confirmPin(database, sender.stopId, stop.pinFailures, policy.pin, fields.pin);
+  const pinConfirmed = await confirmPin(database, sender.stopId, policy.pin, fields.pin);
   const missing = lackingParts(policy, fields, form.files, pinConfirmed);
   if (missing.length > 0 && policy.lacking === "refuse") {
     throw new Problem("pod_incomplete", { detail: `Lacking: ${missing.join(", ")}.`, extensions: { missing } });
@@ -106,16 +106,15 @@ function hashOf({ sentAt: _sentAt, ...fields }: PodFields, artefacts: readonly N
 async function confirmPin(
   database: Database,
   stopId: string,
-  failures: number,
   wanted: string | null,
   given: string | undefined,
 ): Promise<boolean | null> {
   if (wanted === null) return null;
-  if (given === undefined || failures >= PIN_FAILURES_MAX) return false;
+  if (given === undefined || !(await mayTryPin(database, stopId, PIN_FAILURES_MAX))) return false;
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  if (timingSafeEqual(digest(wanted), digest(given))) return true;
-  await notePinFailure(database, stopId);
-  return false;
+  const isRight = timingSafeEqual(digest(wanted), digest(given));
+  if (isRight) await forgivePin(database, stopId);
+  return isRight;
 }
 
 function newPod(

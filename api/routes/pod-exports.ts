@@ -3,7 +3,7 @@ import { stringify } from "csv-stringify/sync";
 import { Type } from "typebox";
 import { DELIVERIES_MAX, findTemperatureSpan, readDeliveries, readTemperatureRecord } from "#store/pod-exports.ts";
 import { findPod } from "#store/pod-reads.ts";
-import { insertCustody } from "#store/pods.ts";
+import { insertCustodies } from "#store/pods.ts";
 import { samplesOf, temperaturePolicy } from "#stream/judge/temperature-policy.ts";
 import { sideOf } from "#stream/verdict/temperature.ts";
 import type { RouteContext } from "../context.ts";
@@ -86,9 +86,7 @@ export const podExportRoutes =
       async (request, reply) => {
         const day = request.query.day ?? null;
         const rows = await readDeliveries(database, request.principal.fleetId, day, now());
-        for (const { fleetId, podId, stopId } of rows) {
-          await insertCustody(database.pool, { fleetId, podId, stopId, who: whoIs(request), action: "exported" });
-        }
+        await insertCustodies(database.pool, rows, { who: whoIs(request), action: "exported" });
         const records = rows.map(({ details, deviceTime, receivedAt, ...row }) => [
           ...[row.podId, row.stopId, row.stopExternalId, row.routeId, row.vehicleId, row.driverId],
           ...[row.outcome, row.reason, deviceTime.toISOString(), receivedAt.toISOString()],
