@@ -29,6 +29,8 @@ const TEST_SETTINGS = { fsync: "off", full_page_writes: "off", max_connections: 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   let started: Promise<StartedServer> | undefined;
   const door = createServer((_request, response) => {
+    // A connection that is kept may be closed just when the next question is on its way.
+    response.setHeader("connection", "close");
     started ??= startTemplateServer();
     started.then(
       ({ url }) => response.end(url),
