@@ -45,6 +45,7 @@ import { driverLinkRoutes } from "./routes/driver-links.ts";
 import { driverPageRoutes } from "./routes/driver-page.ts";
 import { driverRoutes } from "./routes/drivers.ts";
 import { eventStreamRoutes } from "./routes/event-stream.ts";
+import { EvidenceLinkSchema, evidenceRoutes } from "./routes/evidence.ts";
 import { feedRoutes } from "./routes/feeds.ts";
 import { geofenceRoutes } from "./routes/geofences.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -115,6 +116,7 @@ const COMPONENTS = [
   VerdictSchema,
   PodSchema,
   CustodySchema,
+  EvidenceLinkSchema,
   StopSchema,
   RouteSummarySchema,
   RouteSchema,
@@ -209,6 +211,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
         linkRoutes,
         podRoutes,
         podExportRoutes,
+        evidenceRoutes,
         webhookRoutes,
         webhookDeliveryRoutes,
         kpiRoutes,

@@ -162,6 +162,12 @@ test("evidence is exported, verified without us, and stays so when the recipient
   const after = (await api.call(secret, "GET", `/v1/pods/${pod.id}/evidence`)).rawPayload;
   expect(verifyArchive(after)).toMatchObject({ kind: "verified", entries: 3, absent: 1 });
   expect(Buffer.from(after).includes(testJpeg(13))).toBe(false);
+  const [head] = (await api.call(secret, "GET", "/v1/evidence?limit=1")).json().data;
+  expect(head).toMatchObject({ kind: "erasure", podId: pod.id });
+  expect(verifyArchive(after)).toMatchObject({ head: { position: head.position, chainSha256: head.chainSha256 } });
+  const ended = whole.kind === "verified" ? whole.head : { position: 0 };
+  const there = (await api.call(secret, "GET", `/v1/evidence?position=${ended.position}`)).json().data;
+  expect(there).toMatchObject([{ kind: "override", ...ended }]);
   for (let at = 7; at < after.length; at += 997) {
     const flipped = Uint8Array.from(after);
     flipped[at]! ^= 4;
