@@ -1,15 +1,21 @@
 import { parseArgs } from "node:util";
+import { type NamedScore, scoreTable } from "#simulator/score/report.ts";
 import { printTable } from "./measure.ts";
+import { scoreSimulatedDrives } from "./score-drives.ts";
 import { reasonToSkipTraces, rowOfTraces, scoreTraces, type TraceScore } from "./score-traces.ts";
 import { SETS } from "./trace-sets.ts";
 
 /**
- * How right positions, paths, visits and trips are: `npm run score -- [--only traces] [--sets a,b] [--every 5] [--from 0]
+ * How right positions, paths, visits and trips are: `npm run score -- [--only drives|traces] [--vehicles 6]
+ * [--minutes 60] [--seed 1] [--sets a,b] [--every 5] [--from 0]
  * [--valhalla] [--json]`. `--every 5` takes every fifth trace of a set, `--from` says beginning with which.
  */
 const { values: given } = parseArgs({
   options: {
     only: { type: "string" },
+    vehicles: { type: "string", default: "6" },
+    minutes: { type: "string", default: "60" },
+    seed: { type: "string", default: "1" },
     sets: { type: "string", default: Object.keys(SETS).join(",") },
     every: { type: "string", default: "1" },
     from: { type: "string", default: "0" },
@@ -19,6 +25,13 @@ const { values: given } = parseArgs({
   },
 });
 const say = given.json ? console.error : console.log;
+const drives: NamedScore[] = [];
+if (given.only === undefined || given.only === "drives") {
+  const [vehicles, minutes, seed] = [given.vehicles, given.minutes, given.seed].map(Number) as [number, number, number];
+  await scoreSimulatedDrives(vehicles, minutes, seed, (score) => drives.push(score));
+  if (!given.json)
+    console.log(`### Simulated drives in Gothenburg through decoder and stages\n\n${scoreTable(drives)}`);
+}
 const traces: TraceScore[] = [];
 if (given.only === undefined || given.only === "traces") {
   const reason = reasonToSkipTraces();
@@ -33,4 +46,4 @@ if (given.only === undefined || given.only === "traces") {
     if (!given.json) printTable("Traces with ground truth", traces.map(rowOfTraces));
   }
 }
-if (given.json) console.log(JSON.stringify({ traces }));
+if (given.json) console.log(JSON.stringify({ drives, traces }));
