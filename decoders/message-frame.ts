@@ -23,8 +23,12 @@ const LF = 0x0a;
 const OPENING_BRACE = 0x7b;
 
 export function encodeMessage(head: { readonly [name: string]: string }, body: Uint8Array): Uint8Array {
-  const line = Buffer.from(`${JSON.stringify({ ...head, bodyBytes: body.length })}\n`);
-  return new Uint8Array(Buffer.concat([line, body]));
+  const line = `${JSON.stringify({ ...head, bodyBytes: body.length })}\n`;
+  const lineBytes = Buffer.byteLength(line);
+  const frame = Buffer.allocUnsafe(lineBytes + body.length);
+  frame.write(line);
+  frame.set(body, lineBytes);
+  return frame;
 }
 
 /** Reads a whole frame; undefined where it is not one. The body is a view of the frame. */

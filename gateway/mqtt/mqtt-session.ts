@@ -1,19 +1,8 @@
 import type { Duplex } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectPacket, PublishPacket } from "aedes";
-import { frameOf } from "#decoders/owntracks/index.ts";
-import type { NewFrame } from "#store/journal.ts";
-import { JournalClosedError, JournalFrameError, JournalFullError } from "#store/journal-errors.ts";
 import type { CommandLink } from "../commands/delivery.ts";
 import type { KnownDevice } from "../gateway-deps.ts";
-import {
-  CLOSE_TIMEOUT_MS,
-  JOURNAL_FULL_RETRY_MS,
-  KEEP_ALIVE_S_MAX,
-  PAYLOAD_BYTES_MAX,
-  PUBLISHES_IN_FLIGHT_MAX,
-  UNREAD_MQTT_BYTES_MAX,
-} from "../maxima.ts";
+import { CLOSE_TIMEOUT_MS, KEEP_ALIVE_S_MAX, PUBLISHES_IN_FLIGHT_MAX, UNREAD_MQTT_BYTES_MAX } from "../maxima.ts";
 import type { CloseReason } from "../metrics.ts";
 import type { AuthLevel } from "../notes.ts";
 import { passwordHashOf } from "../password-checks.ts";
@@ -21,20 +10,16 @@ import type { GatewaySession } from "../session-context.ts";
 import { gateReads, readUngated } from "./gated-read.ts";
 import type { MqttContext } from "./mqtt-context.ts";
 import { PacketMeter } from "./packet-meter.ts";
-import { commandTopic, mayPublish, maySubscribe, uidOfPublish } from "./phone-identity.ts";
+import { commandTopic, maySubscribe, uidOfPublish } from "./phone-identity.ts";
 import { type LoginRefusal, logIn } from "./phone-login.ts";
-
-/** Lets the broker acknowledge a publish; with an error it closes the connection instead. */
-export type Acknowledge = (error?: Error | null) => void;
+import { type Acknowledge, type Publisher, Publishes } from "./publishes.ts";
 
 /** Publishes to the client at the other end of a connection, with QoS 1. */
 export type Deliver = (connection: Duplex, topic: string, payload: Buffer) => void;
 
-type PublishRefusal = "foreignTopic" | "retained" | "oversize";
-
 /**
  * One MQTT connection, over TCP, TLS or WebSocket. The broker speaks the protocol; the session decides what the broker
- * may read, who the client is, and when a publish is acknowledged.
+ * may read, who the client is, and when a publish is acknowledged: see `publishes.ts`.
  *
  *     naming ──CONNECT──▶ admitting ──device known, password right──▶ open
  *       │ LOGIN_TIMEOUT_MS,   │ CONNACK with a refusal                 │ DISCONNECT, keep-alive, slow, violation,
@@ -47,7 +32,7 @@ type PublishRefusal = "foreignTopic" | "retained" | "oversize";
  *            waiting the rest stays in the socket, which bounds the memory of a session
  * closed     nothing is read or acknowledged any more; the socket is destroyed within CLOSE_TIMEOUT_MS
  */
-export class MqttSession implements GatewaySession {
+export class MqttSession implements GatewaySession, Publisher {
   readonly #context: MqttContext;
   readonly #connection: Duplex;
   readonly #meter = new PacketMeter();
@@ -61,11 +46,7 @@ export class MqttSession implements GatewaySession {
   #closedAtMs = 0;
   /** When the packet was begun of which more is expected. */
   #packetBegunAtMs = 0;
-  #inFlight = 0;
-  /** Resolves when the publish before the next one was answered. Never rejects. */
-  #lastTurn: Promise<void> = Promise.resolve();
-  #isJournalFull = false;
-  #frameCount = 0;
+  readonly #publishes: Publishes;
   readonly #deliver: Deliver;
   /** Takes commands once the device has subscribed to them. */
   #link: CommandLink | undefined;
@@ -77,6 +58,7 @@ export class MqttSession implements GatewaySession {
     this.remoteAddress = remoteAddress;
     this.#openedAtMs = context.monotonicMs();
     this.#heardAtMs = this.#openedAtMs;
+    this.#publishes = new Publishes(context, this);
     context.tally.sessions += 1;
     context.sessions.add(this);
     gateReads(connection, this);
@@ -84,6 +66,18 @@ export class MqttSession implements GatewaySession {
 
   get authLevel(): AuthLevel {
     return this.#authLevel;
+  }
+
+  get device(): KnownDevice | undefined {
+    return this.#device;
+  }
+
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
+  get isClosed(): boolean {
+    return this.#state === "closed";
   }
 
   /** What the broker may have of the bytes that arrived; null for nothing now. */
@@ -111,7 +105,7 @@ export class MqttSession implements GatewaySession {
       case "naming":
         return 1;
       case "open":
-        return this.#context.isDraining() ? 0 : PUBLISHES_IN_FLIGHT_MAX - this.#inFlight;
+        return this.#context.isDraining() ? 0 : PUBLISHES_IN_FLIGHT_MAX - this.#publishes.inFlight;
       case "admitting":
       case "closed":
         return 0;
@@ -133,7 +127,7 @@ export class MqttSession implements GatewaySession {
     const login = this.#login;
     this.#login = undefined;
     const startedAtMs = monotonicMs();
-    const isWanted = () => !this.#isClosed() && monotonicMs() - startedAtMs < limits.LOGIN_TIMEOUT_MS;
+    const isWanted = () => !this.isClosed && monotonicMs() - startedAtMs < limits.LOGIN_TIMEOUT_MS;
     const outcome = await logIn(
       this.#context,
       {
@@ -146,7 +140,7 @@ export class MqttSession implements GatewaySession {
       },
       isWanted,
     );
-    if (this.#isClosed()) return undefined;
+    if (this.isClosed) return undefined;
     switch (outcome.kind) {
       case "refused":
         this.#refuse(outcome.reason, outcome.uid);
@@ -163,7 +157,7 @@ export class MqttSession implements GatewaySession {
   maySubscribe(filter: string): boolean {
     const { commands, tally } = this.#context;
     const device = this.#device;
-    if (device === undefined || this.#isClosed() || !maySubscribe(device.uid, filter)) {
+    if (device === undefined || this.isClosed || !maySubscribe(device.uid, filter)) {
       tally.refusals.subscription += 1;
       return false;
     }
@@ -175,7 +169,7 @@ export class MqttSession implements GatewaySession {
   }
 
   #sendCommand(device: KnownDevice, payload: Uint8Array): boolean {
-    if (this.#isClosed()) return false;
+    if (this.isClosed) return false;
     this.#context.tally.bytesSent += payload.length;
     this.#deliver(this.#connection, commandTopic(device.uid), Buffer.from(payload));
     if (this.#connection.writableLength > UNREAD_MQTT_BYTES_MAX) this.close("slowReader");
@@ -184,8 +178,7 @@ export class MqttSession implements GatewaySession {
 
   /** Commits a publish (or a last will) and lets the broker acknowledge it after that, in the order of arrival. */
   publish(packet: PublishPacket, acknowledge: Acknowledge): void {
-    this.#inFlight += 1;
-    this.#lastTurn = this.#take(packet, this.#lastTurn, acknowledge);
+    this.#publishes.take(packet, acknowledge);
   }
 
   /** The broker gave the connection up. */
@@ -201,7 +194,7 @@ export class MqttSession implements GatewaySession {
   }
 
   drain(): void {
-    if (this.#inFlight === 0) this.close("drain");
+    if (this.#publishes.inFlight === 0) this.close("drain");
   }
 
   abort(reason: CloseReason): void {
@@ -223,7 +216,11 @@ export class MqttSession implements GatewaySession {
         return;
       case "open":
         if (this.#connection.writableLength > UNREAD_MQTT_BYTES_MAX) this.close("slowReader");
-        else if (this.#inFlight === 0 && this.#meter.isInside && monotonicMs - this.#packetBegunAtMs > FRAME_TIMEOUT_MS)
+        else if (
+          this.#publishes.inFlight === 0 &&
+          this.#meter.isInside &&
+          monotonicMs - this.#packetBegunAtMs > FRAME_TIMEOUT_MS
+        )
           this.close("slowSender");
         return;
       case "closed":
@@ -245,7 +242,7 @@ export class MqttSession implements GatewaySession {
     this.#state = "closed";
     this.#closedAtMs = monotonicMs();
     tally.closes[reason] += 1;
-    if (this.#inFlight === 0) this.#leaveCommands();
+    if (this.#publishes.inFlight === 0) this.#leaveCommands();
     if (this.#device === undefined) return true;
     const wasLive = live.leave(this.#device.deviceId, this);
     notes.write("disconnected", this.#noteSubject(this.#device), {
@@ -254,7 +251,7 @@ export class MqttSession implements GatewaySession {
       sessions: wasLive ? 0 : 1,
       closeReason: reason,
       durationMs: Math.round(this.#closedAtMs - this.#openedAtMs),
-      frames: this.#frameCount,
+      frames: this.#publishes.committed,
       rejectedFrames: 0,
     });
     return true;
@@ -284,27 +281,8 @@ export class MqttSession implements GatewaySession {
     });
   }
 
-  async #take(packet: PublishPacket, before: Promise<void>, acknowledge: Acknowledge): Promise<void> {
-    try {
-      if (this.#device === undefined) await before;
-      const device = this.#device ?? (await this.#nameBy(packet.topic));
-      const refusal = refusalOf(packet, device);
-      if (refusal !== undefined) {
-        this.#context.tally.frames[refusal] += 1;
-        this.close(refusal);
-        acknowledge(new Error(refusal));
-      } else if (packet.payload.length === 0) {
-        // Clears a retained message, of which there are none: nothing to keep.
-        this.#context.tally.frames.unkept += 1;
-        await before;
-        acknowledge(null);
-      } else await this.#keep(packet, this.#frameOf(packet, device!), before, acknowledge);
-    } catch (error) {
-      if (!this.#isClosed()) this.#context.onSessionError(error);
-      this.close(error instanceof JournalFullError || error instanceof JournalClosedError ? "journal" : "defect");
-    }
-    this.#inFlight -= 1;
-    if (this.#inFlight === 0 && this.#isClosed()) this.#leaveCommands();
+  published(): void {
+    if (this.#publishes.inFlight === 0 && this.isClosed) this.#leaveCommands();
     else if (this.#context.isDraining()) this.drain();
   }
 
@@ -315,66 +293,15 @@ export class MqttSession implements GatewaySession {
     this.#link = undefined;
   }
 
-  /** Offers the publish again for as long as the journal is full; those behind it then wait for their turn. */
-  async #keep(packet: PublishPacket, frame: NewFrame, before: Promise<void>, acknowledge: Acknowledge): Promise<void> {
-    const startedAtMs = this.#heardAtMs;
-    if (this.#isJournalFull) await before;
-    for (;;) {
-      const [commit] = await Promise.allSettled([this.#context.journal.append(frame), before]);
-      if (commit.status === "fulfilled") {
-        acknowledge(null);
-        this.#committed(packet, frame, commit.value, startedAtMs);
-        return;
-      }
-      const error: unknown = commit.reason;
-      if (error instanceof JournalFrameError) this.#quarantine(frame);
-      if (!(error instanceof JournalFullError) || this.#isClosed()) throw error;
-      this.#isJournalFull = true;
-      await sleep(JOURNAL_FULL_RETRY_MS, undefined, { ref: false });
-    }
-  }
-
-  #committed(packet: PublishPacket, frame: NewFrame, seq: number, startedAtMs: number): void {
-    const { tally, ackLatency, monotonicMs, commands } = this.#context;
-    commands?.committed(frame.deviceId, { ...frame, seq });
-    this.#isJournalFull = false;
-    this.#frameCount += 1;
-    tally.frames.committed += 1;
-    tally.records += 1;
-    if (packet.qos === 0 || this.#isClosed()) return;
-    tally.acks += 1;
-    ackLatency.observe((monotonicMs() - startedAtMs) / 1_000);
-  }
-
   /** Lets the device of a topic in, where devices may register themselves and the login named nobody. */
-  async #nameBy(topic: string): Promise<KnownDevice | undefined> {
+  async nameBy(topic: string): Promise<KnownDevice | undefined> {
     const uid = uidOfPublish(topic);
-    if (uid === undefined || this.#isClosed()) return undefined;
-    const known = await this.#context.admit(uid, "owntracks", () => !this.#isClosed());
+    if (uid === undefined || this.isClosed) return undefined;
+    const known = await this.#context.admit(uid, "owntracks", () => !this.isClosed);
     // A device with a password has to log in with it.
-    if (known.kind !== "known" || this.#isClosed() || passwordHashOf(known.device) !== undefined) return undefined;
+    if (known.kind !== "known" || this.isClosed || passwordHashOf(known.device) !== undefined) return undefined;
     this.#open(known.device, this.#context.transport === "mqttTls" ? "tls" : "id");
     return known.device;
-  }
-
-  #frameOf(packet: PublishPacket, device: KnownDevice): NewFrame {
-    return {
-      deviceId: device.deviceId,
-      kind: "frame",
-      protocol: "owntracks",
-      transport: "mqtt",
-      receivedAtMs: this.#context.now(),
-      remoteAddress: this.remoteAddress,
-      bytes: frameOf(packet.topic, Buffer.from(packet.payload as Buffer)),
-    };
-  }
-
-  #quarantine(frame: NewFrame): void {
-    const { deviceId, protocol, transport, receivedAtMs, remoteAddress, bytes } = frame;
-    const fleetId = this.#device?.fleetId ?? null;
-    const where = { deviceId, fleetId, protocol, transport, receivedAtMs, remoteAddress };
-    this.#context.tally.frames.format += 1;
-    this.#context.quarantine.offer({ ...where, reason: "format", detail: null, bytes }, this.#heardAtMs);
   }
 
   #noteSubject(device: KnownDevice) {
@@ -382,14 +309,4 @@ export class MqttSession implements GatewaySession {
     const where = { protocol: "owntracks", transport: "mqtt", remoteAddress: this.remoteAddress } as const;
     return { ...where, device, atMs: now() };
   }
-
-  #isClosed(): boolean {
-    return this.#state === "closed";
-  }
-}
-
-function refusalOf(packet: PublishPacket, device: KnownDevice | undefined): PublishRefusal | undefined {
-  if (device === undefined || !mayPublish(device.uid, packet.topic)) return "foreignTopic";
-  if (packet.retain) return "retained";
-  return packet.payload.length > PAYLOAD_BYTES_MAX ? "oversize" : undefined;
 }

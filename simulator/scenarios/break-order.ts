@@ -3,12 +3,12 @@ export const ANSWERING_FILES = [
   "gateway/stream-session.ts",
   "gateway/datagram-listener.ts",
   "gateway/http/http-exchange.ts",
-  "gateway/mqtt/mqtt-session.ts",
+  "gateway/mqtt/publishes.ts",
 ] as const;
 
 /** What lets a device forget: bytes on a connection, a status, the callback that the broker's PUBACK waits for. */
 export const ANSWER = /(?:await )?(?:this\.#?answer|acknowledge)\([^;]*\);/;
-export const COMMIT = /(?:const [\w[\]]+ = )?await (?:Promise\.allSettled\(\[)?[\w.#]*journal\.append\([^;]*;/;
+export const COMMIT = /(?:const [\w[\]]+ = )?await [\w.#]*journal\.append\([^;]*;/;
 
 /** `append`, awaited, and the answer that follows it within a few lines. */
 const COMMIT_THEN_ANSWER = new RegExp(`(${COMMIT.source}[^]{0,200}?)(${ANSWER.source})`);
