@@ -80,8 +80,12 @@ export const ConfigSchema = Type.Object({
   EVENT_RETENTION_DAYS: Type.Integer({
     minimum: EVENT_RETENTION_DAYS_MIN,
     default: 365,
-    description: "Days that events are kept; never fewer than raw frames",
+    description: "Days that events, ETAs and links are kept; never fewer than raw frames",
   }),
+  PROOF_RETENTION_DAYS: Count(
+    365,
+    "Days that pictures and names of proofs of delivery are kept; hashes and verdicts stay",
+  ),
   PUBLIC_URL: Type.Optional(
     Type.String({
       pattern: "^https?://[^/]+$",

@@ -201,6 +201,7 @@ async function startStream(parts: Parts): Promise<Listener[]> {
       frameRetentionDays: config.FRAME_RETENTION_DAYS,
       fixRetentionDays: config.FIX_RETENTION_DAYS,
       eventRetentionDays: config.EVENT_RETENTION_DAYS,
+      proofRetentionDays: config.PROOF_RETENTION_DAYS,
       now: Date.now,
       log: (line) => log.warn(line),
     }),

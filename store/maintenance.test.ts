@@ -5,7 +5,8 @@ import { openTestDatabase, type TestDatabase } from "./testing.ts";
 
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.UTC(2026, 10, 22);
-const OPTIONS = { frameRetentionDays: 30, fixRetentionDays: 60, eventRetentionDays: 365, now: () => NOW_MS };
+const DAYS = { frameRetentionDays: 30, fixRetentionDays: 60, eventRetentionDays: 365, proofRetentionDays: 365 };
+const OPTIONS = { ...DAYS, now: () => NOW_MS };
 
 let test_: TestDatabase;
 let database: Database;
@@ -100,6 +101,51 @@ test("of refused frames only the newest are kept, however many there were", asyn
   await maintain(database, OPTIONS);
   const found = await database.pool.query("select count(*)::integer as rows, max(quarantine_id) from quarantine");
   expect(found.rows).toEqual([{ rows: 50_000, max: 50_010 }]);
+});
+
+test("ETAs, ticks, notifications and links go with their time", async () => {
+  await database.pool.query(
+    `with old as (select $1::timestamptz - d * interval '1 day' as at, d from unnest(array[10, 40, 400]) as d),
+    r as (insert into route (fleet_id, version) values (1, 1) returning route_id),
+    s as (insert into stop (fleet_id, lat_deg, lon_deg) values (1, 0, 0) returning stop_id),
+    t as (insert into route_tick select route_id, d, at from old, r),
+    e as (insert into eta (commit_xid, fleet_id, route_id, stop_id, computed_at, reason, model_version)
+      select 1000 - d, 1, 1, 1, at, 'position', 1 from old),
+    n as (insert into notification (fleet_id, stop_id, trigger, threshold, due_at)
+      select 1, stop_id, 'stopsAway', d, at from old, s)
+    insert into tracking_link (fleet_id, stop_id, token_hash, expires_at)
+    select 1, stop_id, sha256(d::text::bytea), at from old, s`,
+    [new Date(NOW_MS)],
+  );
+  await maintain(database, OPTIONS);
+  const kept = await database.pool.query(
+    `select (select count(*) from route_tick)::int as ticks, (select count(*) from eta)::int as etas,
+      (select count(*) from notification)::int as notifications, (select count(*) from tracking_link)::int as links`,
+  );
+  expect(kept.rows).toEqual([{ ticks: 1, etas: 2, notifications: 2, links: 2 }]);
+});
+
+test("a recipient is forgotten when their newest proof is past its time, and the chain says so", async () => {
+  await database.pool.query(
+    `with s as (
+      insert into stop (fleet_id, lat_deg, lon_deg, contact) select 1, 0, 0, '{"name": "Ada"}' from generate_series(1, 2)
+      returning stop_id
+    ), k as (insert into recipient_key select stop_id, '\\x00', $1::timestamptz - interval '400 days' from s)
+    insert into pod (fleet_id, stop_id, content_hash, outcome, device_time, received_at, sealed, commit_xid)
+    select 1, stop_id, '', 'delivered', now(), $1::timestamptz - d * interval '1 day', '', 1
+    from s, unnest(array[399, 300]) as d where d > 350 or stop_id = (select max(stop_id) from s)`,
+    [new Date(NOW_MS)],
+  );
+  await maintain(database, OPTIONS);
+  const left = await database.pool.query(
+    "select contact, key is null as forgotten from stop join recipient_key using (stop_id) order by stop_id",
+  );
+  expect(left.rows).toEqual([
+    { contact: {}, forgotten: true },
+    { contact: { name: "Ada" }, forgotten: false },
+  ]);
+  const told = await database.pool.query("select kind, content::json ->> 'who' as who from evidence");
+  expect(told.rows).toEqual([{ kind: "erasure", who: "retention" }]);
 });
 
 test("the loop begins at once, goes on after a failed round and ends when closed", async () => {

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "./database.ts";
 import { endOverStopFences } from "./over-stops.ts";
+import { forgetOldRecipients } from "./proof-retention.ts";
 
 export type MaintenanceOptions = {
   frameRetentionDays: number;
   fixRetentionDays: number;
   eventRetentionDays: number;
+  proofRetentionDays: number;
   /** Unix milliseconds. */
   now: () => number;
   log?: (line: string) => void;
@@ -72,6 +74,11 @@ export async function maintain(
       // While its frame is kept an event can be derived again: it must be there to be known.
       const eventDays = Math.max(options.eventRetentionDays, options.frameRetentionDays);
       const events = await dropAll(DROP_OLD_EVENTS, eventDays);
+      await dropAll(DROP_OLD_ETAS, eventDays);
+      await dropAll(dropOld("notification", "due_at"), eventDays);
+      await dropAll(dropOld("tracking_link", "expires_at"), eventDays);
+      // Without its frames a route is not folded again.
+      await dropAll(dropOld("route_tick", "at"), options.frameRetentionDays);
       await client.query(PRUNE_UNKNOWN_DEVICES, [
         new Date(options.now() - UNKNOWN_DEVICE_DAYS * DAY_MS),
         UNKNOWN_DEVICES_MAX,
@@ -82,6 +89,8 @@ export async function maintain(
       ]);
       await client.query(FORGET_ANSWERS, [new Date(options.now() - DAY_MS)]);
       await endOverStopFences(database, options.now());
+      const proofsSince = new Date(options.now() - options.proofRetentionDays * DAY_MS);
+      await forgetOldRecipients(database, proofsSince, options.now());
       return { frames, fixes, events };
     } finally {
       await client.query("select pg_advisory_unlock($1)", [MAINTENANCE_LOCK]);
@@ -96,6 +105,16 @@ const DROP_OLD_EVENTS = `with oldest as materialized (
     select event_id, detected_at from event order by commit_xid, event_seq limit $2),
   dropped as (
     delete from event where event_id in (select event_id from oldest where detected_at < $1) returning 1)
+  select count(*) as count from dropped`;
+
+const DROP_OLD_ETAS = `with oldest as materialized (
+    select eta_id, computed_at from eta order by commit_xid, eta_id limit $2),
+  dropped as (
+    delete from eta where eta_id in (select eta_id from oldest where computed_at < $1) returning 1)
+  select count(*) as count from dropped`;
+
+const dropOld = (table: "notification" | "tracking_link" | "route_tick", time: string) => `with dropped as (
+    delete from ${table} where ctid in (select ctid from ${table} where ${time} < $1 limit $2) returning 1)
   select count(*) as count from dropped`;
 
 const FORGET_ANSWERS = "delete from idempotency_key where created_at < $1";
