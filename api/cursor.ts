@@ -8,6 +8,8 @@ import { Problem } from "./problems.ts";
 
 export const INT4_MAX = 2_147_483_647n;
 export const INT8_MAX = 9_223_372_036_854_775_807n;
+/** Of ids that are numbers here. */
+export const ID_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 /** The largest time of an ECMAScript Date, Unix milliseconds. */
 export const TIME_MS_MAX = 8_640_000_000_000_000n;
 

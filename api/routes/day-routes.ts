@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { listDayRoutes } from "#store/day-routes.ts";
 import { readStopTimeline, STOP_MOMENTS_MAX } from "#store/stop-timeline.ts";
 import type { RouteContext } from "../context.ts";
-import { formatCursor, INT8_MAX, parseCursor } from "../cursor.ts";
+import { formatCursor, ID_MAX, parseCursor } from "../cursor.ts";
 import { DayRouteSchema, dayRouteJson } from "../day-route-json.ts";
 import { Problem } from "../problems.ts";
 import { Attributes, Nullable, named, Page, pageOf, Ref, Time, timeText } from "../schemas.ts";
@@ -51,7 +51,7 @@ export const dayRouteRoutes =
       },
       async ({ principal: { fleetId }, query }) => {
         const limit = query.limit ?? ROUTES_DEFAULT;
-        const [after] = query.after === undefined ? ["0"] : parseCursor("dayRoutes", query.after, [INT8_MAX]);
+        const [after] = query.after === undefined ? ["0"] : parseCursor("dayRoutes", query.after, [ID_MAX]);
         const page = { day: query.day ?? null, nowMs: now(), afterRouteId: Number(after), limit: limit + 1 };
         const rows = await listDayRoutes(database, { fleetId, ...page });
         return pageOf(rows, limit, dayRouteJson, (last) => formatCursor("dayRoutes", last.routeId));

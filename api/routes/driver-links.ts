@@ -4,7 +4,7 @@ import { createDriverLink, endOfNextDay, listDriverLinks, revokeDriverLink } fro
 import { listClaims } from "#store/stop-claims.ts";
 import { findStop } from "#store/stops.ts";
 import type { RouteContext } from "../context.ts";
-import { formatCursor, INT4_MAX, INT8_MAX, parseCursor } from "../cursor.ts";
+import { formatCursor, ID_MAX, INT4_MAX, parseCursor } from "../cursor.ts";
 import { ClaimSchema, claimJson } from "../driver/claim-json.ts";
 import { CreatedDriverLink, DriverLinkSchema, driverLinkJson } from "../driver/link-json.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
@@ -76,7 +76,7 @@ export const driverLinkRoutes =
       },
       async ({ params, principal, query }) => {
         const limit = query.limit ?? PAGE_ROWS_DEFAULT;
-        const [after] = query.after === undefined ? ["0"] : parseCursor("driver links", query.after, [INT8_MAX]);
+        const [after] = query.after === undefined ? ["0"] : parseCursor("driver links", query.after, [ID_MAX]);
         const page = { driverId: params.id, afterLinkId: Number(after), limit: limit + 1 };
         const rows = await listDriverLinks(database, principal.fleetId, page);
         if (rows === undefined) throw new Problem("not_found");

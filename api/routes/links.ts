@@ -3,7 +3,7 @@ import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { createLink, listLinks, revokeLink } from "#store/tracking-links.ts";
 import type { RouteContext } from "../context.ts";
-import { formatCursor, INT8_MAX, parseCursor } from "../cursor.ts";
+import { formatCursor, ID_MAX, parseCursor } from "../cursor.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { CreatedLink, LinkSchema, linkJson } from "../link-json.ts";
 import { Problem } from "../problems.ts";
@@ -84,7 +84,7 @@ export const linkRoutes =
       },
       async ({ params, principal, query }) => {
         const limit = query.limit ?? PAGE_ROWS_DEFAULT;
-        const [after] = query.after === undefined ? ["0"] : parseCursor("links", query.after, [INT8_MAX]);
+        const [after] = query.after === undefined ? ["0"] : parseCursor("links", query.after, [ID_MAX]);
         const page = { stopId: params.id, afterLinkId: Number(after), limit: limit + 1 };
         const rows = await listLinks(database, principal.fleetId, page);
         if (rows === undefined) throw new Problem("not_found");

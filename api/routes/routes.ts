@@ -14,7 +14,7 @@ import {
 } from "#store/routes.ts";
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
-import { formatCursor, INT4_MAX, INT8_MAX, parseCursor } from "../cursor.ts";
+import { formatCursor, ID_MAX, INT4_MAX, parseCursor } from "../cursor.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { expectedVersion, planProblem } from "../plan-problems.ts";
 import { Problem } from "../problems.ts";
@@ -83,7 +83,7 @@ export const routeRoutes =
       },
       async ({ principal: { fleetId }, query }) => {
         const limit = query.limit ?? PAGE_ROWS_DEFAULT;
-        const [after] = query.after === undefined ? ["0"] : parseCursor("routes", query.after, [INT8_MAX]);
+        const [after] = query.after === undefined ? ["0"] : parseCursor("routes", query.after, [ID_MAX]);
         const vehicleId =
           query.vehicle === undefined ? null : ((await findNamed(database, "vehicle", fleetId, query.vehicle)) ?? 0);
         const filter = { externalId: query.externalId ?? null, vehicleId, status: query.status ?? null };

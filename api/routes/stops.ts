@@ -6,7 +6,7 @@ import { findNamed } from "#store/named-things.ts";
 import { cancelStop, createStop, findStop, listStops, putStop, type StopResult, updateStop } from "#store/stops.ts";
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
-import { formatCursor, INT4_MAX, INT8_MAX, parseCursor } from "../cursor.ts";
+import { formatCursor, ID_MAX, INT4_MAX, parseCursor } from "../cursor.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { expectedVersion, planProblem } from "../plan-problems.ts";
 import { Problem } from "../problems.ts";
@@ -58,7 +58,7 @@ export const stopRoutes =
       },
       async ({ principal: { fleetId }, query }) => {
         const limit = query.limit ?? PAGE_ROWS_DEFAULT;
-        const [after] = query.after === undefined ? ["0"] : parseCursor("stops", query.after, [INT8_MAX]);
+        const [after] = query.after === undefined ? ["0"] : parseCursor("stops", query.after, [ID_MAX]);
         const routeId =
           query.route === undefined ? null : ((await findNamed(database, "route", fleetId, query.route)) ?? 0);
         const filter = { externalId: query.externalId ?? null, routeId, unassigned: query.unassigned ?? false };
