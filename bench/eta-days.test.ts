@@ -35,7 +35,7 @@ test("the same days give the same ETAs", () => {
       days: 2,
       roads: null,
       scoredFromDay: 0,
-      warningRules: [{ share: 0.5, withinMs: 3_600_000 }],
+      warningRules: [{ fromShare: 0.5, lastsMs: 0, untilShare: 0.3, withinMs: 3_600_000 }],
     });
   expect(run().etas).toEqual(run().etas);
 });

@@ -117,11 +117,11 @@ function observed(routes: readonly EtaRoute[], learner: SpeedLearner | null): Le
   };
 }
 
-function servicesOf({ visits }: DeliveryDay): ServiceSum[] {
+function servicesOf({ visits, plan }: DeliveryDay): ServiceSum[] {
   return visits.map(({ stop, arrivedMs, departedMs }) => {
     const servedS = (departedMs - Math.max(arrivedMs, stop.windowStartMs ?? arrivedMs)) / 1000;
     const { latDeg, lonDeg, serviceS } = stop;
-    return serviceSumOf({ latDeg, lonDeg, kind: "delivery", plannedS: serviceS, servedS });
+    return serviceSumOf({ latDeg, lonDeg, kind: "delivery", plannedS: serviceS, servedS, driver: plan.vehicleRef });
   });
 }
 

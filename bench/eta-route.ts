@@ -8,7 +8,7 @@ import {
 import type { Random } from "#simulator/random.ts";
 import { areaOf } from "#stream/eta/area.ts";
 import type { Eta, EtaState, EtaStop, NoEta } from "#stream/eta/eta.ts";
-import { isWorthIssuing } from "#stream/eta/eta-changes.ts";
+import { isWorthIssuing, type Risk, type RiskRule, riskAfter } from "#stream/eta/eta-changes.ts";
 import type { EtaEngine } from "#stream/eta/eta-engine.ts";
 import type { ErrorSample } from "#stream/eta/learn-model.ts";
 import type { Outlook } from "#stream/eta/outlook.ts";
@@ -28,10 +28,10 @@ export type IssuedEta = ScoredEta & {
   dueMs: number;
 };
 
-/** When a stop counts as at risk: from this share of late outcomes on, if no more than this remains. */
-export type WarningRule = { share: number; withinMs: number };
+/** When a stop counts as at risk, if no more than this remains. */
+export type WarningRule = RiskRule & { withinMs: number };
 
-/** The first moment at which a rule held for a stop, and what came of it. */
+/** A moment at which a stop came to be at risk by a rule, and what came of it. */
 export type Warning = { stopId: string; atMs: number; dueMs: number; arrivedMs: number; lateShare: number };
 
 type Pending = Omit<IssuedEta, "arrivedMs"> & { outlook: Outlook; bucket: string };
@@ -43,7 +43,9 @@ export class EtaRoute {
   /** ETAs computed, issued or not. */
   computed = 0;
   state: EtaState | null = null;
-  readonly #warnings: Map<string, Warning>[];
+  readonly #warnings: Warning[][];
+  /** By rule and stop. */
+  readonly #risks: Map<string, Risk>[];
   readonly #rules: readonly WarningRule[];
   readonly #last = new Map<string, Eta | NoEta>();
   readonly #issued: Pending[] = [];
@@ -64,7 +66,8 @@ export class EtaRoute {
     this.#order = day.plan.stops;
     this.#place = day.plan.depot;
     this.#rules = rules;
-    this.#warnings = rules.map(() => new Map());
+    this.#warnings = rules.map(() => []);
+    this.#risks = rules.map(() => new Map());
   }
 
   /** Takes what was heard until `nowMs` and issues what changed. */
@@ -82,7 +85,7 @@ export class EtaRoute {
     if (this.#settled >= this.#order.length) return;
     const remaining = this.#order.slice(this.#settled);
     const answers = engine.estimate({
-      ...{ nowMs, heardMs: this.#heardMs, stops: remaining.map(asEtaStop), state: this.state },
+      ...{ nowMs, heardMs: this.#heardMs, stops: remaining.map((stop) => this.#asEtaStop(stop)), state: this.state },
       ...{ serving: this.#serving, start: { place: plan.depot, atMs: plan.startsAtMs } },
     });
     this.computed += answers.length;
@@ -101,11 +104,9 @@ export class EtaRoute {
 
   /** For each rule the warnings of this route. */
   warnings(): Warning[][] {
-    return this.#warnings.map((byStop) =>
-      this.day.visits.flatMap(({ stop, arrivedMs }) => {
-        const warning = byStop.get(stop.ref);
-        return warning === undefined ? [] : [{ ...warning, arrivedMs }];
-      }),
+    const arrivals = new Map(this.day.visits.map(({ stop, arrivedMs }) => [stop.ref, arrivedMs]));
+    return this.#warnings.map((some) =>
+      some.map((warning) => ({ ...warning, arrivedMs: arrivals.get(warning.stopId)! })),
     );
   }
 
@@ -114,7 +115,7 @@ export class EtaRoute {
     for (; (resequences[this.#nextChange]?.atMs ?? fix.timeMs + 1) <= fix.timeMs; this.#nextChange++)
       this.#order = resequences[this.#nextChange]!.stops;
     for (let visit = visits[this.#nextVisit]; visit !== undefined && visit.arrivedMs <= fix.timeMs; ) {
-      const stop = asEtaStop(visit.stop);
+      const stop = this.#asEtaStop(visit.stop);
       if (this.#serving === null) this.#settled++;
       this.#serving = { stop, arrivedMs: visit.arrivedMs };
       if (visit.departedMs > fix.timeMs) break;
@@ -129,7 +130,7 @@ export class EtaRoute {
     if (!isUnderWay && fix.speedMps > 1) this.state = engine.setOff(plan.depot, fix.timeMs, null);
     const next = this.#order[this.#settled];
     if (this.state === null || this.#serving !== null || next === undefined) return;
-    const { state, sample } = engine.follow(this.state, [asEtaStop(next)], fix);
+    const { state, sample } = engine.follow(this.state, [this.#asEtaStop(next)], fix);
     this.state = state;
     if (sample) engine.observeTraffic(sample);
   }
@@ -151,11 +152,30 @@ export class EtaRoute {
 
   #warn(stopId: string, eta: Eta, dueMs: number, lateShare: number): void {
     const { computedMs, p50Ms } = eta;
-    this.#rules.forEach(({ share, withinMs }, n) => {
-      const warned = this.#warnings[n]!;
-      if (lateShare >= share && p50Ms - computedMs <= withinMs && !warned.has(stopId))
-        warned.set(stopId, { stopId, atMs: computedMs, dueMs, arrivedMs: 0, lateShare });
+    this.#rules.forEach(({ withinMs, ...rule }, n) => {
+      const before = this.#risks[n]!.get(stopId) ?? { atRisk: false, riskSinceMs: null };
+      const share = p50Ms - computedMs <= withinMs ? lateShare : 0;
+      const risk = riskAfter(before, share, computedMs, rule);
+      this.#risks[n]!.set(stopId, risk);
+      if (risk.atRisk && !before.atRisk)
+        this.#warnings[n]!.push({ stopId, atMs: computedMs, dueMs, arrivedMs: 0, lateShare });
     });
+  }
+
+  #asEtaStop(stop: DeliveryStop): EtaStop {
+    const { ref, latDeg, lonDeg, windowStartMs, windowEndMs, promisedByMs, serviceS } = stop;
+    const driver = this.day.plan.vehicleRef;
+    return {
+      stopId: ref,
+      kind: "delivery",
+      latDeg,
+      lonDeg,
+      windowStartMs,
+      windowEndMs,
+      promisedByMs,
+      serviceS,
+      driver,
+    };
   }
 
   /** Straight lines at one speed through the remaining stops, with planned services and windows. */
@@ -179,9 +199,4 @@ export class EtaRoute {
 /** When a stop counts as late. */
 export function dueOf(stop: DeliveryStop): number {
   return stop.windowEndMs ?? stop.promisedByMs ?? Number.POSITIVE_INFINITY;
-}
-
-function asEtaStop(stop: DeliveryStop): EtaStop {
-  const { ref, latDeg, lonDeg, windowStartMs, windowEndMs, promisedByMs, serviceS } = stop;
-  return { stopId: ref, kind: "delivery", latDeg, lonDeg, windowStartMs, windowEndMs, promisedByMs, serviceS };
 }

@@ -39,6 +39,8 @@ export type ObservedVisit = {
   latDeg: number;
   lonDeg: number;
   kind: string;
+  driverId: number | null;
+  vehicleId: number | null;
   plannedS: number | null;
   arrivedMs: number;
   departedMs: number;
@@ -49,9 +51,10 @@ export type ObservedVisit = {
 export async function readVisits(client: Client, { fleetId, fromMs, toMs }: ObservedTime): Promise<ObservedVisit[]> {
   const { rows } = await client.query<ObservedVisit>(
     `select stop.lat_deg as "latDeg", stop.lon_deg as "lonDeg", stop.kind, stop.service_s as "plannedS",
+       route.driver_id as "driverId", route.vehicle_id as "vehicleId",
        ${ms("s.arrived_at")} as "arrivedMs", ${ms("s.departed_at")} as "departedMs",
        ${ms("stop.window_start")} as "windowStartMs"
-     from stop_state s join stop using (stop_id)
+     from stop_state s join stop using (stop_id) left join route on route.route_id = stop.route_id
      where stop.fleet_id = $1 and ${WITHIN("s.departed_at")} and s.arrived_at < s.departed_at order by s.stop_id`,
     [fleetId, fromMs, toMs],
   );

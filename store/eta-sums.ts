@@ -14,6 +14,8 @@ export type SpeedSumRow = {
 export type ServiceSumRow<Kind extends string = string> = {
   place: string;
   kind: Kind;
+  /** Empty: not known. */
+  driver: string;
   visits: number;
   sumShare: number;
   sumLog: number;
@@ -49,8 +51,8 @@ export async function readLearnedRows<Kind extends string>(
   return {
     speeds: speeds.map((row) => ({ ...row, wayId: row.wayId === NO_WAY ? null : row.wayId })),
     services: await all<ServiceSumRow<Kind>>(
-      `select place, kind, visits, sum_share as "sumShare", sum_log as "sumLog", sum_log_square as "sumLogSquare"
-       from service_time where fleet_id = $1 order by kind, place`,
+      `select place, kind, driver, visits, sum_share as "sumShare", sum_log as "sumLog", sum_log_square as "sumLogSquare"
+       from service_time where fleet_id = $1 order by kind, place, driver`,
     ),
     rests: await all<RestSumRow>(
       `select half_hour as "halfHour", exposed, rests, rest_s as "restS" from rest_time where fleet_id = $1 order by half_hour`,
@@ -75,9 +77,9 @@ export async function replaceLearnedRows(client: Client, fleetId: number, learne
       .map((row) => ({ ...row, wayId: row.wayId ?? NO_WAY })),
   );
   await put(
-    `insert into service_time (fleet_id, place, kind, visits, sum_share, sum_log, sum_log_square)
-     select $1, r.place, r.kind, r.visits, r."sumShare", r."sumLog", r."sumLogSquare"
-     from json_to_recordset($2::json) as r (place text, kind text, visits float8, "sumShare" float8, "sumLog" float8,
+    `insert into service_time (fleet_id, place, kind, driver, visits, sum_share, sum_log, sum_log_square)
+     select $1, r.place, r.kind, r.driver, r.visits, r."sumShare", r."sumLog", r."sumLogSquare"
+     from json_to_recordset($2::json) as r (place text, kind text, driver text, visits float8, "sumShare" float8, "sumLog" float8,
        "sumLogSquare" float8)`,
     learned.services.filter(({ visits }) => visits >= FORGOTTEN_VISITS),
   );

@@ -61,11 +61,13 @@ create table service_time (
   -- Latitude and longitude to four decimals.
   place text not null,
   kind text not null,
+  -- Who served: the driver of the route, else its vehicle; empty: not known.
+  driver text not null,
   visits double precision not null,
   sum_share double precision not null,
   sum_log double precision not null,
   sum_log_square double precision not null,
-  primary key (fleet_id, kind, place)
+  primary key (fleet_id, kind, place, driver)
 );
 
 create table rest_time (

@@ -1,5 +1,5 @@
 import type { Eta, EtaFix, EtaReason, EtaRequest, NoEta } from "../eta/eta.ts";
-import { changeReason, isAtRisk, isWorthIssuing, isWorthTelling } from "../eta/eta-changes.ts";
+import { changeReason, isWorthIssuing, isWorthTelling, riskAfter } from "../eta/eta-changes.ts";
 import { haversineM } from "../roads/geometry.ts";
 import { startPlace } from "./lifecycle.ts";
 import { deadlineOf, type PlannedStop, plannedStartMs } from "./plan.ts";
@@ -160,15 +160,16 @@ function isShown(shown: ShownEta | null, next: Eta): boolean {
   return moves.some((moveMs) => Math.abs(moveMs) >= Math.max(SHOWN_MOVE_MS_MIN, SHOWN_MOVE_SHARE * remainingMs));
 }
 
-/** `stop.at_risk`, once for every time that the stop comes to be more likely late than not. */
+/** `stop.at_risk`, once for every time that the stop comes to be at risk. */
 function warn(draft: RouteDraft, stop: PlannedStop, answer: Eta): void {
-  const { atRisk } = draft.stop(stop.stopId);
+  const { atRisk, riskSinceMs } = draft.stop(stop.stopId);
   const deadlineMs = deadlineOf(stop);
   const lateShare = deadlineMs === null ? 0 : (draft.context.estimator?.lateShare(answer, deadlineMs) ?? 0);
-  const next = deadlineMs !== null && isAtRisk(atRisk, lateShare);
-  if (next === atRisk) return;
-  draft.show(stop.stopId, { atRisk: next });
-  if (!next || deadlineMs === null) return;
+  const next = riskAfter({ atRisk, riskSinceMs }, lateShare, answer.computedMs);
+  if (next.riskSinceMs !== riskSinceMs) draft.remember(stop.stopId, { riskSinceMs: next.riskSinceMs });
+  if (next.atRisk === atRisk) return;
+  draft.show(stop.stopId, next);
+  if (!next.atRisk || deadlineMs === null) return;
   const data = { p50: iso(answer.p50Ms), p90: iso(answer.p90Ms), promisedBy: iso(deadlineMs), basis: answer.basis };
   draft.emitOf("stop.at_risk", stop, answer.computedMs, { ...data, lateShare: Math.round(lateShare * 1000) / 1000 });
 }

@@ -1,4 +1,5 @@
 import type { EtaPlace, StopKind } from "../eta/eta.ts";
+import { driverKey } from "../eta/service-times.ts";
 
 /** A stop as a version of the plan has it. Degrees, Unix milliseconds, seconds. */
 export type PlannedStop = EtaPlace & {
@@ -9,6 +10,8 @@ export type PlannedStop = EtaPlace & {
   readonly windowEndMs: number | null;
   readonly promisedByMs: number | null;
   readonly serviceS: number | null;
+  /** Who serves it, as the learned model calls them; null: not known. */
+  readonly driver?: string | null;
 };
 
 /** One version of a route's plan, whole: what `route_version.plan` holds. */
@@ -27,14 +30,16 @@ export type RoutePlan = {
 type StoredPlace = readonly [number, number] | EtaPlace | null | undefined;
 
 type StoredPlan = Omit<RoutePlan, "start" | "end" | "stops"> & {
+  driverId?: number | null;
   start?: StoredPlace;
   end?: StoredPlace;
-  stops: readonly (Omit<PlannedStop, "stopId"> & { stopId: string | number })[];
+  stops: readonly (Omit<PlannedStop, "stopId" | "driver"> & { stopId: string | number })[];
 };
 
 /** Reads a plan that the API has written. */
 export function readPlan(stored: unknown): RoutePlan {
   const plan = stored as StoredPlan;
+  const driver = driverKey(plan.driverId ?? null, plan.vehicleId ?? null);
   return {
     ...{ vehicleId: plan.vehicleId ?? null, status: plan.status },
     ...{ startsAtMs: plan.startsAtMs ?? null, endsAtMs: plan.endsAtMs ?? null },
@@ -43,7 +48,7 @@ export function readPlan(stored: unknown): RoutePlan {
       ...{ stopId: String(stop.stopId), kind: stop.kind, latDeg: stop.latDeg, lonDeg: stop.lonDeg },
       ...{ geofenceId: stop.geofenceId ?? null, serviceS: stop.serviceS ?? null },
       ...{ windowStartMs: stop.windowStartMs ?? null, windowEndMs: stop.windowEndMs ?? null },
-      promisedByMs: stop.promisedByMs ?? null,
+      ...{ promisedByMs: stop.promisedByMs ?? null, driver },
     })),
   };
 }

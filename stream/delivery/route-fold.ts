@@ -120,7 +120,14 @@ function dropStop(draft: RouteDraft, stopId: string): void {
   if (!isServed(draft.stop(stopId).status)) draft.show(stopId, { status: "cancelled", ...NOTHING_EXPECTED });
 }
 
-const NOTHING_EXPECTED = { eta: null, absence: null, told: null, stopsBefore: null, atRisk: false } as const;
+const NOTHING_EXPECTED = {
+  eta: null,
+  absence: null,
+  told: null,
+  stopsBefore: null,
+  atRisk: false,
+  riskSinceMs: null,
+} as const;
 
 function cancel(draft: RouteDraft): void {
   const { plan, state } = draft;

@@ -51,6 +51,8 @@ export type StopState = {
   /** The last ETA of it that was recorded. */
   readonly issued: Pick<Eta, "computedMs" | "p50Ms" | "basis"> | null;
   readonly atRisk: boolean;
+  /** Since when its share of late outcomes has been that high. */
+  readonly riskSinceMs: number | null;
 };
 
 /** The newest position of the vehicle that counted. */
@@ -99,7 +101,7 @@ export function routeInitial(cursorSeq: number): RouteFold {
 export function stopInitial(stopId: string): StopState {
   return {
     ...{ stopId, status: "planned", crossings: [], visits: [], missed: null, enRouteAtMs: null, approachingAtMs: null },
-    ...{ stopsBefore: null, eta: null, absence: null, told: null, issued: null, atRisk: false },
+    ...{ stopsBefore: null, eta: null, absence: null, told: null, issued: null, atRisk: false, riskSinceMs: null },
   };
 }
 

@@ -10,9 +10,11 @@ const ISSUED_MOVE_SHARE = 0.05;
 const ISSUED_HORIZONS_MS = [5, 10, 15, 30, 45, 60, 90, 120, 150, 180].map((minutes) => minutes * MINUTE_MS);
 const TOLD_MOVE_MS_MIN = 120_000;
 const TOLD_MOVE_SHARE = 0.1;
-/** A stop is at risk from this share of late outcomes on, and until it falls below the other. */
-const AT_RISK_FROM = 0.5;
-const AT_RISK_UNTIL = 0.35;
+/** What a stop at risk is: its share of late outcomes, and for how long without a break. */
+export type RiskRule = { fromShare: number; lastsMs: number; untilShare: number };
+export const AT_RISK: RiskRule = { fromShare: 0.8, lastsMs: 5 * MINUTE_MS, untilShare: 0.5 };
+/** Since when the share has been that high; and whether it has been for long enough. */
+export type Risk = { atRisk: boolean; riskSinceMs: number | null };
 /** Traffic that changed by this much is what made the ETA change. */
 const TRAFFIC_CHANGE_MIN = 0.08;
 
@@ -36,9 +38,18 @@ export function isWorthTelling(told: { p50Ms: number } | null, next: Eta, promis
   return promisedByMs !== null && told.p50Ms <= promisedByMs !== next.p50Ms <= promisedByMs;
 }
 
-/** At risk or not, with a band between so that noise around the limit is one crossing. */
-export function isAtRisk(before: boolean, lateShare: number): boolean {
-  return before ? lateShare >= AT_RISK_UNTIL : lateShare >= AT_RISK_FROM;
+/**
+ * At risk or not.
+ *
+ *     calm ──share ≥ from──▶ watched ──still so after `lastsMs`──▶ at risk ──share < until──▶ calm
+ *       ▲                       │
+ *       └─────share < from──────┘
+ */
+export function riskAfter(before: Risk, lateShare: number, nowMs: number, rule: RiskRule = AT_RISK): Risk {
+  if (before.atRisk) return lateShare >= rule.untilShare ? before : { atRisk: false, riskSinceMs: null };
+  if (lateShare < rule.fromShare) return { atRisk: false, riskSinceMs: null };
+  const riskSinceMs = before.riskSinceMs ?? nowMs;
+  return { atRisk: nowMs - riskSinceMs >= rule.lastsMs, riskSinceMs };
 }
 
 /** What to say an ETA changed by: the trigger of its computation, unless silence or traffic explains it better. */

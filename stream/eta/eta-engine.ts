@@ -35,8 +35,8 @@ const SILENCE_SHARE = 0.4;
 /** A rest that has lasted longer than usual is taken to last so much longer. */
 const REST_LEFT_S_MIN = 300;
 /** Today's pace counts against what was learned from everybody, which is worth so many seconds. */
-const DRIVE_PACE_WORTH_S = 6_000;
-const SERVICE_PACE_WORTH_S = 6_000;
+const DRIVE_PACE_WORTH_S = 1_500;
+const SERVICE_PACE_WORTH_S = 9_000;
 /** A visit that went wrong says little of the driver: beyond so many times the expectation it is cut. */
 const SERVICE_SHARE_MAX = 3;
 const FRESH_PACE = { serviceS: 0, expectedServiceS: 0, driveS: 0, expectedDriveS: 0 };

@@ -17,6 +17,8 @@ export type EtaStop = EtaPlace & {
   windowEndMs: number | null;
   promisedByMs: number | null;
   serviceS: number | null;
+  /** Who serves it, in any spelling that stays; absent: not known. */
+  driver?: string | null;
 };
 
 /** A position of the vehicle: matched where it is, else smoothed, else raw. */

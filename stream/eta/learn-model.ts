@@ -71,7 +71,7 @@ export function fadeAndAdd(before: Learned, added: Learned, elapsedMs: number): 
         sumLogSquare: sum.sumLogSquare * service!,
       })),
       added.services,
-      (sum) => `${sum.kind}/${sum.place}`,
+      (sum) => `${sum.kind}/${sum.place}/${sum.driver}`,
       (a, b) => ({
         ...a,
         visits: a.visits + b.visits,

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ErrorCurves, emptyHistogram, errorBin, errorQuantile, errorsBelow } from "./errors.ts";
 import type { Eta } from "./eta.ts";
-import { changeReason, isAtRisk, isWorthIssuing, isWorthTelling } from "./eta-changes.ts";
+import { changeReason, isWorthIssuing, isWorthTelling, type Risk, riskAfter } from "./eta-changes.ts";
 import { fadeAndAdd, type Learned } from "./learn-model.ts";
 import { logNormalRest, maxWith } from "./normal.ts";
 import { standardised, timeAt } from "./outlook.ts";
@@ -106,6 +106,18 @@ test("a place that takes long is known after some visits; its kind stands in bef
   expect(meanAt(89.5)).toBeLessThan(200);
 });
 
+test("a slow driver is known at places where nobody has been, and is not taken for a place that takes long", () => {
+  const visit = (place: number, driver: string, servedS: number) =>
+    serviceSumOf({ latDeg: place, lonDeg: 12, kind: "delivery", plannedS: 100, servedS, driver });
+  const visits = Array.from({ length: 40 }, (_, n) => [visit(n, "v1", 80), visit(40 + n, "v2", 160)]).flat();
+  const model = fitServices(together({ services: visits }).services);
+  const meanOf = (driver: string | null) =>
+    serviceRest(model, { latDeg: 89, lonDeg: 12, kind: "delivery", serviceS: 100, driver }, 0).mean;
+  expect(meanOf("v2") / meanOf("v1")).toBeGreaterThan(1.4);
+  expect(meanOf(null)).toBeGreaterThan(meanOf("v1"));
+  expect(meanOf(null)).toBeLessThan(meanOf("v2"));
+});
+
 test("rests are expected at the hours at which they were seen, once", () => {
   const hour = 3_600_000;
   const day = { fromMs: 0, toMs: 8 * hour, rest: { fromMs: 4 * hour, toMs: 4.5 * hour } };
@@ -161,14 +173,15 @@ test("the person waiting hears of 2 minutes, of a tenth of what remains, and of 
   expect(isWorthTelling(told, eta(0, 61), 60.5 * MINUTE_MS)).toBe(true);
 });
 
-test("noise around the limit is one crossing into risk", () => {
-  const shares = [0.4, 0.52, 0.48, 0.51, 0.4, 0.34, 0.45, 0.6];
-  let before = false;
-  const risks = shares.map((share) => {
-    before = isAtRisk(before, share);
-    return before;
+test("a stop is at risk once it was likely late without a break, and until that is unlikely again", () => {
+  const rule = { fromShare: 0.7, lastsMs: 2 * MINUTE_MS, untilShare: 0.4 };
+  const shares = [0.6, 0.8, 0.6, 0.8, 0.9, 0.7, 0.5, 0.41, 0.3, 0.9, 0.9, 0.9];
+  let before: Risk = { atRisk: false, riskSinceMs: null };
+  const risks = shares.map((share, minute) => {
+    before = riskAfter(before, share, minute * MINUTE_MS, rule);
+    return before.atRisk ? 1 : 0;
   });
-  expect(risks).toEqual([false, true, true, true, true, false, false, true]);
+  expect(risks).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1]);
 });
 
 test("a change says why: the trigger, unless silence or traffic explains it", () => {

@@ -14,7 +14,7 @@ import type { StopKind } from "../eta/eta.ts";
 import { type ErrorSample, fadeAndAdd, fitModel, type Learned, mergeErrors, sumErrors } from "../eta/learn-model.ts";
 import { SpeedLearner } from "../eta/learn-speeds.ts";
 import { restSumsOf } from "../eta/rests.ts";
-import { serviceSumOf } from "../eta/service-times.ts";
+import { driverKey, serviceSumOf } from "../eta/service-times.ts";
 import { openTimeOfWeek } from "../eta/time-of-week.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 
@@ -73,10 +73,11 @@ async function observe(
     errors = mergeErrors(errors, sumErrors(page satisfies ErrorSample[]));
   return {
     speeds: roads === null ? [] : await observeSpeeds(client, time, timeZone, roads, closing),
-    services: visits.map(({ kind, arrivedMs, departedMs, windowStartMs, ...place }) =>
+    services: visits.map(({ kind, driverId, vehicleId, arrivedMs, departedMs, windowStartMs, ...place }) =>
       serviceSumOf({
         ...place,
         kind: kind as StopKind,
+        driver: driverKey(driverId, vehicleId),
         servedS: Math.max(0, departedMs - Math.max(arrivedMs, windowStartMs ?? arrivedMs)) / 1000,
       }),
     ),
