@@ -27,16 +27,11 @@ export function StopCard(props: Props) {
   const when = windowOf(stop, language);
   return (
     <li class="card stop" data-next={isNext ? "true" : undefined} aria-current={isNext ? "step" : undefined}>
-      <button
-        type="button"
-        class="head"
-        aria-expanded={isOpen}
-        aria-label={`${filled(texts.show, { n: number })}: ${stop.address ?? ""}`}
-        onClick={() => setOpened(!isOpen)}
-      >
+      <button type="button" class="head" aria-expanded={isOpen} onClick={() => setOpened(!isOpen)}>
         <span class="number" aria-hidden="true">
           {number}
         </span>
+        <span class="visually-hidden">{filled(texts.stop, { n: number })}: </span>
         <span class="place">
           <strong>{stop.address ?? `${stop.lat.toFixed(5)}, ${stop.lon.toFixed(5)}`}</strong>
           <span class="soft small">{[stop.contact.name, when].filter(Boolean).join(" · ")}</span>

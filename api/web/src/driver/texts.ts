@@ -35,9 +35,7 @@ export type Texts = {
     unknown: string;
   };
   stops: string;
-  next: string;
   stop: string;
-  show: string;
   window: string;
   windowFrom: string;
   windowUntil: string;

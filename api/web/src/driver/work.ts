@@ -32,6 +32,8 @@ export type Work = ReturnType<typeof openWork>;
 
 /** How often the outbox is tried and the day is asked for anew. */
 const ROUND_MS = 15_000;
+/** Sooner where something waits, but the server did not answer. */
+const RETRY_MS = 4_000;
 const DAY_TIMEOUT_MS = 10_000;
 /** A claim is kept soon, with or without a place. */
 const CLAIM_POSITION_MS = 2_000;
@@ -47,6 +49,7 @@ export function openWork(token: string, onState: (state: WorkState) => void) {
   };
   let sharing: Sharing | undefined;
   let isAskedAgain = false;
+  let retry: ReturnType<typeof setTimeout> | undefined;
 
   const set = (change: Partial<WorkState>): void => {
     state = { ...state, ...change };
@@ -83,7 +86,9 @@ export function openWork(token: string, onState: (state: WorkState) => void) {
     await count();
     set({ isSending: false, isOnline: sent !== "unreachable", isClosed: sent === "closed" || state.isClosed });
     if (state.messages.length < before) await readDay();
+    clearTimeout(retry);
     if (isAskedAgain && sent === "all") void send();
+    if (sent === "unreachable") retry = setTimeout(() => void send(), RETRY_MS);
   }
 
   async function readDay(): Promise<void> {
