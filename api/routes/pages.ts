@@ -8,6 +8,12 @@ import { Time, timeText } from "../schemas.ts";
 
 const ASSET_AGE_S = 31_536_000;
 
+/** Pages that are the same for everybody: what they show they ask for with a key. */
+const PAGES = [
+  ["/", "index"],
+  ["/reports", "reports"],
+] as const;
+
 const ConsoleSettings = Type.Object({
   now: Time,
   freshness: Type.Object(
@@ -16,15 +22,17 @@ const ConsoleSettings = Type.Object({
   ),
 });
 
-/** The console at `/`, what it needs to know before anybody logs in, and the assets of every page. */
+/** The console at `/`, the reports at `/reports`, what it needs to know before anybody logs in, and the assets of every page. */
 export const pageRoutes =
   ({ pages, freshness, now }: RouteContext): FastifyPluginAsyncTypebox =>
   async (app) => {
-    app.get("/", { schema: { hide: true } }, async (_request, reply) => {
-      const html = pages.html.get("index");
-      if (html === undefined) throw new Problem("page_not_built");
-      return reply.headers(PAGE_HEADERS).send(html);
-    });
+    for (const [path, name] of PAGES) {
+      app.get(path, { schema: { hide: true } }, async (_request, reply) => {
+        const html = pages.html.get(name);
+        if (html === undefined) throw new Problem("page_not_built");
+        return reply.headers(PAGE_HEADERS).send(html);
+      });
+    }
 
     app.get(
       "/console.json",

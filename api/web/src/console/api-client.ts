@@ -26,16 +26,29 @@ export class ApiClient {
 
   /** Answers the body; throws an `ApiProblem` when the API says no. */
   async get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    return (await this.#fetch(path, signal)).json() as Promise<T>;
+    return (await this.#fetch(path, withSignal(signal))).json() as Promise<T>;
+  }
+
+  /** Sends a change; answers the body, null where there is none. Throws an `ApiProblem` when the API says no. */
+  async send<T>(method: "POST" | "DELETE", path: string, body?: object): Promise<T | null> {
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
+    const headers = body === undefined ? {} : { "content-type": "application/json" };
+    const response = await this.#fetch(path, { method, headers, ...content });
+    return response.status === 204 ? null : ((await response.json()) as T);
+  }
+
+  /** What a path answers, as a file. */
+  async file(path: string): Promise<Blob> {
+    return (await this.#fetch(path)).blob();
   }
 
   /** The pages of a list one by one, until `signal` aborts or the list ends. */
-  async *pages<T>(path: string, signal?: AbortSignal): AsyncGenerator<T[]> {
+  async *pages<T>(path: string, signal?: AbortSignal, pageRows = PAGE_ROWS): AsyncGenerator<T[]> {
     const separator = path.includes("?") ? "&" : "?";
     let after: string | null = null;
     do {
       const cursor: string = after === null ? "" : `&after=${encodeURIComponent(after)}`;
-      const page: Page<T> = await this.get<Page<T>>(`${path}${separator}limit=${PAGE_ROWS}${cursor}`, signal);
+      const page: Page<T> = await this.get<Page<T>>(`${path}${separator}limit=${pageRows}${cursor}`, signal);
       yield page.data;
       after = page.has_more ? page.next_cursor : null;
     } while (after !== null);
@@ -55,21 +68,21 @@ export class ApiClient {
 
   /** A response whose body goes on: server-sent events. */
   async open(path: string, lastEventId: string | null, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const headers = lastEventId === null ? undefined : { "last-event-id": lastEventId };
-    const { body } = await this.#fetch(path, signal, headers);
+    const headers: Record<string, string> = lastEventId === null ? {} : { "last-event-id": lastEventId };
+    const { body } = await this.#fetch(path, { signal, headers });
     if (body === null) throw new Error("the event stream has no body");
     return body;
   }
 
-  async #fetch(path: string, signal?: AbortSignal, headers?: Record<string, string>): Promise<Response> {
+  async #fetch(path: string, { headers, ...init }: Asked = {}): Promise<Response> {
     const authorization = `Bearer ${this.#key}`;
-    const response = await fetch(path, {
-      headers: { ...headers, authorization },
-      cache: "no-store",
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const response = await fetch(path, { ...init, headers: { ...headers, authorization }, cache: "no-store" });
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as { code?: string; title?: string };
     throw new ApiProblem(response.status, problem.code ?? "unknown", problem.title ?? `answered ${response.status}`);
   }
 }
+
+type Asked = Omit<RequestInit, "headers"> & { headers?: Record<string, string> };
+
+const withSignal = (signal: AbortSignal | undefined): Asked => (signal === undefined ? {} : { signal });

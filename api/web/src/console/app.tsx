@@ -3,9 +3,7 @@ import { ApiClient, ApiProblem } from "./api-client.ts";
 import { Console } from "./console.tsx";
 import { FleetWatch } from "./fleet-watch.ts";
 import { Login } from "./login.tsx";
-
-/** Kept for this tab and until it is closed, never longer. */
-const STORED_KEY = "console-key";
+import { STORED_KEY } from "./stored-key.ts";
 
 type Session = { client: ApiClient; watch: FleetWatch };
 

@@ -43,6 +43,9 @@ export function Console({ client, watch, leave }: ConsoleProps) {
       <header class="top">
         <h1>Live map</h1>
         <p class={`connection ${fleet.connection}`}>{CONNECTION_WORDS[fleet.connection]}</p>
+        <a class="button plain" href="/reports">
+          Reports
+        </a>
         <ThemeButton />
         <button class="button plain" type="button" onClick={() => leave(null)}>
           Sign out

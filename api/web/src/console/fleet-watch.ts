@@ -4,6 +4,7 @@ import { ApiProblem } from "./api-client.ts";
 import { readEventStream } from "./event-stream.ts";
 import type { FixJson } from "./fix.ts";
 import { type FleetAnswer, type Unit, unitsOf, withFix } from "./fleet.ts";
+import { pause } from "./follow-events.ts";
 
 /** `connecting` before the first answer, `lost` while the server can't be reached: positions then only grow older. */
 export type Connection = "connecting" | "following" | "lost" | "refused";
@@ -143,13 +144,3 @@ export class FleetWatch {
 
 /** Rows that change more often than this can't be read. */
 const FRAME_MS = 100;
-
-function pause(timeMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, timeMs);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}

@@ -1,6 +1,8 @@
 import type { FunctionComponent } from "preact";
 import type { MapLibre } from "../map/open-map.ts";
 import type { ApiClient } from "./api-client.ts";
+import { AttentionPanel } from "./attention/attention-panel.tsx";
+import { DeliveriesPanel } from "./deliveries/deliveries-panel.tsx";
 import type { FleetNow, FleetWatch } from "./fleet-watch.ts";
 import { VehiclesPanel } from "./vehicles-panel.tsx";
 
@@ -23,4 +25,8 @@ export type PanelProps = {
 /** A tab beside the map. To add one: a module with its component, and a line here. */
 export type Panel = { id: string; title: string; Component: FunctionComponent<PanelProps> };
 
-export const PANELS: readonly Panel[] = [{ id: "vehicles", title: "Vehicles", Component: VehiclesPanel }];
+export const PANELS: readonly Panel[] = [
+  { id: "vehicles", title: "Vehicles", Component: VehiclesPanel },
+  { id: "deliveries", title: "Deliveries", Component: DeliveriesPanel },
+  { id: "attention", title: "Attention", Component: AttentionPanel },
+];
