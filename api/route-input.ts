@@ -5,7 +5,7 @@ import type { RouteContent } from "#store/plan-rows.ts";
 import { Problem } from "./problems.ts";
 import { Place } from "./route-json.ts";
 import { Attributes, Nullable, parseTimeMs, Time } from "./schemas.ts";
-import { ExternalId, Name } from "./stop-input.ts";
+import { ExternalId, Name, policyTooLong } from "./stop-input.ts";
 
 /** Routes as they are given: their schema, and what is made of it. */
 
@@ -52,6 +52,8 @@ export async function routeChange(
   fleetId: number | null,
   { externalId, name, vehicle, driver, brand, start, end, startsAt, endsAt, capacity, policy }: RouteInput,
 ): Promise<Partial<RouteContent>> {
+  const policyDetail = policyTooLong(policy);
+  if (policyDetail !== undefined) throw unfit("/policy", policyDetail);
   const idOf = (kind: NamedKind, given: string | number | null) =>
     given === null ? null : referenceOf(database, kind, fleetId, given);
   const timeOf = (text: string | null, pointer: string) => (text === null ? null : parseTimeMs(text, "body", pointer));
@@ -73,8 +75,11 @@ export async function routeChange(
 /** Throws `route_unfit` where the shift ends before it begins. */
 export function checkShift({ startsAtMs, endsAtMs }: Pick<RouteContent, "startsAtMs" | "endsAtMs">): void {
   if (startsAtMs === null || endsAtMs === null || endsAtMs >= startsAtMs) return;
-  const detail = "the shift ends before it begins";
-  throw new Problem("route_unfit", { detail, extensions: { errors: [{ in: "body", pointer: "/endsAt", detail }] } });
+  throw unfit("/endsAt", "the shift ends before it begins");
+}
+
+function unfit(pointer: string, detail: string): Problem {
+  return new Problem("route_unfit", { detail, extensions: { errors: [{ in: "body", pointer, detail }] } });
 }
 
 async function referenceOf(

@@ -131,6 +131,8 @@ test("what cannot be a stop or a route is refused with the place of what is wron
       ...(["stop_unfit", "/stops/0/windowEnd"] as const),
     ],
     [{ stops: [stop("X-6", { timeZone: "Mars/Base" })] }, "stop_unfit", "/stops/0/timeZone"],
+    [{ stops: [stop("X-7", { policy: { a: "x".repeat(20_000) } })] }, "stop_unfit", "/stops/0/policy"],
+    [{ policy: { a: "x".repeat(20_000) } }, "route_unfit", "/policy"],
     [{ vehicle: "VAN-9" }, "reference_unknown", "/vehicle"],
     [{ startsAt: "2026-11-23T10:00:00Z", endsAt: "2026-11-23T09:00:00Z" }, "route_unfit", "/endsAt"],
   ];

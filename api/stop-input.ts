@@ -14,6 +14,8 @@ const SERVICE_S_MAX = 86_400;
 const TEXT_CHARACTERS_MAX = 2_000;
 const NAME_CHARACTERS_MAX = 200;
 const DEMAND_MAX = 1e9;
+/** Of a policy as JSON: every list of stops and routes carries theirs. */
+const POLICY_CHARACTERS_MAX = 20_000;
 /** Addresses of one request that are looked up. */
 export const GEOCODED_STOPS_MAX = 100;
 
@@ -96,6 +98,8 @@ export async function stopChange(
 ): Promise<Partial<StopContent>> {
   const { lat, lon, windowStart, windowEnd, promisedBy, serviceSeconds, timeZone, ...same } = input;
   if ((lat === undefined) !== (lon === undefined)) throw unfit(`${pointer}/lat`, "lat and lon come together");
+  const policyDetail = policyTooLong(input.policy);
+  if (policyDetail !== undefined) throw unfit(`${pointer}/policy`, policyDetail);
   if (timeZone != null && !isTimeZone(timeZone)) throw unfit(`${pointer}/timeZone`, "no time zone of the IANA");
   const place =
     lat !== undefined && lon !== undefined
@@ -114,6 +118,12 @@ export async function stopChange(
     ...(windowEnd === undefined ? {} : { windowEndMs: timeOf(windowEnd, "windowEnd") }),
     ...(promisedBy === undefined ? {} : { promisedByMs: timeOf(promisedBy, "promisedBy") }),
   };
+}
+
+/** Why a policy is refused; undefined where it fits. */
+export function policyTooLong(policy: object | undefined): string | undefined {
+  const characters = policy === undefined ? 0 : JSON.stringify(policy).length;
+  return characters <= POLICY_CHARACTERS_MAX ? undefined : `has more than ${POLICY_CHARACTERS_MAX} characters as JSON`;
 }
 
 /** Throws `stop_unfit` where a time window ends before it begins. */
