@@ -29,7 +29,7 @@ export type AsciiMessage = {
   count: string | undefined;
 };
 
-const HEAD = /^\+([A-Z]{3,5}):(GT[A-Z0-9]{3}),/;
+const HEAD = /^\+([A-Z]{3,5}):(GT[A-Z0-9]{3})$/;
 const VERSION = /^[0-9A-Za-z]{6,10}$/;
 const UNIQUE_ID = /^[0-9A-Za-z]{14,16}$/;
 const VIN = /^[A-HJ-NPR-Z0-9]{17}$/;
@@ -40,9 +40,9 @@ const COUNT = /^[0-9A-Fa-f]{4}$/;
 export function parseAscii(bytes: Uint8Array): AsciiMessage | undefined {
   const end = textEnd(bytes);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, end).toString("latin1");
-  const [, head, report] = HEAD.exec(text) ?? [];
-  if (head === undefined || report === undefined) return undefined;
   const fields = text.split(",");
+  const [, head, report] = fields.length < 2 ? [] : (HEAD.exec(fields[0]!) ?? []);
+  if (head === undefined || report === undefined) return undefined;
   const second = fields[1] ?? "";
   const third = fields[2] ?? "";
   if (VERSION.test(second) && UNIQUE_ID.test(third)) return versioned(head, report, fields);
@@ -101,11 +101,17 @@ function endOf(fields: readonly string[]): Pick<AsciiMessage, "bodyEnd" | "sendT
 /** Milliseconds of YYYYMMDDHHMMSS in UTC, null where no calendar has it. */
 export function timeOf(text: string | undefined): number | null {
   if (text === undefined || !TIME.test(text)) return null;
-  const part = (start: number, end: number): number => Number(text.slice(start, end));
-  const month = part(4, 6);
-  const day = part(6, 8);
-  if (month < 1 || month > 12 || day < 1 || day > 31 || part(8, 10) > 23 || part(10, 12) > 59 || part(12, 14) > 59) {
-    return null;
-  }
-  return Date.UTC(part(0, 4), month - 1, day, part(8, 10), part(10, 12), part(12, 14));
+  const month = twoDigits(text, 4);
+  const day = twoDigits(text, 6);
+  const hour = twoDigits(text, 8);
+  const minute = twoDigits(text, 10);
+  const second = twoDigits(text, 12);
+  if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59) return null;
+  return Date.UTC(100 * twoDigits(text, 0) + twoDigits(text, 2), month - 1, day, hour, minute, second);
+}
+
+const ZERO = 0x30;
+
+function twoDigits(text: string, at: number): number {
+  return 10 * (text.charCodeAt(at) - ZERO) + text.charCodeAt(at + 1) - ZERO;
 }

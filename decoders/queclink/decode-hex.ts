@@ -2,7 +2,7 @@ import { queclinkHex } from "#firmware-profiles/queclink/index.ts";
 import type { Attributes, DecodeResult, Report } from "../decoder.ts";
 import { emptyReport, headingOf, placeReport } from "../empty-report.ts";
 import { readTrack } from "./compressed-track.ts";
-import { latin1, readUint } from "./frame.ts";
+import { readUint } from "./frame.ts";
 import { type HexMessage, hexEventOf, openHex, timeAt } from "./hex-head.ts";
 import { readBits, readState } from "./layout-reader.ts";
 
@@ -146,17 +146,16 @@ function readPosition(frame: Uint8Array, start: number, message: HexMessage, att
 
 /** Country and network are written in hex digits that mean decimal ones. */
 function readCell(attributes: Attributes, frame: Uint8Array, at: number): void {
-  const digits = (from: number): number => Number.parseInt(hex(frame.subarray(from, from + 2)), 10) || 0;
-  attributes["cell.mcc"] = digits(at);
-  attributes["cell.mnc"] = digits(at + 2);
+  attributes["cell.mcc"] = Number.parseInt(readUint(frame, at, 2).toString(16), 10) || 0;
+  attributes["cell.mnc"] = Number.parseInt(readUint(frame, at + 2, 2).toString(16), 10) || 0;
   attributes["cell.lac"] = readUint(frame, at + 4, 2);
   attributes["cell.cid"] = readUint(frame, at + 6, 2);
 }
 
 export function int32(bytes: Uint8Array, at: number): number {
-  return readUint(bytes, at, 4) | 0;
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 }
 
 function hex(bytes: Uint8Array): string {
-  return Buffer.from(latin1(bytes, 0, bytes.length), "latin1").toString("hex");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
 }

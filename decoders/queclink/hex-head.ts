@@ -94,19 +94,29 @@ export function openHex(frame: Uint8Array): HexMessage | undefined {
 
 /** Seven bytes of two digits each, then one digit; undefined where a byte is no such number. */
 function imeiAt(frame: Uint8Array, at: number): string | undefined {
-  const pairs = [...frame.subarray(at, at + 7)];
   const last = frame[at + 7]!;
-  if (pairs.some((pair) => pair > 99) || last > 9) return undefined;
-  return `${pairs.map((pair) => String(pair).padStart(2, "0")).join("")}${last}`;
+  if (last > 9) return undefined;
+  let digits = "";
+  for (let index = at; index < at + 7; index++) {
+    const pair = frame[index]!;
+    if (pair > 99) return undefined;
+    digits += pair < 10 ? `0${pair}` : pair;
+  }
+  return `${digits}${last}`;
 }
 
 /** Year 2, month, day, hour, minute, second; null where no calendar has it. */
 export function timeAt(bytes: Uint8Array, at: number): number | null {
+  if (at + 7 > bytes.length) return null;
   const year = readUint(bytes, at, 2);
-  const [month, day, hour, minute, second] = bytes.subarray(at + 2, at + 7);
-  if (second === undefined || year < YEAR_MIN || year > YEAR_MAX) return null;
-  if (month! < 1 || month! > 12 || day! < 1 || day! > 31 || hour! > 23 || minute! > 59 || second > 59) return null;
-  return Date.UTC(year, month! - 1, day, hour, minute, second);
+  if (year < YEAR_MIN || year > YEAR_MAX) return null;
+  const month = bytes[at + 2]!;
+  const day = bytes[at + 3]!;
+  const hour = bytes[at + 4]!;
+  const minute = bytes[at + 5]!;
+  const second = bytes[at + 6]!;
+  if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59) return null;
+  return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
 const YEAR_MIN = 1970;

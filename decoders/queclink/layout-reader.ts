@@ -24,10 +24,10 @@ export function readPart(
 ): ReadPart | undefined {
   const layout = layoutsOf(part, report, deviceType).find((candidate) => fits(candidate, fields));
   if (!layout) return undefined;
-  layout.fields.forEach((field, index) => {
+  for (const [index, field] of layout.fields.entries()) {
     const text = fields[index]!;
     if (field && text !== "") readField(attributes, field.name, field.kind, text);
-  });
+  }
   return { layout, rest: fields.slice(layout.fields.length) };
 }
 
@@ -102,16 +102,22 @@ function readDeviceStatus(attributes: Attributes, text: string): void {
   readBits(attributes, "output", Number.parseInt(text.slice(2 + width), 16));
 }
 
-const BIT_NAMES = {
-  input: ["ignition", "input.1", "input.2", "input.3", "input.4"],
-  output: ["output.1", "output.2", "output.3"],
-} as const;
-
-/** Bit 0 of the inputs is the ignition line, where the state has not said it; `output.1` is bit 0 of the outputs. */
+/**
+ * Bit 0 of the inputs is the ignition line, where the state has not said it; `output.1` is bit 0 of the outputs. Names
+ * written out: as keys from a list they took a tenth of the decoding time.
+ */
 export function readBits(attributes: Attributes, kind: "input" | "output", bits: number): void {
-  BIT_NAMES[kind].forEach((name, bit) => {
-    if (name !== "ignition" || !("ignition" in attributes)) attributes[name] = ((bits >> bit) & 1) !== 0;
-  });
+  if (kind === "output") {
+    attributes["output.1"] = (bits & 1) !== 0;
+    attributes["output.2"] = (bits & 2) !== 0;
+    attributes["output.3"] = (bits & 4) !== 0;
+    return;
+  }
+  if (attributes.ignition === undefined) attributes.ignition = (bits & 1) !== 0;
+  attributes["input.1"] = (bits & 2) !== 0;
+  attributes["input.2"] = (bits & 4) !== 0;
+  attributes["input.3"] = (bits & 8) !== 0;
+  attributes["input.4"] = (bits & 16) !== 0;
 }
 
 function clockSeconds(text: string): number {

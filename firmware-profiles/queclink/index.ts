@@ -47,7 +47,11 @@ const kinds = new Map<string, FieldKind>(
   Object.entries(kindsFile.kinds).map(([name, kind]) => [name, { ...kind, pattern: new RegExp(kind.pattern) }]),
 );
 
-const layouts = new Map<string, Layout[]>();
+const layouts: { readonly [part in LayoutPart]: Map<string, Layout[]> } = {
+  head: new Map(),
+  tail: new Map(),
+  body: new Map(),
+};
 for (const entry of reportsFile.layouts) {
   const layout: Layout = {
     part: entry.part as LayoutPart,
@@ -56,8 +60,8 @@ for (const entry of reportsFile.layouts) {
     blocks: "blocks" in entry ? (entry.blocks as string[]) : [],
   };
   for (const report of entry.reports) {
-    const key = `${layout.part} ${report}`;
-    layouts.set(key, [...(layouts.get(key) ?? []), layout]);
+    const ofPart = layouts[layout.part];
+    ofPart.set(report, [...(ofPart.get(report) ?? []), layout]);
   }
 }
 
@@ -68,25 +72,27 @@ function fieldOf(field: string | { name: string; kind: string }): LayoutField {
   return { name: field.name, kind };
 }
 
-/** Sorted layouts by part, report and known device type: sorting at each report took a third of the decoding time. */
-const sorted = new Map<string, readonly Layout[]>();
+/** Layouts of a part of a report, sorted by known device type: sorting at each report took a third of the decoding time. */
+const sorted = new Map<readonly Layout[], Map<string, readonly Layout[]>>();
 const knownTypes = new Set(Object.keys(codes.deviceTypes));
 const NO_LAYOUTS: readonly Layout[] = [];
 
 /** The layouts of a part of a report: the ones for the device type first, then the ones for any. */
 export function layoutsOf(part: LayoutPart, report: string, deviceType: string): readonly Layout[] {
-  const all = layouts.get(`${part} ${report}`);
+  const all = layouts[part].get(report);
   if (!all) return NO_LAYOUTS;
+  const byType = sorted.get(all) ?? new Map<string, readonly Layout[]>();
+  sorted.set(all, byType);
   // Unknown types share one entry, so that invented ones can't fill the map.
-  const key = `${part} ${report} ${knownTypes.has(deviceType) ? deviceType : ""}`;
-  const found = sorted.get(key);
+  const key = knownTypes.has(deviceType) ? deviceType : "";
+  const found = byType.get(key);
   if (found) return found;
   const order = [
     ...all.filter(({ types }) => types?.has(deviceType)),
     ...all.filter(({ types }) => types === undefined),
     ...all.filter(({ types }) => types !== undefined && !types.has(deviceType)),
   ];
-  sorted.set(key, order);
+  byType.set(key, order);
   return order;
 }
 
