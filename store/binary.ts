@@ -29,6 +29,7 @@ const TYPE_OID = {
   float4: 700,
   float8: 701,
   timestamptz: 1184,
+  json: 114,
   jsonb: 3802,
 } as const;
 
@@ -68,6 +69,11 @@ export function timestamptzArray(valuesMs: Values<number>): Buffer {
 
 export function textArray(values: Values<string>): Buffer {
   return stringArray(TYPE_OID.text, 0, values);
+}
+
+/** Takes JSON texts; the server keeps them as they are. */
+export function jsonArray(jsonTexts: Values<string>): Buffer {
+  return stringArray(TYPE_OID.json, 0, jsonTexts);
 }
 
 /** Takes JSON texts, so that a caller may keep or reuse what it serialised. */

@@ -6,6 +6,7 @@ import {
   int2Array,
   int4Array,
   int8Array,
+  jsonArray,
   jsonbArray,
   textArray,
   timestamptzArray,
@@ -60,7 +61,7 @@ const COLUMNS: readonly Column[] = [
   column("last_disconnected_at", "timestamptz", timestamptzArray, (s) => s.lastDisconnectedAtMs),
   column("last_close_reason", "text", textArray, (s) => cleaned(s.lastCloseReason)),
   column("counters", "jsonb", jsonbArray, (s) => jsonbTextOf(s.counters)),
-  column("stage_state", "jsonb", jsonbArray, (s) => jsonbTextOf(s.stageState)),
+  column("stage_state", "json", jsonArray, (s) => jsonbTextOf(s.stageState)),
 ];
 
 const UPSERT = `insert into device_state (device_id, ${COLUMNS.map(([name]) => name).join(", ")})

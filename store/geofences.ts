@@ -135,7 +135,7 @@ export async function listPresences(
     `select g.geofence_id as "geofenceId", v.properties ->> 'name' as name, (f.value ->> 'dwelled')::boolean as dwelled,
       to_timestamp((f.value ->> 'enteredAtMs')::float8 / 1000) as "enteredAt"
     from device_state s
-    cross join lateral jsonb_each(s.stage_state #> '{stages,geofence,state,history,now,fences}') f
+    cross join lateral json_each(s.stage_state #> '{stages,geofence,state,history,now,fences}') f
     join geofence g on g.geofence_id = f.key::integer join geofence_version v using (geofence_id, version)
     where s.device_id = $1 and (f.value ->> 'inside')::boolean and g.geofence_id > $2
     order by g.geofence_id limit $3`,

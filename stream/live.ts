@@ -74,11 +74,10 @@ export function liveAfterFixes(live: LiveState, { fixes, duplicates }: FrameTall
     if (fix.clockFault !== null) counters.clockFaults++;
     if (fix.kind === "fix" && !fix.valid) counters.noFix++;
     if (fix.late) continue;
+    attributes = overlaid(attributes, fix.attributes);
     if (fix.kind === "fix") counters.noFixStreak = fix.valid ? 0 : counters.noFixStreak + 1;
     if (moves(position, fix)) position = positionOf(fix);
   }
-  const current = fixes.filter((fix) => !fix.late);
-  if (current.length > 0) attributes = Object.assign({}, attributes, ...current.map((fix) => fix.attributes));
   return { ...live, position, attributes, counters };
 }
 
@@ -110,6 +109,12 @@ export function liveAfterNote(live: LiveState, note: Note): LiveState {
     case "conflict":
       return { ...live, lastSeq };
   }
+}
+
+/** The newer values over the older ones. Most reports name all that the one before did: then nothing is copied. */
+function overlaid(older: Attributes, newer: Attributes): Attributes {
+  for (const name in older) if (!(name in newer)) return { ...older, ...newer };
+  return newer;
 }
 
 function moves(position: LivePosition | null, fix: Fix): boolean {

@@ -41,8 +41,12 @@ alter table vehicle_state
 -- H3 cell of the position at resolution 9, which areas are counted by.
 alter table fix add column cell bigint;
 
--- What a device's stages remember is a few kilobytes: kept in the row, so that writing it anew stays one write.
+-- What a device's stages remember is a few kilobytes: kept in the row, so that writing it anew stays one write, and as the
+-- text that it came as, for nobody searches in it.
 alter table device_state set (toast_tuple_target = 8160);
+alter table device_state alter column stage_state drop default;
+alter table device_state alter column stage_state type json using stage_state::json;
+alter table device_state alter column stage_state set default '{}';
 alter table device_state alter column stage_state set storage external;
 
 -- Trips as the fold sees them. Late data makes a higher version, which replaces the lower ones.
