@@ -13,6 +13,7 @@ import { planLiveDay } from "#simulator/live-day/live-day.ts";
 import { openWebhookReceiver, type ReceivedEvent } from "#simulator/live-day/webhook-receiver.ts";
 import { loadGothenburg } from "#simulator/roads/network.ts";
 import { ensureGothenburgRoads } from "#simulator/roads/road-file.ts";
+import { scoreTable } from "#simulator/score/report.ts";
 import { createKey, openDatabase, revokeKey } from "#store";
 import { VERSION as ROAD_FILE_VERSION } from "#stream/roads/network-file.ts";
 import type { Config } from "./config.ts";
@@ -83,6 +84,7 @@ async function driveDemo(
     ...{ network: loadGothenburg(), apiUrl, apiKey: secret, seed: DEMO_SEED, now: Date.now },
     ...{ vans: Math.min(DEMO_VANS, options.vehicles), stopsPerVan: DEMO_STOPS_PER_VAN, webhookUrl: receiver.url },
     onStop: ({ id, route, name, url }) => print(`${route} · stop ${id}, ${name} follows it here: ${url}`),
+    onDriver: ({ route, name, url }) => print(`${route} · ${name} works on a phone here: ${url}`),
     onWebhook: (webhookSecret) => receiver.trust(webhookSecret),
     onError: (error) => print(`a proof of delivery was not taken: ${String(error)}`),
   });
@@ -185,6 +187,8 @@ export type SimulateCommand = {
   drainSeconds: number;
   apiUrl?: string;
   apiKey?: string;
+  score?: boolean;
+  json?: boolean;
 };
 
 /**
@@ -217,10 +221,15 @@ export async function runSimulation(
     ...(recordsPerSecond === undefined ? {} : { recordsPerSecond }),
     ...(apiUrl === undefined ? {} : { apiUrl }),
     ...(apiKey === undefined ? {} : { apiKey }),
+    ...(command.score === true ? { score: true } : {}),
     signal: asked.signal,
     onProgress: ({ elapsedS, made, acknowledged }) => bar?.update(Math.round(elapsedS), { made, acknowledged }),
   };
+  if (command.score === true && (apiUrl === undefined || apiKey === undefined))
+    throw new UsageError("--score needs --api-url and --api-key");
   const summary = await simulate(options).finally(() => bar?.stop());
+  if (summary.score !== null && command.json !== true)
+    print(scoreTable([{ name: `${scenario}, ${summary.elapsedS.toFixed(0)} s`, score: summary.score }]));
   print(JSON.stringify(summary));
   const failures = failuresOf(summary, command.target);
   for (const failure of failures) complain(failure);

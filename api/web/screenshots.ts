@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { CHROMIUM_ARGUMENTS, findChromium } from "./find-chromium.ts";
 
-/** `npm run screenshots`: pictures of the console and of tracking pages on a running demo, into `screenshots/`. */
+/** `npm run screenshots`: pictures of the console, of tracking pages and of the driver's page on a running demo, into `screenshots/`. */
 
 const FOLDER = join(import.meta.dirname, "screenshots");
 const ROOT = join(import.meta.dirname, "../..");
@@ -33,10 +33,11 @@ const demo = spawn(process.execPath, ["main.ts", "demo", "--vehicles", String(VE
   stdio: ["ignore", "pipe", "inherit"],
 });
 try {
-  const { url, key, links, proven } = await readDemo();
+  const { url, key, links, driverLink, proven } = await readDemo();
   const browser = await chromium.launch({ executablePath: chromiumFound.path, args: CHROMIUM_ARGUMENTS });
   await new Promise((resolve) => setTimeout(resolve, DRIVE_MS));
   await shootTracking(browser, links, await proven);
+  await shootDriver(browser, await driverLink);
   await shoot(browser, url, key, { name: "console", width: 1_280, height: 800, scheme: "light" });
   await shoot(browser, url, key, { name: "console-dark", width: 1_280, height: 800, scheme: "dark" });
   await shoot(browser, url, key, { name: "console-phone", width: 390, height: 844, scheme: "light" });
@@ -53,6 +54,8 @@ type Demo = {
   key: string;
   /** Tracking pages by stop; stops of a route follow each other. */
   links: ReadonlyMap<number, string>;
+  /** The page of a driver. */
+  driverLink: Promise<string>;
   /** The first stop whose proof was corroborated. */
   proven: Promise<number>;
 };
@@ -62,12 +65,15 @@ function readDemo(): Promise<Demo> {
   const lines = createInterface({ input: demo.stdout });
   const links = new Map<number, string>();
   const { promise: proven, resolve: prove } = Promise.withResolvers<number>();
+  const { promise: driverLink, resolve: drive } = Promise.withResolvers<string>();
   return new Promise((resolve, reject) => {
     lines.on("line", (line) => {
       const [, url, key] = /^Live map: (\S+)\/ \(key (\S+)\)/.exec(line) ?? [];
-      if (url && key) resolve({ url, key, links, proven });
+      if (url && key) resolve({ url, key, links, driverLink, proven });
       const [, stop, link] = / · stop (\d+), .*: (http\S+)$/.exec(line) ?? [];
       if (stop && link) links.set(Number(stop), link);
+      const [, driven] = / works on a phone here: (http\S+)$/.exec(line) ?? [];
+      if (driven) drive(driven);
       const [, judged] = /pod\.verdict · stop (\d+) · corroborated$/.exec(line) ?? [];
       if (judged) prove(Number(judged));
     });
@@ -90,6 +96,18 @@ async function shootTracking(browser: Browser, links: ReadonlyMap<number, string
     await page.screenshot({ path: join(FOLDER, `${name}.png`) });
     await context.close();
   }
+}
+
+/** A driver's phone in the middle of the day. */
+async function shootDriver(browser: Browser, link: string): Promise<void> {
+  const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, locale: "en-GB" };
+  const context = await browser.newContext({ ...phone, colorScheme: "light" });
+  const page = await context.newPage();
+  await page.goto(link);
+  await page.locator(".stop").first().waitFor();
+  await page.waitForTimeout(DRAW_MS / 4);
+  await page.screenshot({ path: join(FOLDER, "driver.png") });
+  await context.close();
 }
 
 type Shot = { name: string; width: number; height: number; scheme: "light" | "dark" };

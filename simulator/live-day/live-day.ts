@@ -18,6 +18,8 @@ export type LiveDayOptions = {
   /** Where the events of the day go; undefined: nowhere. */
   webhookUrl?: string | undefined;
   onStop(stop: { id: string; route: string; name: string; url: string }): void;
+  /** The page of the driver of the first van. */
+  onDriver(driver: { route: string; name: string; url: string }): void;
   onWebhook(secret: string): void;
   onError(error: unknown): void;
   now(): number;
@@ -175,6 +177,10 @@ export function planLiveDay(options: LiveDayOptions): LiveDay {
         windowEnd: timeOf(plannedS + WINDOW_S),
       })),
     });
+    if (index === 0) {
+      const { url } = await day.post<{ url: string }>(`/v1/drivers/${driver.id}/links`, {});
+      options.onDriver({ route: name, name: van.driver, url });
+    }
     for (const [at, stop] of van.stops.entries()) {
       stop.id = route.stops[at]!.id;
       const { url } = await day.post<{ url: string }>(`/v1/stops/${stop.id}/links`, {});

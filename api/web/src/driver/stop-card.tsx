@@ -25,6 +25,7 @@ export function StopCard(props: Props) {
   const proof = messages.find(({ content }) => content.kind === "proof")?.content;
   const status = proof?.kind === "proof" ? proof.outcome : stop.status;
   const when = windowOf(stop, language);
+  const title = stop.address ?? stop.contact.name ?? `${stop.lat.toFixed(5)}, ${stop.lon.toFixed(5)}`;
   return (
     <li class="card stop" data-next={isNext ? "true" : undefined} aria-current={isNext ? "step" : undefined}>
       <button type="button" class="head" aria-expanded={isOpen} onClick={() => setOpened(!isOpen)}>
@@ -33,8 +34,10 @@ export function StopCard(props: Props) {
         </span>
         <span class="visually-hidden">{filled(texts.stop, { n: number })}: </span>
         <span class="place">
-          <strong>{stop.address ?? `${stop.lat.toFixed(5)}, ${stop.lon.toFixed(5)}`}</strong>
-          <span class="soft small">{[stop.contact.name, when].filter(Boolean).join(" · ")}</span>
+          <strong>{title}</strong>
+          <span class="soft small">
+            {[title === stop.contact.name ? null : stop.contact.name, when].filter(Boolean).join(" · ")}
+          </span>
         </span>
         <span class="badge" data-status={status}>
           {texts.status[status]}
