@@ -125,6 +125,8 @@ export async function eraseRecipient(
 ): Promise<number | undefined> {
   return inTransaction(database, async (query, client) => {
     const { stopId, who, atMs } = erasure;
+    // Whoever changes plans now has read the contact, and would write it again.
+    await query("select 1 from plan_revision for update", []);
     const found = await query<{ fleetId: number }>(
       `select fleet_id as "fleetId" from stop where stop_id = $2 and ($1::integer is null or fleet_id = $1) for update`,
       [fleetId, stopId],

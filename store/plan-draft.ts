@@ -14,6 +14,8 @@ export type DraftStop = {
   readonly stored: Stop | null;
   /** Whether its geofence is there still. */
   readonly fenced: boolean;
+  /** Whether its recipient was erased: nothing personal is taken for it any more. */
+  readonly forgotten: boolean;
   content: StopContent;
   status: Stop["status"];
   /** The route that it is on. A removed stop keeps its route, without being on it. */
@@ -49,7 +51,7 @@ export type PlanRefusal =
   | { kind: "mismatch" };
 
 export function newStop(content: StopContent): DraftStop {
-  return { stored: null, fenced: false, content, status: "planned", route: null };
+  return { stored: null, fenced: false, forgotten: false, content, status: "planned", route: null };
 }
 
 export function newRoute(content: RouteContent): DraftRoute {
@@ -58,11 +60,22 @@ export function newRoute(content: RouteContent): DraftRoute {
 
 /** Gives a stop new content; one that was removed is expected again. */
 export function changeStop(stop: DraftStop, content: StopContent): void {
-  stop.content = content;
+  stop.content = stop.forgotten ? withoutRecipient(content) : content;
   if (stop.status === "removed") {
     stop.status = "planned";
     stop.route = null;
   }
+}
+
+/** The same file or order comes again tomorrow: it must not bring back who was erased. */
+function withoutRecipient(content: StopContent): StopContent {
+  const { proof } = content.policy;
+  const asked = typeof proof === "object" && proof !== null ? Object.entries(proof) : [];
+  const policy =
+    asked.length === 0
+      ? content.policy
+      : { ...content.policy, proof: Object.fromEntries(asked.filter(([name]) => name !== "pin")) };
+  return { ...content, contact: {}, notes: null, address: null, policy };
 }
 
 /** Puts a stop on a route, at a position from 0 (beyond the end: last). On another live route: refused unless `moves`. */

@@ -3,7 +3,7 @@ import type { DraftRoute, DraftStop } from "./plan-draft.ts";
 import { ROUTE_COLUMNS, type Route, STOP_COLUMNS, type Stop } from "./plan-rows.ts";
 import type { Query } from "./transaction.ts";
 
-type StopRow = Stop & { fenced: boolean };
+type StopRow = Stop & { fenced: boolean; forgotten: boolean };
 
 /**
  * What an edit has read of the plans of one fleet. Whoever edits holds the row of `plan_revision` until the commit, so
@@ -93,14 +93,16 @@ export class PlanEdit {
 
   #readStops(condition: string, values: readonly unknown[]): Promise<StopRow[]> {
     return this.query<StopRow>(
-      `select ${STOP_COLUMNS}, g.geofence_id is not null as fenced
+      `select ${STOP_COLUMNS}, g.geofence_id is not null as fenced,
+         exists (select from recipient_key k where k.stop_id = s.stop_id and k.destroyed_at is not null) as forgotten
        from stop s left join geofence g on g.geofence_id = s.geofence_id where s.fleet_id = $1 and ${condition}`,
       [this.fleetId, ...values],
     );
   }
 
-  #addStop({ fenced, ...stored }: StopRow): DraftStop {
-    const stop: DraftStop = { stored, fenced, content: stopContentOf(stored), status: stored.status, route: null };
+  #addStop({ fenced, forgotten, ...stored }: StopRow): DraftStop {
+    const content = stopContentOf(stored);
+    const stop: DraftStop = { stored, fenced, forgotten, content, status: stored.status, route: null };
     this.stops.set(stored.stopId, stop);
     if (stored.externalId !== null) this.#stopsByName.set(stored.externalId, stop);
     return stop;

@@ -171,6 +171,29 @@ test("an erased recipient can be read by nobody, and nothing more is taken for t
   expect((await sendPod(api, secret, stopId, deliveryParts())).json().code).toBe("recipient_erased");
 });
 
+test("an erased recipient does not come back with tomorrow's file, and the same file changes nothing", async () => {
+  const said = {
+    lat: 41.15,
+    lon: -8.61,
+    address: "1 Door Street",
+    contact: { name: "Ada Lovelace" },
+    notes: "ring twice",
+  };
+  const policy = { proof: { pin: "4711", requires: ["photo"] } };
+  const put = async () => (await api.call(secret, "PUT", "/v1/stops/external/again", { ...said, policy })).json();
+  const { id } = await put();
+  await api.call(secret, "POST", `/v1/stops/${id}/erase-recipient`);
+  const before = (await api.call(secret, "GET", `/v1/stops/${id}`)).json();
+  expect(before).toMatchObject({ contact: {}, notes: null, address: null, policy: { proof: { requires: ["photo"] } } });
+  expect(await put()).toEqual(before);
+  await api.app.inject({
+    ...{ method: "POST", url: "/v1/imports" },
+    headers: { authorization: `Bearer ${secret}`, "content-type": "text/csv" },
+    body: "externalId,lat,lon,name,address\nagain,41.15,-8.61,Ada,1 Door Street\n",
+  });
+  expect((await api.call(secret, "GET", `/v1/stops/${id}`)).json()).toEqual(before);
+});
+
 test("a person's word stands beside the proof, and neither it nor custody can be changed", async () => {
   const stopId = await storeStop(api.database, fleetId);
   const pod = (await sendPod(api, secret, stopId, deliveryParts())).json();
