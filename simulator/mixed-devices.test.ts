@@ -5,8 +5,16 @@ import { openTestBroker, openTestHttpGateway } from "./links/test-phone-gateway.
 
 const NO_EXAMPLES = { lost: [], doubled: [], displaced: [], invented: [] };
 const QUICK = { responseTimeoutMs: 300, backoffMs: [10, 30], sendAfterMs: 100, heartbeatMs: 200 };
-const KINDS = ["queclink", "gt06", "osmand", "owntracks"] as const;
+const KINDS = ["queclink", "queclink by UDP", "gt06", "osmand", "owntracks", "owntracks by HTTP"] as const;
 type Kind = (typeof KINDS)[number];
+const PORT_NAMES: { readonly [kind in Kind]: keyof SimulationOptions["target"] } = {
+  queclink: "queclinkPort",
+  "queclink by UDP": "queclinkUdpPort",
+  gt06: "gt06Port",
+  osmand: "osmandPort",
+  owntracks: "mqttPort",
+  "owntracks by HTTP": "owntracksHttpPort",
+};
 
 async function run(
   kind: Kind,
@@ -16,10 +24,9 @@ async function run(
   const passwords = new Map<string, string | null>();
   const passwordOf = (uid: string): string | null => passwords.get(uid) ?? null;
   const gateway = await openGateway(kind, treat, passwordOf);
-  const portName = { queclink: "queclinkPort", gt06: "gt06Port", osmand: "osmandPort", owntracks: "mqttPort" }[kind];
   const simulation = await startSimulation({
     scenario: "load",
-    target: { host: "127.0.0.1", [portName]: gateway.port },
+    target: { host: "127.0.0.1", [PORT_NAMES[kind]]: (kind === "queclink by UDP" && gateway.udpPort) || gateway.port },
     vehicles: 4,
     seconds: 0.7,
     recordsPerSecond: 120,
@@ -47,10 +54,14 @@ function openGateway(
 ): Promise<TestGateway> {
   switch (kind) {
     case "queclink":
+    case "queclink by UDP":
+      return openTestGateway(treat, "queclink");
     case "gt06":
-      return openTestGateway(treat, kind);
+      return openTestGateway(treat, "gt06");
     case "osmand":
       return openTestHttpGateway(treat, passwordOf);
+    case "owntracks by HTTP":
+      return openTestHttpGateway(treat, passwordOf, "owntracks");
     case "owntracks":
       return openTestBroker(treat, passwordOf);
   }

@@ -20,9 +20,13 @@ export type SimulationTarget = {
   /** Of Teltonika devices; `mixed` puts every third one on UDP. */
   transport?: "tcp" | "udp" | "mixed";
   queclinkPort?: number | undefined;
+  /** Of Queclink devices that send datagrams. */
+  queclinkUdpPort?: number | undefined;
   gt06Port?: number | undefined;
   mqttPort?: number | undefined;
   osmandPort?: number | undefined;
+  /** Of OwnTracks in its HTTP mode. */
+  owntracksHttpPort?: number | undefined;
 };
 
 export type SimulationOptions = {
@@ -49,7 +53,10 @@ export type SimulationOptions = {
   drainMs?: number;
   /** Longest wait for acknowledged records to appear in the store. */
   checkPatienceMs?: number;
+  /** Also compares positions, paths, visits and trips with the truth; needs `apiUrl` and `apiKey`. */
+  score?: boolean;
   onProgress?(progress: Progress): void;
+  onObserved?: FleetOptions["onObserved"];
   errandsOf?: FleetOptions["errandsOf"];
   /** Awaited after the devices are registered and before anybody drives; in the order of the vehicles. */
   beforeStart?(devices: readonly FleetDevice[]): Promise<void>;
@@ -129,10 +136,12 @@ function kindsOf(target: SimulationTarget): { kind: DeviceKind; port: number }[]
   const offers: Offer[] = [
     ...{ tcp: [tcp], udp: [udp], mixed: [tcp, tcp, udp] }[transport],
     ["queclink-tcp", target.queclinkPort],
+    ["queclink-udp", target.queclinkUdpPort],
     ["gt06-tcp", target.gt06Port],
     ["owntracks-mqtt", target.mqttPort],
     ["osmand-query", target.osmandPort],
     ["osmand-json", target.osmandPort],
+    ["owntracks-http", target.owntracksHttpPort],
   ];
   const kinds = offers.flatMap(([kind, port]) => (port === undefined ? [] : [{ kind, port }]));
   if (kinds.length === 0) throw new RangeError("the target of a simulation has no port");

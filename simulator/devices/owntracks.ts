@@ -1,8 +1,10 @@
 import type { Attributes } from "#decoders/decoder.ts";
 import { locationPayload } from "#decoders/owntracks/encode.ts";
 import type { DeviceProtocol, SimulatedRecord } from "../device.ts";
+import { type HttpDialect, openHttpLink } from "../links/http-link.ts";
 import { type MqttDialect, openMqttLink } from "../links/mqtt-link.ts";
 import type { Random } from "../random.ts";
+import { authorization } from "./osmand.ts";
 
 /**
  * The OwnTracks app on a phone, over MQTT with QoS 1 (OwnTracks booklet, Technical: JSON). The field that a user can fill, `tag`,
@@ -18,6 +20,13 @@ export const owntracksMqtt: DeviceProtocol = {
   readMarker,
 };
 
+/** The app in its HTTP mode: a POST for each location, user and device in headers and in HTTP Basic. */
+export const owntracksHttp: DeviceProtocol = {
+  ...owntracksMqtt,
+  makeUid: (_random: Random, index: number) => `driver${index}/pad`,
+  openLink: (context) => openHttpLink(context, owntracksHttpDialect),
+};
+
 const ACCURACY_M_PER_HDOP = 4;
 
 export const owntracksDialect: MqttDialect = {
@@ -26,9 +35,31 @@ export const owntracksDialect: MqttDialect = {
   topic: (uid) => `owntracks/${uid}`,
   lastWill: (connectedMs) => new TextEncoder().encode(`{"_type":"lwt","tst":${Math.floor(connectedMs / 1_000)}}`),
   commandTopic: (uid) => `owntracks/${uid}/cmd`,
-  encode: (record) => payloadOf(record, "t", `${record.run}-${record.marker}`),
+  encode: (record) => payloadOf(record, "t", markerOf(record)),
   answerTo,
 };
+
+export const owntracksHttpDialect: HttpDialect = {
+  recordsMax: 1,
+  encode: (uid, password, [record]) => {
+    const [user, device] = uid.split("/") as [string, string];
+    return {
+      method: "POST",
+      path: "/pub",
+      headers: {
+        "content-type": "application/json",
+        "x-limit-u": user,
+        "x-limit-d": device,
+        ...authorization(user, password),
+      },
+      body: payloadOf(record!, "t", markerOf(record!)),
+    };
+  },
+};
+
+function markerOf({ run, marker }: SimulatedRecord): string {
+  return `${run}-${marker}`;
+}
 
 function payloadOf(record: SimulatedRecord, trigger: string, tag?: string): Uint8Array {
   return locationPayload({

@@ -8,6 +8,7 @@ import {
 } from "#decoders/queclink/encode.ts";
 import type { DeviceProtocol, SimulatedRecord } from "../device.ts";
 import { type MessageAnswer, type MessageDialect, type MessageHead, openMessageLink } from "../links/message-link.ts";
+import { openUdpLink, type UdpAnswer, type UdpDialect } from "../links/udp-link.ts";
 import { markingCell, readCellMarker } from "./cell-marker.ts";
 import { makeImei } from "./imei.ts";
 
@@ -24,6 +25,12 @@ export const queclinkTcp: DeviceProtocol = {
   makeUid: makeImei,
   openLink: (context) => openMessageLink(context, queclinkDialect),
   readMarker: readCellMarker,
+};
+
+/** The same device over UDP: a datagram for each report, one waiting for its SACK, sent again as it was until it comes. */
+export const queclinkUdp: DeviceProtocol = {
+  ...queclinkTcp,
+  openLink: (context) => openUdpLink(context, queclinkUdpDialect),
 };
 
 const VERSION = "060228";
@@ -45,6 +52,22 @@ export const queclinkDialect: MessageDialect = {
   repetitionsMax: REPETITIONS_MAX,
   hasChecksum: false,
 };
+
+export const queclinkUdpDialect: UdpDialect = {
+  packetNumbers: COUNTS,
+  fit: (records) => group(records)[0]!.length,
+  encode: (imei, records, number) => {
+    const sentMs = Math.max(...records.map(({ timeMs }) => timeMs));
+    return encode(imei, records, { number, sentMs, madeOffline: false, outlived: false });
+  },
+  readAnswer: readDatagram,
+};
+
+function readDatagram(bytes: Uint8Array, imei: string): UdpAnswer | undefined {
+  const answer = readAnswer(bytes, imei);
+  if (answer.kind === "command") return { kind: "command", reply: answer.reply };
+  return answer.kind === "answer" && answer.to === "report" ? { kind: "ack", packetNumber: answer.number } : undefined;
+}
 
 /** Positions share a report while the ignition stays as it is and their times differ; an event has its own report. */
 function group(records: readonly SimulatedRecord[]): SimulatedRecord[][] {

@@ -57,7 +57,11 @@ describe("the bytes of a simulated Teltonika device", () => {
       const envelope = teltonika.envelope(step.frame, "udp");
       if (envelope.kind !== "data") throw new Error(envelope.kind);
       expect(envelope.deviceUid).toBe(IMEI);
-      expect(udpDialect.readAck(envelope.ack!)).toEqual({ packetNumber: number, records: records.length });
+      expect(udpDialect.readAnswer(envelope.ack!, IMEI)).toEqual({
+        kind: "ack",
+        packetNumber: number,
+        records: records.length,
+      });
       expectSame(decode(step.frame, "udp"), records);
     }
   });
@@ -96,7 +100,11 @@ describe("the bytes of a simulated Teltonika device", () => {
       ]);
       expect(tcpDialect.readAnswer(command.subarray(0, -1), "ack").kind).toBe("incomplete");
     }
-    expect(udpDialect.readAck(Uint8Array.of(0, 5, 0xca, 0xfe, 1, 9, 3))).toEqual({ packetNumber: 9, records: 3 });
-    expect(udpDialect.readAck(Uint8Array.of(0, 6, 0xca, 0xfe, 1, 9, 3))).toBeUndefined();
+    expect(udpDialect.readAnswer(Uint8Array.of(0, 5, 0xca, 0xfe, 1, 9, 3), IMEI)).toEqual({
+      kind: "ack",
+      packetNumber: 9,
+      records: 3,
+    });
+    expect(udpDialect.readAnswer(Uint8Array.of(0, 6, 0xca, 0xfe, 1, 9, 3), IMEI)).toBeUndefined();
   });
 });

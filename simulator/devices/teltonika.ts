@@ -12,7 +12,7 @@ import { parseCommandData } from "#decoders/teltonika/grammar.ts";
 import { CODEC, COMMAND_TYPE, PACKET_HEAD_BYTES, PACKET_TAIL_BYTES } from "#decoders/teltonika/layout.ts";
 import type { DeviceProtocol, SimulatedRecord } from "../device.ts";
 import { openTcpLink, type TcpAnswer, type TcpDialect } from "../links/tcp-link.ts";
-import { openUdpLink, type UdpDialect } from "../links/udp-link.ts";
+import { openUdpLink, type UdpAnswer, type UdpDialect } from "../links/udp-link.ts";
 import { makeImei } from "./imei.ts";
 
 /**
@@ -57,7 +57,7 @@ export const udpDialect: UdpDialect = {
   packetNumbers: AVL_PACKET_NUMBERS,
   encode: (imei, records, avlPacketId) =>
     encodeDatagram({ packetId: CHANNEL_PACKET_ID, unused: 1, avlPacketId, imei }, toData(records)),
-  readAck,
+  readAnswer: readAck,
 };
 
 /** Login: one byte, 1 accepts and 0 refuses. Data: four bytes, the number of records taken. */
@@ -92,9 +92,9 @@ function readCommand(bytes: Uint8Array): TcpAnswer {
 const COMMAND_BYTES_MAX = 2_048;
 
 /** Length (2, always 5), channel packet id (2), unused (1), AVL packet id (1), number of records taken (1). */
-function readAck(bytes: Uint8Array): { packetNumber: number; records: number } | undefined {
+function readAck(bytes: Uint8Array): UdpAnswer | undefined {
   if (bytes.length !== UDP_ACK_BYTES || bytes[0] !== 0 || bytes[1] !== UDP_ACK_BYTES - 2) return undefined;
-  return { packetNumber: bytes[5]!, records: bytes[6]! };
+  return { kind: "ack", packetNumber: bytes[5]!, records: bytes[6]! };
 }
 
 const IGNITION_ID = 239;

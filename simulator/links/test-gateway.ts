@@ -86,8 +86,9 @@ export async function openTestGateway(
       return;
     }
     const treatment = treat(packets++);
-    if (treatment === "withhold" || treatment === "ignore" || treatment === "drop") return;
+    if (treatment === "ignore") return;
     if (treatment !== "loseAndAcknowledge") store.keep(envelope.deviceUid, read.frame, "udp");
+    if (treatment === "withhold" || treatment === "drop") return;
     const isPartial = treatment === "partial" && envelope.recordCount > 1;
     datagrams.send(
       isPartial ? withCount(envelope.ack, envelope.recordCount - 1) : envelope.ack,

@@ -3,16 +3,18 @@ import { createServer, type Socket } from "node:net";
 import { Aedes } from "aedes";
 import { frameOf } from "#decoders/osmand/frame.ts";
 import { osmand } from "#decoders/osmand/index.ts";
-import { frameOf as frameOfPublish } from "#decoders/owntracks/frame.ts";
+import { frameOfPost, frameOf as frameOfPublish } from "#decoders/owntracks/frame.ts";
+import { owntracks } from "#decoders/owntracks/index.ts";
 import type { TestGateway, Treatment } from "./test-gateway.ts";
 import { openTestStore } from "./test-store.ts";
 
-/** An HTTP server for OsmAnd, small enough to be plainly right: stores in memory, treats requests as told. */
+/** An HTTP server for OsmAnd or OwnTracks, small enough to be plainly right: stores in memory, treats requests as told. */
 export async function openTestHttpGateway(
   treat: (requestNumber: number) => Treatment,
   passwordOf: (uid: string) => string | null,
+  protocol: "osmand" | "owntracks" = "osmand",
 ): Promise<TestGateway> {
-  const store = openTestStore("osmand");
+  const store = openTestStore(protocol);
   let requests = 0;
   const server = createHttpServer((incoming, response) => {
     const chunks: Buffer[] = [];
@@ -21,17 +23,16 @@ export async function openTestHttpGateway(
   });
 
   function serve(incoming: IncomingMessage, body: Uint8Array, response: ServerResponse): void {
-    const { method = "", url: path = "" } = incoming;
-    const contentType = incoming.headers["content-type"];
-    const frame = frameOf({ method, path, body, ...(contentType ? { contentType } : {}) });
-    const envelope = osmand.envelope(frame, "http");
+    const frame = protocol === "osmand" ? osmandFrame(incoming, body) : owntracksFrame(incoming, body);
+    const envelope = (protocol === "osmand" ? osmand : owntracks).envelope(frame, "http");
     const uid = envelope.kind === "data" ? envelope.deviceUid : undefined;
     if (!uid) {
       gateway.rejected++;
       response.writeHead(400).end();
       return;
     }
-    const expected = `Basic ${Buffer.from(`${uid}:${passwordOf(uid)}`).toString("base64")}`;
+    const user = protocol === "osmand" ? uid : uid.split("/")[0];
+    const expected = `Basic ${Buffer.from(`${user}:${passwordOf(uid)}`).toString("base64")}`;
     if (incoming.headers.authorization !== expected) {
       gateway.rejected++;
       response.writeHead(401).end();
@@ -58,6 +59,15 @@ export async function openTestHttpGateway(
     },
   };
   return gateway;
+}
+
+function osmandFrame({ method = "", url: path = "", headers }: IncomingMessage, body: Uint8Array): Uint8Array {
+  const contentType = headers["content-type"];
+  return frameOf({ method, path, body, ...(contentType ? { contentType } : {}) });
+}
+
+function owntracksFrame({ headers }: IncomingMessage, body: Uint8Array): Uint8Array {
+  return frameOfPost({ user: String(headers["x-limit-u"]), device: String(headers["x-limit-d"]), body });
 }
 
 /** An MQTT broker for OwnTracks: the PUBACK waits for `authorizePublish`. */

@@ -7,10 +7,16 @@ import { createGatherer } from "./gatherer.ts";
 export type UdpDialect = {
   /** Packet numbers run from 0 to one below this. */
   packetNumbers: number;
+  /** How many of the first records a packet can hold together; absent: any number. */
+  fit?(records: readonly SimulatedRecord[]): number;
   encode(uid: string, records: readonly SimulatedRecord[], packetNumber: number): Uint8Array;
-  /** The acknowledgement in a datagram; undefined where it is none. */
-  readAck(bytes: Uint8Array): { packetNumber: number; records: number } | undefined;
+  readAnswer(bytes: Uint8Array, uid: string): UdpAnswer | undefined;
 };
+
+export type UdpAnswer =
+  /** Without `records`, all of the packet. */
+  | { kind: "ack"; packetNumber: number; records?: number }
+  | { kind: "command"; reply(packetNumber: number): Uint8Array };
 
 type Packet = { number: number; records: SimulatedRecord[]; bytes: Uint8Array; sends: number; sentAtMs: number };
 
@@ -23,6 +29,8 @@ export function openUdpLink(context: LinkContext, dialect: UdpDialect): DeviceLi
   const socket = createSocket("udp4");
   let online = true;
   let packet: Packet | undefined;
+  /** Taken from the outbox with the packet under way, and not sent yet. */
+  let behind: SimulatedRecord[] = [];
   let nextNumber = 0;
   let timer: NodeJS.Timeout | undefined;
   const gatherer = createGatherer(outbox, behaviour);
@@ -44,10 +52,17 @@ export function openUdpLink(context: LinkContext, dialect: UdpDialect): DeviceLi
   }
 
   function compose(records: SimulatedRecord[]): void {
+    const fitting = records.slice(0, dialect.fit?.(records));
+    behind = records.slice(fitting.length);
+    const number = takeNumber();
+    packet = { number, records: fitting, bytes: dialect.encode(uid, fitting, number), sends: 0, sentAtMs: 0 };
+    transmit(packet);
+  }
+
+  function takeNumber(): number {
     const number = nextNumber;
     nextNumber = (nextNumber + 1) % dialect.packetNumbers;
-    packet = { number, records, bytes: dialect.encode(uid, records, number), sends: 0, sentAtMs: 0 };
-    transmit(packet);
+    return number;
   }
 
   function transmit(sending: Packet): void {
@@ -85,22 +100,28 @@ export function openUdpLink(context: LinkContext, dialect: UdpDialect): DeviceLi
   }
 
   function receive(bytes: Uint8Array): void {
-    const ack = dialect.readAck(bytes);
-    if (!ack) {
-      counters.strangeAnswers++;
-      return;
-    }
-    if (!online || !packet || ack.packetNumber !== packet.number) return;
+    const answer = dialect.readAnswer(bytes, uid);
+    if (answer?.kind === "ack") acknowledge(answer.packetNumber, answer.records);
+    else if (answer?.kind === "command") {
+      counters.commands++;
+      put(answer.reply(takeNumber()));
+    } else counters.strangeAnswers++;
+  }
+
+  function acknowledge(packetNumber: number, count: number | undefined): void {
+    if (!online || !packet || packetNumber !== packet.number) return;
     const { records, sentAtMs } = packet;
-    if (ack.records > records.length || ack.records === 0) {
+    const taken = count ?? records.length;
+    if (taken > records.length || taken === 0) {
       counters.mismatchedAcks++;
       return;
     }
     stopTimer();
     counters.acks++;
     packet = undefined;
-    context.onAcknowledged(records.slice(0, ack.records), performance.now() - sentAtMs);
-    if (ack.records < records.length) compose(records.slice(ack.records));
+    context.onAcknowledged(records.slice(0, taken), performance.now() - sentAtMs);
+    const rest = [...records.slice(taken), ...behind];
+    if (rest.length > 0) compose(rest);
     else sendNext();
   }
 
