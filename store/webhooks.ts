@@ -182,7 +182,8 @@ export async function disableEndpoint(
       type: "webhook.disabled",
       ...{ fleetId, deviceId: null, frameSeq: null, replayed: false, supersedes: null },
       ...{ occurredAtMs: nowMs, detectedAtMs: nowMs },
-      data: { webhookId: String(endpointId), url, reason },
+      // Paths of such URLs are secrets as often as not, and others read the event.
+      data: { webhookId: String(endpointId), origin: new URL(url).origin, reason },
     },
   ]);
 }

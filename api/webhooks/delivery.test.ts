@@ -135,8 +135,9 @@ test("an endpoint that answers 410 is disabled at once, and the others are told 
   const told = JSON.parse(receiver.received.find(({ path }) => path === "/other")!.body);
   expect(told).toMatchObject({
     type: "webhook.disabled",
-    data: { webhookId: String(gone.endpointId), reason: "gone" },
+    data: { webhookId: String(gone.endpointId), origin: new URL(receiver.url("/gone")).origin, reason: "gone" },
   });
+  expect(JSON.stringify(told)).not.toContain("/gone");
   await fixture.happen([{}]);
   expect(await fixture.deliveries(gone.endpointId)).toHaveLength(2);
 });
