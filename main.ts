@@ -142,6 +142,8 @@ program
   .option("--drain-seconds <count>", "longest wait, after driving, for the last acknowledgements", natural, 60)
   .option("--api-url <url>", "HTTP API, to register the devices and to check what was stored")
   .option("--api-key <key>", "API key")
+  .option("--score", "compare positions, paths, visits and trips with the truth; needs --api-url and --api-key")
+  .option("--json", "only the summary, as JSON, without the table of --score")
   .action(async (scenario: string, options) => {
     const { runSimulation } = await import("./demo.ts");
     await runSimulation(scenario, options, printLine, complain);

@@ -42,7 +42,10 @@ if (given.only === undefined || given.only === "traces") {
       share: { every: Number(given.every), from: Number(given.from) },
       ...{ valhalla: given.valhalla, valhallaLiveEvery: Number(given["valhalla-live-every"]) },
     };
-    await scoreTraces(options, (score) => traces.push(score));
+    await scoreTraces(options, (score) => {
+      traces.push(score);
+      console.error(`${score.set}: ${score.matcher} done`);
+    });
     if (!given.json) printTable("Traces with ground truth", traces.map(rowOfTraces));
   }
 }

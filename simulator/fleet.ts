@@ -13,7 +13,7 @@ import { between, pick, type Random, seededRandom } from "./random.ts";
 import { createRecorder, type Recorder, type RecordRule } from "./recorder.ts";
 import type { RoadNetwork } from "./roads/network.ts";
 import { createRouter } from "./roads/router.ts";
-import { createVehicle, type Errands, type Vehicle } from "./vehicle.ts";
+import { createVehicle, type Errands, type Vehicle, type VehicleState } from "./vehicle.ts";
 
 /** Times without network of each device, at random. */
 export type OfflineTimes = { perMinute: number; minMs: number; maxMs: number };
@@ -34,6 +34,8 @@ export type FleetOptions = {
   unsynchronisedShare: number;
   /** Vehicles really driven; with more devices than this several devices ride in one vehicle. */
   vehiclesMax: number;
+  /** Told of every state that a device looks at, its true time and place. */
+  onObserved?(uid: string, state: VehicleState): void;
   /** What the vehicle of this number has to do; undefined: it drives at random. */
   errandsOf?(vehicle: number): Errands | undefined;
   now(): number;
@@ -166,7 +168,9 @@ export function createFleet(options: FleetOptions): Fleet {
     let made = false;
     for (; unit.nextSampleMs <= nowMs; unit.nextSampleMs += sampleMs) {
       const observedMs = floorTo(unit.nextSampleMs, unit.protocol.clock.stepMs);
-      const record = unit.recorder.observe(unit.vehicle.stepTo(observedMs));
+      const state = unit.vehicle.stepTo(observedMs);
+      options.onObserved?.(unit.uid, state);
+      const record = unit.recorder.observe(state);
       if (!record) continue;
       unit.outbox.add(record);
       made = true;

@@ -4,6 +4,8 @@ import { createFleet, type Fleet } from "./fleet.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { loadGothenburg } from "./roads/network.ts";
 import { planScenario, type ScenarioName, type SimulationOptions, type SimulationTarget } from "./scenario.ts";
+import type { Score } from "./score/score.ts";
+import { createScoreRun, type ScoreRun } from "./score/score-run.ts";
 import { openServiceApi } from "./service-api.ts";
 
 /** How far a run has come; what `onProgress` gets, once a second. */
@@ -29,6 +31,8 @@ export type Summary = {
   counters: LinkCounters & { overwritten: number };
   /** Null where nothing was given to read the store with. */
   check: CheckResult | null;
+  /** Null unless it was asked for. */
+  score: Score | null;
 };
 
 /** A simulation under way. */
@@ -42,7 +46,7 @@ export type Simulation = {
   stop(): void;
   /** Compares the store with what was acknowledged, again and again until it holds or `patienceMs` is over. */
   check(source: FixSource, patienceMs: number): Promise<CheckResult>;
-  summary(check: CheckResult | null): Summary;
+  summary(check: CheckResult | null, score?: Score | null): Summary;
   close(): void;
 };
 
@@ -53,7 +57,8 @@ const CHECK_PATIENCE_MS = 30_000;
 
 /** Runs a scenario from registration to the final check. Resolves when it is over; `signal` ends the driving early. */
 export async function simulate(options: SimulationOptions): Promise<Summary> {
-  const simulation = await startSimulation(options);
+  const scoring = openScoring(options);
+  const simulation = await startSimulation(scoring === undefined ? options : scoredOptions(options, scoring));
   const ticker = setInterval(() => options.onProgress?.(simulation.progress()), PROGRESS_EVERY_MS);
   try {
     await simulation.drained;
@@ -61,11 +66,30 @@ export async function simulate(options: SimulationOptions): Promise<Summary> {
     const source = options.fixSource ?? (apiUrl && apiKey ? openServiceApi(apiUrl, apiKey).readFixes : null);
     const check = source ? await simulation.check(source, options.checkPatienceMs ?? CHECK_PATIENCE_MS) : null;
     options.onProgress?.(simulation.progress());
-    return simulation.summary(check);
+    const score = scoring === undefined ? null : await scoring.score(simulation.fleet, simulation.ledger);
+    return simulation.summary(check, score);
   } finally {
     clearInterval(ticker);
     simulation.close();
+    await scoring?.close();
   }
+}
+
+function openScoring({ score, apiUrl, apiKey, seed, now = Date.now }: SimulationOptions): ScoreRun | undefined {
+  if (score !== true) return undefined;
+  if (apiUrl === undefined || apiKey === undefined) throw new RangeError("a score needs the API's address and a key");
+  return createScoreRun({ apiUrl, apiKey, network: loadGothenburg(), seed, now });
+}
+
+function scoredOptions(options: SimulationOptions, scoring: ScoreRun): SimulationOptions {
+  return {
+    ...options,
+    onObserved: scoring.observe,
+    beforeStart: async (devices) => {
+      await scoring.prepare();
+      await options.beforeStart?.(devices);
+    },
+  };
 }
 
 /** Registers the devices where an API is given, and starts to drive. */
@@ -77,6 +101,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   const fleet = createFleet({
     ...{ ...plan.fleet, network: loadGothenburg(), seed: options.seed, ledger, now },
     ...(errandsOf === undefined ? {} : { errandsOf }),
+    ...(options.onObserved === undefined ? {} : { onObserved: options.onObserved }),
   });
   if (apiUrl && apiKey) await openServiceApi(apiUrl, apiKey).register(fleet.devices);
   await options.beforeStart?.(fleet.devices);
@@ -124,7 +149,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
     return { elapsedS, made, acknowledged, busyDevices: fleet.busyDevices, counters: fleet.counters() };
   }
 
-  function summary(result: CheckResult | null): Summary {
+  function summary(result: CheckResult | null, score: Score | null = null): Summary {
     const { elapsedS, made, acknowledged, counters } = progress();
     const { latency } = fleet;
     return {
@@ -138,7 +163,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
       acknowledgedPerSecond: elapsedS > 0 ? acknowledged / elapsedS : 0,
       ackLatencyMs: { p50: latency.quantileMs(0.5), p99: latency.quantileMs(0.99), max: latency.maxMs },
       counters,
-      check: result,
+      ...{ check: result, score },
     };
   }
 

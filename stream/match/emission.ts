@@ -3,8 +3,8 @@ import { FIELD } from "./hypothesis.ts";
 import type { EdgePlace } from "./project.ts";
 
 /** Heading from velocity: a sideways error of this speed, plus what a polyline's corners and mapping leave open. */
-const SIDEWAYS_SIGMA_MPS = 0.7;
-const SHAPE_SIGMA_RAD = 0.12;
+const SIDEWAYS_SIGMA_MPS = 0.55;
+const SHAPE_SIGMA_RAD = 0.1;
 const ASSUMED_SPEED_MPS = 4;
 const TAIL = 4;
 

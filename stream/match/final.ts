@@ -18,6 +18,8 @@ export interface FinalMatch {
 const FINAL_BEAM = 22;
 /** A live answer must leave the road at the first signs; a finished trace shows later whether it was left. */
 const FINAL_RELUCTANCE = 1.3;
+/** Prior cost of the ways as it was fitted to whole drives. */
+const FINAL_WAY_COST_FACTOR = 1;
 
 /** Matches whole traces: the most likely path with all fixes known, and each fix placed on it by smoothing. */
 export class FinalMatcher {
@@ -27,8 +29,11 @@ export class FinalMatcher {
 
   constructor(roads: RoadNetwork, options: MatchOptions = {}) {
     this.#roads = roads;
-    this.#scout = new Viterbi(roads, options);
-    this.#viterbi = new Viterbi(roads, { beam: FINAL_BEAM, offRoadReluctance: FINAL_RELUCTANCE, ...options });
+    this.#scout = new Viterbi(roads, { wayCostFactor: FINAL_WAY_COST_FACTOR, ...options });
+    this.#viterbi = new Viterbi(roads, {
+      ...{ beam: FINAL_BEAM, offRoadReluctance: FINAL_RELUCTANCE, wayCostFactor: FINAL_WAY_COST_FACTOR },
+      ...options,
+    });
   }
 
   match(fixes: readonly MatchFix[]): FinalMatch {

@@ -23,13 +23,15 @@ export class Reach {
   readonly #tableStamp = new Uint32Array(TABLE_SIZE);
   readonly #roads: RoadNetwork;
   readonly #vehicle: VehicleKind;
+  readonly #wayCostFactor: number;
   #stamp = 0;
   #heapSize = 0;
   #labels = 0;
 
-  constructor(roads: RoadNetwork, vehicle: VehicleKind) {
+  constructor(roads: RoadNetwork, vehicle: VehicleKind, wayCostFactor: number) {
     this.#roads = roads;
     this.#vehicle = vehicle;
+    this.#wayCostFactor = wayCostFactor;
   }
 
   begin(directed: number): void {
@@ -57,7 +59,7 @@ export class Reach {
     const edge = from >> 1;
     const vertex = from & 1 ? roads.edgeFrom[edge]! : roads.edgeTo[edge]!;
     const lengthM = this.lengthM[label]! + roads.edgeLengthM[edge]!;
-    const cost = this.cost[label]! + edgeCost(roads, edge);
+    const cost = this.cost[label]! + this.#wayCostFactor * edgeCost(roads, edge);
     for (let i = roads.outStart[vertex]!; i < roads.outStart[vertex + 1]!; i++) {
       const to = roads.outEdge[i]!;
       if (!mayDrive(roads, this.#vehicle, to)) continue;

@@ -31,12 +31,13 @@ export class RoadCandidates {
 
   constructor(scratch: MatchScratch) {
     this.#s = scratch;
-    this.#reach = new Reach(scratch.roads, scratch.vehicle);
+    this.#reach = new Reach(scratch.roads, scratch.vehicle, scratch.wayCostFactor);
   }
 
   advance(state: MatchState, step: FixStep, search: SearchWidth): void {
     // Any way there costs at least the straight line: that much is no argument against having driven.
-    const credit = COST_PER_METRE * Math.sqrt(step.eastM * step.eastM + step.northM * step.northM);
+    const credit =
+      this.#s.wayCostFactor * COST_PER_METRE * Math.sqrt(step.eastM * step.eastM + step.northM * step.northM);
     for (let i = 0; i < state.count; i++)
       if (state.hypotheses[i * STRIDE + EDGE] !== OFF_ROAD) this.#advanceOne(state, i, step, credit, search);
   }
@@ -52,6 +53,7 @@ export class RoadCandidates {
     const expectedM = h[ALONG]!;
     const perMetre2 = 0.5 / h[FIELD.covAA]!;
     const gateM = 4 * state.noise.sigmaM + 15;
+    const metreCostMin = COST_PER_METRE_MIN * this.#s.wayCostFactor;
     let maxM = expectedM + search.sigmas * Math.sqrt(h[FIELD.covAA]!) + 2;
     // Over short times the speed bounds the search; over long ones the place of the fix does.
     const isLong = maxM - startM > NEARBY_M;
@@ -78,7 +80,7 @@ export class RoadCandidates {
       if (isLong) {
         const vertex = directed & 1 ? edgeFrom[directed >> 1]! : edgeTo[directed >> 1]!;
         const leftM = this.#s.place.vertexDistanceM(vertex) - gateM;
-        if (endsM + leftM > maxM || prior + peak - COST_PER_METRE_MIN * leftM < hopeless) continue;
+        if (endsM + leftM > maxM || prior + peak - metreCostMin * leftM < hopeless) continue;
       }
       reach.expand(label);
     }

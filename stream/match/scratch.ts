@@ -11,10 +11,17 @@ export interface MatchOptions {
   beam?: number;
   /** Added to the cost of leaving the road. */
   offRoadReluctance?: number;
+  /** Factor on the prior cost of a metre of road. */
+  wayCostFactor?: number;
 }
 
 /** Online, hypotheses further behind never came back in time to matter (measured: same answers as with 12). */
 const BEAM = 8;
+/**
+ * A live answer believes the fixes more and the shortest way less than the final one: of two ways the longer is often driven,
+ * and nothing later can tell.
+ */
+const ONLINE_WAY_COST_FACTOR = 0.41;
 
 /** What the steps of one matcher share: the network, the settings, and memory that is used again for every fix. */
 export class MatchScratch {
@@ -22,6 +29,7 @@ export class MatchScratch {
   readonly vehicle: VehicleKind;
   readonly beam: number;
   readonly offRoadReluctance: number;
+  readonly wayCostFactor: number;
   /** Its origin is the fix at hand. */
   readonly place: EdgePlace;
   readonly slots = new Slots();
@@ -34,6 +42,7 @@ export class MatchScratch {
     this.vehicle = options.vehicle ?? CAR;
     this.beam = options.beam ?? BEAM;
     this.offRoadReluctance = options.offRoadReluctance ?? 0;
+    this.wayCostFactor = options.wayCostFactor ?? ONLINE_WAY_COST_FACTOR;
     this.place = new EdgePlace(roads);
   }
 }
