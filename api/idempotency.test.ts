@@ -64,6 +64,21 @@ test("a request that died in flight is done by the next, once it is taken to be 
   expect((await post("dead", { givenName: "Ana" })).statusCode).toBe(201);
 });
 
+test("what was made is answered as made, although its answer cannot be kept", async () => {
+  await api.database.pool.query(`create function refuse() returns trigger language plpgsql as
+    $$ begin raise exception 'no room'; end $$`);
+  await api.database.pool.query(
+    "create trigger refuse before update on idempotency_key for each row execute function refuse()",
+  );
+  try {
+    const before = await drivers();
+    expect((await post("unkept", { givenName: "Ana" })).statusCode).toBe(201);
+    expect(await drivers()).toBe(before + 1);
+  } finally {
+    await api.database.pool.query("drop function refuse cascade");
+  }
+});
+
 test("what was refused may be tried again under its key", async () => {
   await post("taken-1", { givenName: "Ana", externalId: "A" });
   expect((await post("taken-2", { givenName: "Ana", externalId: "A" })).statusCode).toBe(409);

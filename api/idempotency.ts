@@ -73,15 +73,20 @@ export function keepAnswers(app: FastifyInstance, database: Database): void {
     request.idempotent = null;
     const isKept =
       reply.statusCode >= 200 && reply.statusCode < 300 && (typeof payload === "string" || payload == null);
-    if (!isKept) {
-      await releaseKey(database, held);
-      return payload;
+    try {
+      if (isKept) await keepAnswer(database, held, reply.statusCode, seal(key, answerOf(reply, payload ?? null)));
+      else await releaseKey(database, held);
+    } catch (error) {
+      // What was made is made: to say otherwise would have it made again.
+      request.log.warn({ err: error }, "an answer is not kept for its Idempotency-Key");
     }
-    const headers = Object.fromEntries(KEPT_HEADERS.map((name) => [name, reply.getHeader(name)]));
-    const answer = JSON.stringify({ headers, payload: payload ?? null });
-    await keepAnswer(database, held, reply.statusCode, seal(key, answer));
     return payload;
   });
+}
+
+function answerOf(reply: FastifyReply, payload: string | null): string {
+  const headers = Object.fromEntries(KEPT_HEADERS.map((name) => [name, reply.getHeader(name)]));
+  return JSON.stringify({ headers, payload });
 }
 
 /** The same request: of this key's fleet, to this URL, with this body. */
