@@ -26,12 +26,9 @@ const WARNING_RULES: readonly WarningRule[] = [
   { ...AT_RISK, withinMs: ANY_TIME_MS },
   { fromShare: 0.5, lastsMs: 0, untilShare: 0.3, withinMs: ANY_TIME_MS },
   { fromShare: 0.5, lastsMs: 10 * MINUTE_MS, untilShare: 0.3, withinMs: ANY_TIME_MS },
-  { fromShare: 0.7, lastsMs: 10 * MINUTE_MS, untilShare: 0.4, withinMs: ANY_TIME_MS },
   { fromShare: 0.8, lastsMs: 0, untilShare: 0.5, withinMs: ANY_TIME_MS },
-  { fromShare: 0.8, lastsMs: 10 * MINUTE_MS, untilShare: 0.5, withinMs: ANY_TIME_MS },
+  { fromShare: 0.8, lastsMs: 5 * MINUTE_MS, untilShare: 0.5, withinMs: ANY_TIME_MS },
   { fromShare: 0.9, lastsMs: 0, untilShare: 0.5, withinMs: ANY_TIME_MS },
-  { fromShare: 0.9, lastsMs: 5 * MINUTE_MS, untilShare: 0.5, withinMs: ANY_TIME_MS },
-  { fromShare: 0.8, lastsMs: 5 * MINUTE_MS, untilShare: 0.5, withinMs: 120 * MINUTE_MS },
 ];
 
 const roads = await compileStreets(loadGothenburg());

@@ -12,7 +12,7 @@ const TOLD_MOVE_MS_MIN = 120_000;
 const TOLD_MOVE_SHARE = 0.1;
 /** What a stop at risk is: its share of late outcomes, and for how long without a break. */
 export type RiskRule = { fromShare: number; lastsMs: number; untilShare: number };
-export const AT_RISK: RiskRule = { fromShare: 0.8, lastsMs: 5 * MINUTE_MS, untilShare: 0.5 };
+export const AT_RISK: RiskRule = { fromShare: 0.8, lastsMs: 10 * MINUTE_MS, untilShare: 0.5 };
 /** Since when the share has been that high; and whether it has been for long enough. */
 export type Risk = { atRisk: boolean; riskSinceMs: number | null };
 /** Traffic that changed by this much is what made the ETA change. */

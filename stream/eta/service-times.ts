@@ -142,7 +142,7 @@ export function serviceRest(
 ): Moments {
   const ofKind = model.kinds[stop.kind];
   const deviation = model.places[`${stop.kind}/${placeKey(stop)}`] ?? ofKind?.mu ?? 0;
-  const mu = Math.log(usualS(stop.kind, stop.serviceS)) + deviation + (model.drivers?.[stop.driver ?? ""] ?? 0);
+  const mu = Math.log(usualS(stop.kind, stop.serviceS)) + deviation + (model.drivers[stop.driver ?? ""] ?? 0);
   const { mean, variance } = logNormalRest(mu, ofKind?.sigma ?? SIGMA_UNLEARNED, elapsedS);
   const tail = ofKind?.tail ?? 1;
   return { mean: mean * tail, variance: variance * tail * tail };
