@@ -24,18 +24,18 @@ export async function readStopTimeline(
   );
   if (known.rows.length === 0) return undefined;
   const { rows } = await database.pool.query<StopMoment>(
-    `select * from (
-       select e.type, e.occurred_at as at, e.replayed, e.data from event e
+    `select type, at, replayed, data from (
+       select e.event_seq as seq, e.type, e.occurred_at as at, e.replayed, e.data from event e
        where e.data ? 'stopId' and e.data->>'stopId' = $1::text and e.type <> 'eta.changed'
          and ($3::integer is null or e.fleet_id = $3)
          and not exists (
            select from event l where l.data ? 'stopId' and l.data->>'stopId' = $1::text and l.supersedes = e.event_id)
        union all
-       select 'eta.told', e.computed_at, false, jsonb_build_object('p10', to_json(e.p10), 'p50', to_json(e.p50),
+       select 0, 'eta.told', e.computed_at, false, jsonb_build_object('p10', to_json(e.p10), 'p50', to_json(e.p50),
          'p90', to_json(e.p90), 'basis', e.basis, 'changeReason', e.reason)
        from eta e where e.stop_id = $1::bigint and e.told and e.p50 is not null
-       order by at desc limit $2
-     ) newest order by at, type`,
+       order by at desc, seq desc limit $2
+     ) newest order by at, seq`,
     [String(stopId), STOP_MOMENTS_MAX, fleetId],
   );
   return rows;

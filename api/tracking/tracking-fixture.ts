@@ -105,9 +105,9 @@ export async function placeVehicle(database: Database, placed: Placed): Promise<
        select $2, device_id, 1, '2026-01-01' from tracker
        where not exists (select from vehicle_device b where b.vehicle_id = $2 and b.bound_to is null)
      )
-     insert into vehicle_state (vehicle_id, basis, newest, fold, device_id, fix_id, fix_time, received_at, protocol,
+     insert into vehicle_state (vehicle_id, basis, newest, fold, device_id, reason, since, fix_id, fix_time, received_at, protocol,
        lat_deg, lon_deg, heading_deg, speed_mps)
-     select $2, '', '{}', '{}', device_id, 2048, $5, $5, 'teltonika', $3, $4, 0, 9 from tracker
+     select $2, '', '{}', '{}', device_id, 'stale', $5, 2048, $5, $5, 'teltonika', $3, $4, 0, 9 from tracker
      on conflict (vehicle_id) do update set lat_deg = $3, lon_deg = $4, fix_time = $5, received_at = $5`,
     [fleetId, vehicleId, latDeg, lonDeg, new Date(timeMs)],
   );

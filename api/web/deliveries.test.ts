@@ -101,7 +101,9 @@ test("A stop shows its proof with verdict and reasons, and takes a person's word
   const pod = (await bench.api.call(key, "GET", `/v1/stops/${late.stopIds[0]}/pod`)).json();
   for (const sentence of pod.verdict.explanation) await page.getByText(sentence).waitFor();
   await page.getByText("Proof received: delivered").waitFor();
-  expect(await page.locator(".verdict-map").evaluate("(image) => image.naturalWidth > 0")).toBe(true);
+  await expect
+    .poll(() => page.evaluate("document.querySelector('.verdict-map').naturalWidth"), SOON)
+    .toBeGreaterThan(0);
   await page.getByText(`Reasons (${pod.verdict.reasons.length})`).click();
   await page.getByText("Say what you make of it").click();
   await page.getByLabel("Accept the proof").check();
@@ -201,7 +203,9 @@ test("On the map the stops of a route stand in their order, each in the shape of
   await routes(page).filter({ hasText: "North" }).click();
   const marks = page.locator(".stop-mark.on-map");
   await expect.poll(() => marks.allTextContents(), SOON).toEqual(["1", "2", "3"]);
-  const classes = await marks.evaluateAll("(elements) => elements.map(({ classList }) => [...classList].join(' '))");
+  const classes = await page.evaluate(
+    "[...document.querySelectorAll('.stop-mark.on-map')].map((mark) => mark.className)",
+  );
   expect(classes).toEqual([
     expect.stringContaining("done"),
     expect.stringContaining("late"),

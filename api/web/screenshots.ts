@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { shootDeliveries, shootReports } from "./console-shots.ts";
 import { CHROMIUM_ARGUMENTS, findChromium } from "./find-chromium.ts";
 
 /** `npm run screenshots`: pictures of the console, of tracking pages and of the driver's page on a running demo, into `screenshots/`. */
@@ -41,6 +42,8 @@ try {
   await shoot(browser, url, key, { name: "console", width: 1_280, height: 800, scheme: "light" });
   await shoot(browser, url, key, { name: "console-dark", width: 1_280, height: 800, scheme: "dark" });
   await shoot(browser, url, key, { name: "console-phone", width: 390, height: 844, scheme: "light" });
+  await shootDeliveries(browser, { url, key, folder: FOLDER });
+  await shootReports(browser, { url, key, folder: FOLDER });
   await shootDocs(browser, url);
   await browser.close();
 } finally {

@@ -45,6 +45,7 @@ export function EtaReport({ client, days: { from, to } }: { client: ApiClient; d
                 rows={of(({ coverageP90 }) => coverageP90)}
                 range={[0.5, 1]}
                 words={percentWords}
+                tickWords={percentWords}
                 target={TARGET}
               />
             </figure>
@@ -56,16 +57,18 @@ export function EtaReport({ client, days: { from, to } }: { client: ApiClient; d
                 rows={of(({ maeS }) => inMinutes(maeS))}
                 range={[0, 1]}
                 words={minutesWords}
+                tickWords={numberWords}
               />
             </figure>
             <figure>
               <figcaption>Bias</figcaption>
               <IntervalChart
                 title="Mean of arrival minus ETA, by how far ahead it was said"
-                axis="minutes later than said; negative: earlier"
+                axis="minutes late; negative: early"
                 rows={of(({ biasS }) => inMinutes(biasS))}
                 range={[-1, 1]}
                 words={minutesWords}
+                tickWords={numberWords}
                 target={{ value: 0, around: 0, words: "none" }}
               />
             </figure>

@@ -10,6 +10,8 @@ type IntervalChartProps = {
   /** What the axis shows at least. */
   range: readonly [number, number];
   words: (value: number) => string;
+  /** As `words`, without the unit that the axis names. */
+  tickWords: (value: number) => string;
   /** Where it should be, and how far around that is still good. */
   target?: { value: number; around: number; words: string };
 };
@@ -19,10 +21,10 @@ const AXIS_PX = 46;
 const TOP_PX = 22;
 const NAME_PX = 128;
 const END_PX = 26;
-const TICKS = 5;
+const TICK_PX = 64;
 
 /** A dot for each figure and a line for its 95 % interval. The table beside it says the same. */
-export function IntervalChart({ title, axis, rows, range, words, target }: IntervalChartProps) {
+export function IntervalChart({ title, axis, rows, range, words, tickWords, target }: IntervalChartProps) {
   const { ref, widthPx } = useWidth<HTMLDivElement>();
   const values = rows.flatMap(({ estimate: { value, low, high } }) => [value, low ?? value, high ?? value]);
   const [least, most] = [Math.min(range[0], ...values), Math.max(range[1], ...values)];
@@ -47,15 +49,15 @@ export function IntervalChart({ title, axis, rows, range, words, target }: Inter
             </text>
           </>
         )}
-        {ticks(least, most, TICKS).map((tick) => (
+        {ticks(least, most, Math.max(2, Math.floor((widthPx - NAME_PX) / TICK_PX))).map((tick) => (
           <g key={tick}>
             <line class="grid" x1={x(tick)} x2={x(tick)} y1={TOP_PX} y2={bottomPx + 4} />
             <text x={x(tick)} y={bottomPx + 20} text-anchor="middle">
-              {words(tick)}
+              {tickWords(tick)}
             </text>
           </g>
         ))}
-        <text class="axis-name" x={NAME_PX} y={bottomPx + 40}>
+        <text class="axis-name" x={widthPx - END_PX} y={bottomPx + 40} text-anchor="end">
           {axis}
         </text>
         {rows.map(({ name, estimate: { value, low, high } }, i) => {

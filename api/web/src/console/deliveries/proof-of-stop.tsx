@@ -95,7 +95,9 @@ function Verdict({ verdict, overridden }: { verdict: NonNullable<Pod["verdict"]>
           src={`data:image/svg+xml,${encodeURIComponent(verdict.map)}`}
           alt="Where the stop, the vehicle and the phone were; the sentences say the same."
         />
-        <figcaption class="small soft">Blue: the stop. Grey: the vehicle. Orange: the phone.</figcaption>
+        <figcaption class="small soft">
+          Blue: the stop. Dark: the vehicle. Orange: the phone. Pale: other stops.
+        </figcaption>
       </figure>
       <details class="small">
         <summary>Reasons ({verdict.reasons.length})</summary>
