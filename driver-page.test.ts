@@ -141,7 +141,7 @@ describe.skipIf(!hasBrowser)("the driver's page", () => {
     await page.getByLabel("Code", { exact: true }).fill("PARCEL-1");
     await page.getByRole("button", { name: "Add" }).click();
     await page.getByRole("button", { name: "Save and send" }).click();
-    const kept = /^Offline\. 1 proof and 1 note of arrival or departure and 3 positions kept on this phone/;
+    const kept = /^Offline\. 1 proof, 1 note of arrival or departure and 3 positions kept on this phone/;
     await expect.poll(() => queue(page), WAIT).toMatch(kept);
 
     // The tab is gone at once, then opened without a network; the server has nothing of it.
@@ -149,7 +149,7 @@ describe.skipIf(!hasBrowser)("the driver's page", () => {
     const reopened = await context.newPage();
     await reopened.goto(`${bench.url}/d/${day.token}`);
     await reopened.getByRole("heading", { name: "Hello Ana" }).waitFor();
-    await expect.poll(() => queue(reopened), WAIT).toMatch(/^Offline\. 1 proof and 1 note/);
+    await expect.poll(() => queue(reopened), WAIT).toMatch(/^Offline\. 1 proof, 1 note/);
     expect([await count("pod", "stop_id", stopId!), await fixesOf(day.driverId)]).toEqual([0, [0]]);
 
     // Back: what is stored at first does not get its answer, so it is sent again.

@@ -2,14 +2,12 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { DriverStop } from "../../../driver/day-json.ts";
 import { ProofForm } from "./proof-form.tsx";
 import { Refusals } from "./refusals.tsx";
-import { StopCard } from "./stop-card.tsx";
+import { OVER, StopCard } from "./stop-card.tsx";
 import { filled } from "./texts.ts";
 import { type Language, queueWords, waitingWords } from "./words.ts";
 import { openWork, type Work, type WorkState } from "./work.ts";
 
 type Form = { stop: DriverStop; number: number; outcome: "delivered" | "failed" };
-
-const OVER: ReadonlySet<DriverStop["status"]> = new Set(["departed", "delivered", "failed", "missed", "cancelled"]);
 
 export function App({ token, language }: { token: string; language: Language }) {
   const [state, setState] = useState<WorkState>();
@@ -100,7 +98,7 @@ function Day({ state, language, work, onForm }: Part & { onForm: (form: Form) =>
   let number = 0;
   return state.day.routes.map((route) => (
     <section key={route.id} aria-label={route.name ?? texts.stops}>
-      <h2 class="route">{[route.name ?? texts.stops, route.vehicle].filter((name) => name !== null).join(" · ")}</h2>
+      <h2 class="route">{titleOf(route, texts.stops)}</h2>
       <ol class="stops">
         {route.stops.map((stop) => {
           number += 1;
@@ -118,4 +116,10 @@ function Day({ state, language, work, onForm }: Part & { onForm: (form: Form) =>
       </ol>
     </section>
   ));
+}
+
+/** A route is often named after its vehicle. */
+function titleOf({ name, vehicle }: { name: string | null; vehicle: string | null }, unnamed: string): string {
+  const title = name ?? unnamed;
+  return vehicle === null || title.includes(vehicle) ? title : `${title} · ${vehicle}`;
 }

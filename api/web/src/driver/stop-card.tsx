@@ -5,6 +5,9 @@ import { filled } from "./texts.ts";
 import { type Language, navigationUrl, timeOf, windowOf } from "./words.ts";
 import type { Work } from "./work.ts";
 
+/** Stops that nobody is to come to any more. */
+export const OVER = new Set<DriverStop["status"]>(["departed", "delivered", "failed", "missed", "cancelled"]);
+
 type Props = {
   stop: DriverStop;
   /** From 1 along the day. */
@@ -24,7 +27,8 @@ export function StopCard(props: Props) {
   const isOpen = isOpened ?? isNext;
   const proof = messages.find(({ content }) => content.kind === "proof")?.content;
   const status = proof?.kind === "proof" ? proof.outcome : stop.status;
-  const when = windowOf(stop, language);
+  const expected = stop.eta === null ? "" : filled(texts.expected, { time: timeOf(stop.eta, stop, language) });
+  const when = [windowOf(stop, language), OVER.has(status) ? "" : expected].filter(Boolean).join(" · ");
   const title = stop.address ?? stop.contact.name ?? `${stop.lat.toFixed(5)}, ${stop.lon.toFixed(5)}`;
   return (
     <li class="card stop" data-next={isNext ? "true" : undefined} aria-current={isNext ? "step" : undefined}>

@@ -22,7 +22,6 @@ export const DE: Texts = {
     positions: { one: "{n} Position", other: "{n} Positionen" },
     proofs: { one: "{n} Nachweis", other: "{n} Nachweise" },
     claims: { one: "{n} Meldung von Ankunft oder Abfahrt", other: "{n} Meldungen von Ankunft oder Abfahrt" },
-    and: "und",
   },
   share: {
     start: "Standort teilen",
@@ -38,8 +37,6 @@ export const DE: Texts = {
   windowFrom: "ab {from}",
   windowUntil: "bis {to}",
   expected: "erwartet {time}",
-  contact: "Kontakt",
-  notes: "Hinweise",
   call: "{name} anrufen",
   navigate: "Navigieren",
   arrived: "Ich bin da",

@@ -22,7 +22,6 @@ export const ES: Texts = {
     positions: { one: "{n} posición", other: "{n} posiciones" },
     proofs: { one: "{n} comprobante", other: "{n} comprobantes" },
     claims: { one: "{n} aviso de llegada o salida", other: "{n} avisos de llegada o salida" },
-    and: "y",
   },
   share: {
     start: "Compartir mi ubicación",
@@ -38,8 +37,6 @@ export const ES: Texts = {
   windowFrom: "desde las {from}",
   windowUntil: "hasta las {to}",
   expected: "prevista a las {time}",
-  contact: "Contacto",
-  notes: "Notas",
   call: "Llamar a {name}",
   navigate: "Navegar",
   arrived: "Ya estoy aquí",

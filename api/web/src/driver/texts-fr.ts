@@ -22,7 +22,6 @@ export const FR: Texts = {
     positions: { one: "{n} position", other: "{n} positions" },
     proofs: { one: "{n} preuve", other: "{n} preuves" },
     claims: { one: "{n} annonce d’arrivée ou de départ", other: "{n} annonces d’arrivée ou de départ" },
-    and: "et",
   },
   share: {
     start: "Partager ma position",
@@ -38,8 +37,6 @@ export const FR: Texts = {
   windowFrom: "à partir de {from}",
   windowUntil: "jusqu’à {to}",
   expected: "prévu à {time}",
-  contact: "Contact",
-  notes: "Remarques",
   call: "Appeler {name}",
   navigate: "Itinéraire",
   arrived: "Je suis là",

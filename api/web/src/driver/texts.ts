@@ -24,7 +24,6 @@ export type Texts = {
     positions: Plural;
     proofs: Plural;
     claims: Plural;
-    and: string;
   };
   share: {
     start: string;
@@ -40,8 +39,6 @@ export type Texts = {
   windowFrom: string;
   windowUntil: string;
   expected: string;
-  contact: string;
-  notes: string;
   call: string;
   navigate: string;
   arrived: string;

@@ -17,7 +17,7 @@ export function waitingWords({ texts, locale }: Language, messages: readonly Mes
     ...say(texts.queue.claims, claims),
     ...say(texts.queue.positions, positions),
   ];
-  return parts.join(` ${texts.queue.and} `);
+  return new Intl.ListFormat(locale).format(parts);
 }
 
 /** The state of the outbox in a sentence. */
