@@ -21,7 +21,7 @@ const DayStopObject = Type.Object({
   arrivedAt: Nullable(Time),
   departedAt: Nullable(Time),
   stopsBefore: Nullable(Type.Integer({ description: "Stops to be served before this one" })),
-  atRisk: Type.Boolean({ description: "More likely late than not" }),
+  atRisk: Type.Boolean({ description: "Likely late (at least 80 %) for ten minutes, until that is less than even" }),
   eta: Nullable(Type.Object({ p10: Time, p50: Time, p90: Time, basis: Type.Enum([...ETA_BASES]) })),
   etaReason: Nullable(Type.String({ description: "Why there is no ETA" })),
   verdict: Nullable(Type.String({ description: "Of the newest proof; see PodVerdict" })),

@@ -56,7 +56,7 @@ export const StopSchema = named(
     arrivedAt: Nullable(Time),
     departedAt: Nullable(Time),
     stopsBefore: Nullable(Type.Integer({ description: "Stops to be served before this one" })),
-    atRisk: Type.Boolean({ description: "More likely late than not" }),
+    atRisk: Type.Boolean({ description: "Likely late (at least 80 %) for ten minutes, until that is less than even" }),
     eta: Nullable(Eta),
     etaReason: Nullable(Type.String({ description: "Why there is no ETA" })),
     createdAt: Time,
