@@ -56,6 +56,25 @@ test("Smoothing more than halves white noise on a straight drive, and says how s
   expect(smoothed.at(-1)!.headingDeg).toBeCloseTo(90, -1);
 });
 
+test.each([5, 10, 30, 60])(
+  "A vehicle that brakes or turns between fixes %d s apart is not smoothed past where it is.",
+  (everyS) => {
+    const steadyM = 12 * everyS;
+    const moving = { speedMps: 12, headingDeg: 90 };
+    const braked = [0, 1, 2].map((i) => fixAt(i * everyS, i * steadyM, 0, moving));
+    const standing = [3, 4, 5].map((i) => fixAt(i * everyS, 2 * steadyM + 8, 0, { speedMps: 0, headingDeg: 90 }));
+    for (const at of run([...braked, ...standing]).slice(3)) expect(missM(at, 2 * steadyM + 8, 0)).toBeLessThan(15);
+    const north = [1, 2, 3].map((i) =>
+      fixAt((2 + i) * everyS, 2 * steadyM, i * steadyM, { speedMps: 12, headingDeg: 0 }),
+    );
+    run([...braked, ...north])
+      .slice(3)
+      .forEach((at, i) => {
+        expect(missM(at, 2 * steadyM, (i + 1) * steadyM)).toBeLessThan(15);
+      });
+  },
+);
+
 test("A parked vehicle does not wander.", () => {
   const normal = noise(9);
   const smoothed = run(Array.from({ length: 600 }, (_, i) => fixAt(i, 5 * normal(), 5 * normal(), { speedMps: 0 })));

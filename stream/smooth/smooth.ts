@@ -44,6 +44,11 @@ export interface SmoothState {
 
 /** Random acceleration of a vehicle in traffic, (m/s²)² s; and of one that stands. */
 const MOVING_POWER = 1.5;
+/** Of one that turned or braked hard between two fixes that are at least so far apart, and how far it can have come meanwhile. */
+const MANOEUVRE_POWER = 40;
+const MANOEUVRE_S_MIN = 3;
+const REACH_FACTOR = 1.2;
+const REACH_SIGMAS = 3;
 const STANDING_POWER = 1e-4;
 const STANDING_MPS = 0.5;
 const STANDING_SIGMA_MPS = 0.1;
@@ -80,10 +85,18 @@ export function smoothFix(state: SmoothState | null, fix: SmoothInput): { state:
   if (state === null || dtS > GAP_S_MAX) return begin(fix, sigmaM);
   const plane = Float64Array.from(state.plane);
   const standing = fix.speedMps !== null && fix.speedMps < STANDING_MPS;
-  predictPlane(plane, 0, Math.max(0, dtS), standing ? STANDING_POWER : MOVING_POWER);
+  // One that drove when it was last seen has braked since: only who stood all the time has not moved.
+  const stood = standing && Math.hypot(plane[PLANE.eastMps]!, plane[PLANE.northMps]!) < STANDING_MPS;
   const { eastM, northM } = toPlane(state, fix);
   const variance = sigmaM * sigmaM;
-  const rejected = surpriseOf(plane, 0, eastM, northM, variance) > GATE;
+  const elapsedS = Math.max(0, dtS);
+  predictPlane(plane, 0, elapsedS, stood ? STANDING_POWER : MOVING_POWER);
+  let rejected = surpriseOf(plane, 0, eastM, northM, variance) > GATE;
+  if (rejected && !stood && isWithinReach(state, fix, eastM, northM, elapsedS, sigmaM)) {
+    plane.set(state.plane);
+    predictPlane(plane, 0, elapsedS, MANOEUVRE_POWER);
+    rejected = surpriseOf(plane, 0, eastM, northM, variance) > GATE;
+  }
   if (rejected && state.rejected >= REJECTED_MAX) return begin(fix, sigmaM);
   if (!rejected) {
     observeMotion(plane, fix, standing);
@@ -94,6 +107,21 @@ export function smoothFix(state: SmoothState | null, fix: SmoothInput): { state:
     ? { ...state, rejected: state.rejected + 1 }
     : { ...state, timeMs: Math.max(state.timeMs, fix.timeMs), plane: Array.from(plane), rejected: 0 };
   return { state: moveOrigin(next, output), output };
+}
+
+/** Whether a vehicle can have driven there, by its speeds before and now: then it turned or braked, and the fix is none too far. */
+function isWithinReach(
+  { plane }: SmoothState,
+  { speedMps }: SmoothInput,
+  eastM: number,
+  northM: number,
+  elapsedS: number,
+  sigmaM: number,
+): boolean {
+  if (speedMps === null || elapsedS < MANOEUVRE_S_MIN) return false;
+  const before = Math.hypot(plane[PLANE.eastMps]!, plane[PLANE.northMps]!);
+  const awayM = Math.hypot(eastM - plane[PLANE.eastM]!, northM - plane[PLANE.northM]!);
+  return awayM < REACH_FACTOR * elapsedS * Math.max(before, speedMps) + REACH_SIGMAS * sigmaM;
 }
 
 function begin(fix: SmoothInput, sigmaM: number): { state: SmoothState; output: Smoothed } {
