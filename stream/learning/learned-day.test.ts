@@ -70,13 +70,13 @@ test("a day of fixes makes a model, once, over restarts too, and the fold of rou
   expect(Object.keys(learned!.model.services.drivers)).toEqual([`v${fixture.vehicleId}`]);
   const next = await fixture.addRoute("next", PLACES, { serviceS: PLANNED_S });
   await fold(estimators, -1_800);
-  const after = await expected(next);
-  expect(after.modelVersion).toBe(1);
-  // The same route, with services that are known to take longer than planned.
-  expect(after.spanS).toBeGreaterThan(before.spanS + 2 * PLANNED_S);
+  expect((await expected(next)).modelVersion).toBe(1);
   // A process that starts anew finds the day learned and the model there.
   expect(await learnDays(client, null, START_MS + (SETTLED_S + 600) * 1000)).toBe(0);
   const again = await fixture.addRoute("again", PLACES, { serviceS: PLANNED_S });
   await fold(new Estimators(null), -1_800);
-  expect(await expected(again)).toEqual(after);
+  const after = await expected(again);
+  expect(after.modelVersion).toBe(1);
+  // The same route, with services that are known to take longer than planned; neither process knows of traffic.
+  expect(after.spanS).toBeGreaterThan(before.spanS + 2 * PLANNED_S);
 }, 60_000);
