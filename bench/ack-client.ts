@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { encodeLogin } from "#decoders/teltonika/encode.ts";
+import type { ServerMode } from "./ack-server.ts";
 
 /** The device side of the socket benchmarks: many connections, each with one packet in flight. */
 
@@ -15,7 +17,7 @@ export class MeasuredServer {
     this.#child = child;
   }
 
-  static async start(mode: "echo" | "gateway"): Promise<MeasuredServer> {
+  static async start(mode: ServerMode): Promise<MeasuredServer> {
     const server = new MeasuredServer(
       fork(new URL("ack-server.ts", import.meta.url).pathname, [mode], {
         execArgv: ["--expose-gc", "--max-semi-space-size=4"],
@@ -40,20 +42,25 @@ export class MeasuredServer {
 
 const CONNECTING_AT_ONCE = 200;
 
-/** Opens `count` connections; with `login`, each says who it is and waits for the answer. */
-export async function openConnections(
-  port: number,
-  count: number,
-  login: ((index: number) => Uint8Array) | null,
-): Promise<Socket[]> {
+/** What a connection says first, and the answer that lets it in. */
+export type Login = { say(index: number): Uint8Array; welcome: Uint8Array };
+
+export const trackerLogin: Login = {
+  say: (index) => encodeLogin(String(350_000_000_000_000 + index)),
+  welcome: Uint8Array.of(1),
+};
+
+/** Opens `count` connections; with `login`, each says who it is and waits for the answer. Rejects when it is refused. */
+export async function openConnections(port: number, count: number, login: Login | null): Promise<Socket[]> {
   const sockets: Socket[] = [];
   while (sockets.length < count) {
     const some = Array.from({ length: Math.min(CONNECTING_AT_ONCE, count - sockets.length) }, async (_, offset) => {
       const socket = connect({ port, host: "127.0.0.1", noDelay: true });
       await once(socket, "connect");
       if (login) {
-        socket.write(login(sockets.length + offset));
-        await once(socket, "data");
+        socket.write(login.say(sockets.length + offset));
+        const [answer] = (await once(socket, "data")) as [Buffer];
+        if (!answer.equals(login.welcome)) throw new Error(`a login is answered by ${answer.toString("hex")}`);
       }
       return socket;
     });

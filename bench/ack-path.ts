@@ -1,5 +1,4 @@
-import { encodeLogin } from "#decoders/teltonika/encode.ts";
-import { MeasuredServer, openConnections, pump } from "./ack-client.ts";
+import { MeasuredServer, openConnections, pump, trackerLogin } from "./ack-client.ts";
 import { median, printGoal, printTable } from "./measure.ts";
 import { recordPacket, smallRecord } from "./teltonika-load.ts";
 
@@ -15,11 +14,10 @@ const ROUNDS = 3;
 const ACK_BYTES = 4;
 
 const packet = Buffer.from(recordPacket(0x08, RECORDS, smallRecord, 1_700_000_000_000));
-const login = (index: number) => encodeLogin(String(350_000_000_000_000 + index));
 
 async function packetsPerCpuSecond(mode: "echo" | "gateway", connections: number): Promise<number> {
   const server = await MeasuredServer.start(mode);
-  const sockets = await openConnections(server.port, connections, mode === "gateway" ? login : null);
+  const sockets = await openConnections(server.port, connections, mode === "gateway" ? trackerLogin : null);
   const answerBytes = mode === "gateway" ? ACK_BYTES : packet.length;
   await pump(sockets, packet, answerBytes, 1);
   const before = await server.figures();

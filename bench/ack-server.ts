@@ -1,28 +1,39 @@
 import { createServer, type Socket } from "node:net";
+import { Aedes } from "aedes";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import { findDecoder } from "#decoders";
-import { openGateway } from "#gateway";
+import { type ListenerSpec, openGateway } from "#gateway";
 
 /**
- * The server side of the socket benchmarks, in a process of its own: `echo` writes back what it reads; `gateway` is the
- * real gateway with a journal that commits at once and a directory that knows everybody. The parent asks for CPU and
- * memory figures over the channel.
+ * The server side of the socket benchmarks, in a process of its own: `echo` writes back what it reads; `aedes` is the
+ * broker library of the gateway by itself; `gateway` and `mqtt` are the real gateway with a journal that commits at once
+ * and a directory that knows everybody. The parent asks for CPU and memory figures over the channel.
  */
+export type ServerMode = "echo" | "aedes" | "gateway" | "mqtt";
 
 const PORTS_BACKLOG = 4096;
 
-async function openEcho(): Promise<number> {
-  const server = createServer({ noDelay: true }, (socket: Socket) => {
+function openEcho(): Promise<number> {
+  return listen((socket) => {
     socket.on("data", (bytes) => socket.write(bytes));
     socket.on("error", () => socket.destroy());
   });
+}
+
+async function openAedes(): Promise<number> {
+  const broker = await Aedes.createBroker();
+  return listen((socket) => void broker.handle(socket));
+}
+
+async function listen(take: (socket: Socket) => void): Promise<number> {
+  const server = createServer({ noDelay: true }, take);
   await new Promise<void>((resolve) => server.listen({ port: 0, host: "127.0.0.1", backlog: PORTS_BACKLOG }, resolve));
   const address = server.address();
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-async function openMeasuredGateway(): Promise<number> {
+async function openMeasuredGateway(listener: ListenerSpec): Promise<number> {
   let seq = 0;
   const gateway = await openGateway({
     limits: {
@@ -34,9 +45,10 @@ async function openMeasuredGateway(): Promise<number> {
       FRAME_TIMEOUT_MS: 60_000,
       DRAIN_TIMEOUT_MS: 1_000,
       PROXY_PROTOCOL: false,
-      AUTO_REGISTER: false,
+      // Phones without a password are let in only so.
+      AUTO_REGISTER: true,
     },
-    listeners: [{ protocol: "teltonika", transport: "tcp", port: 0 }],
+    listeners: [listener],
     findDecoder,
     journal: {
       append: () => Promise.resolve(++seq),
@@ -57,7 +69,20 @@ async function openMeasuredGateway(): Promise<number> {
   return gateway.listeners[0]!.port;
 }
 
-const port = process.argv[2] === "echo" ? await openEcho() : await openMeasuredGateway();
+function open(mode: ServerMode): Promise<number> {
+  switch (mode) {
+    case "echo":
+      return openEcho();
+    case "aedes":
+      return openAedes();
+    case "gateway":
+      return openMeasuredGateway({ protocol: "teltonika", transport: "tcp", port: 0 });
+    case "mqtt":
+      return openMeasuredGateway({ protocol: "owntracks", transport: "mqtt", port: 0 });
+  }
+}
+
+const port = await open(process.argv[2] as ServerMode);
 process.on("message", () => {
   globalThis.gc?.();
   process.send?.({ cpu: process.cpuUsage(), rssBytes: process.memoryUsage.rss() });

@@ -1,34 +1,51 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { encodeLogin } from "#decoders/teltonika/encode.ts";
-import { MeasuredServer, openConnections } from "./ack-client.ts";
+import { generate } from "mqtt-packet";
+import { type Login, MeasuredServer, openConnections, trackerLogin } from "./ack-client.ts";
+import type { ServerMode } from "./ack-server.ts";
 import { printGoal, printTable } from "./measure.ts";
 
-/** Process memory of an idle, logged-in session: resident set with 10,000 connections less that with none. */
+/** Process memory of an idle, logged-in session: resident set with thousands of connections less that with none. */
 
-const CONNECTIONS = 10_000;
+const TRACKERS = 10_000;
+const PHONES = 5_000;
 const SETTLE_MS = 2_000;
 /** A first wave warms code and pools up, so that they are not counted as sessions. */
 const WARM_UP = 500;
-const login = (index: number) => encodeLogin(String(350_000_000_000_000 + index));
+const KEEP_ALIVE_S = 1_800;
 
-async function bytesPerConnection(mode: "echo" | "gateway"): Promise<number> {
+const phone: Login = {
+  say: (index) => {
+    const username = `idle/${String(index).padStart(6, "0")}`;
+    return generate({ cmd: "connect", clientId: username, username, keepalive: KEEP_ALIVE_S, clean: true });
+  },
+  // CONNACK, accepted.
+  welcome: Uint8Array.of(0x20, 2, 0, 0),
+};
+
+async function bytesPerConnection(mode: ServerMode, connections: number, login: Login | null): Promise<number> {
   const server = await MeasuredServer.start(mode);
-  const say = mode === "gateway" ? login : null;
-  for (const socket of await openConnections(server.port, WARM_UP, say)) socket.destroy();
+  for (const socket of await openConnections(server.port, WARM_UP, login)) socket.destroy();
   await sleep(SETTLE_MS);
   const before = await server.figures();
-  const sockets = await openConnections(server.port, CONNECTIONS, say);
+  const sockets = await openConnections(server.port, connections, login);
   await sleep(SETTLE_MS);
   const after = await server.figures();
   for (const socket of sockets) socket.destroy();
   await server.stop();
-  return (after.rssBytes - before.rssBytes) / CONNECTIONS;
+  return (after.rssBytes - before.rssBytes) / connections;
 }
 
-const echo = await bytesPerConnection("echo");
-const gateway = await bytesPerConnection("gateway");
-printTable(`Memory of ${CONNECTIONS} idle connections`, [
+const echo = await bytesPerConnection("echo", TRACKERS, null);
+const gateway = await bytesPerConnection("gateway", TRACKERS, trackerLogin);
+printTable(`Memory of ${TRACKERS} idle connections`, [
   { server: "node net, echo", "bytes per connection": echo },
   { server: "gateway, logged in", "bytes per connection": gateway },
 ]);
 printGoal("at most 4 kB of process memory per idle session", gateway, gateway <= 4_096);
+
+const aedes = await bytesPerConnection("aedes", PHONES, phone);
+const phones = await bytesPerConnection("mqtt", PHONES, phone);
+printTable(`Memory of ${PHONES} idle MQTT clients`, [
+  { server: "plain aedes", "bytes per client": aedes },
+  { server: "gateway, logged in", "bytes per client": phones },
+]);

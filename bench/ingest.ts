@@ -35,7 +35,7 @@ const login = (index: number) => encodeLogin(String(350_000_000_000_000 + index)
 
 /** Every device sends its packets, each after the ack of the one before; resolves when all are acknowledged. */
 async function sendAll(round: number): Promise<void> {
-  const sockets = await openConnections(service.teltonikaPort, DEVICES, login);
+  const sockets = await openConnections(service.teltonikaPort, DEVICES, { say: login, welcome: Uint8Array.of(1) });
   const packets = Array.from({ length: PACKETS_PER_DEVICE }, (_, index) =>
     recordPacket(0x8e, RECORDS_PER_PACKET, fullRecord, FIRST_MS + (round * PACKETS_PER_DEVICE + index) * 25_000),
   );
