@@ -62,6 +62,27 @@ test("events are dropped in batches by the time of their detection, and never be
   expect(await oldest()).toBeCloseTo(30);
 });
 
+test("trips and paths leave with the fixes that they were made of", async () => {
+  await database.pool.query(
+    `insert into trip (trip_id, version, fleet_id, device_id, frame_seq, commit_xid, started_at, ended_at, start_lat_deg,
+      start_lon_deg, start_reason, replayed, withdrawn)
+    select i::text, 1, 1, 1, i, 1, at - interval '1 hour', case when i % 2 = 0 then at end, 0, 0, 'motion', false, false
+    from generate_series(0, 99) i, lateral (select $1::timestamptz - i * interval '1 day' as at)`,
+    [new Date(NOW_MS)],
+  );
+  await database.pool.query(
+    `insert into path (device_id, frame_seq, number, way_id, forward, entered_at, left_at, length_m, line)
+    select 1, i, 0, 7, true, at, at + interval '1 minute', 100, ''
+    from generate_series(0, 20000) i, lateral (select $1::timestamptz - i * interval '0.005 day' as at)`,
+    [new Date(NOW_MS)],
+  );
+  await maintain(database, OPTIONS);
+  const trips = await database.pool.query("select max(trip_id::integer) as oldest, count(*)::integer from trip");
+  expect(trips.rows).toEqual([{ oldest: 60, count: 61 }]);
+  const paths = await database.pool.query("select count(*)::integer as left from path");
+  expect(paths.rows).toEqual([{ left: 12_001 }]);
+});
+
 test("frames that the stream has not folded outlive their retention", async () => {
   await database.pool.query("update stream_cursor set seq = 5000 where partition = 1");
   await maintain(database, OPTIONS);

@@ -71,6 +71,10 @@ export async function maintain(
       };
       const frames = await dropAll("select drop_old_frames($1, $2) as count", options.frameRetentionDays);
       const fixes = await dropAll("select drop_old_fixes($1, $2) as count", options.fixRetentionDays);
+      // What was driven is as private as the fixes that it was made of.
+      const trackDays = Math.max(options.fixRetentionDays, options.frameRetentionDays);
+      await dropAll(DROP_OLD_TRIPS, trackDays);
+      await dropAll(DROP_OLD_PATHS, trackDays);
       // While its frame is kept an event can be derived again: it must be there to be known.
       const eventDays = Math.max(options.eventRetentionDays, options.frameRetentionDays);
       const events = await dropAll(DROP_OLD_EVENTS, eventDays);
@@ -115,6 +119,15 @@ const DROP_OLD_ETAS = `with oldest as materialized (
 
 const dropOld = (table: "notification" | "tracking_link" | "route_tick", time: string) => `with dropped as (
     delete from ${table} where ctid in (select ctid from ${table} where ${time} < $1 limit $2) returning 1)
+  select count(*) as count from dropped`;
+
+const DROP_OLD_TRIPS = `with dropped as (
+    delete from trip where ctid = any(array(
+      select ctid from trip where coalesce(ended_at, started_at) < $1 limit $2)) returning 1)
+  select count(*) as count from dropped`;
+
+const DROP_OLD_PATHS = `with dropped as (
+    delete from path where ctid = any(array(select ctid from path where entered_at < $1 limit $2)) returning 1)
   select count(*) as count from dropped`;
 
 const FORGET_ANSWERS = "delete from idempotency_key where created_at < $1";

@@ -5,6 +5,7 @@ import type { Place } from "./place.ts";
 import { type Announced, type Revision, reviseAnnounced, withoutFirst } from "./revision.ts";
 import {
   COVERED,
+  countBeforeGap,
   type Entry,
   emptyWindow,
   entriesOf,
@@ -35,6 +36,8 @@ export type History = {
 
 /** Fixes that a window keeps, which is hours of driving: quiet stretches count as two. */
 export const WINDOW_FIXES_MAX = 48;
+/** While an outage is being filled, newest batch first, the fixes from before it are needed: so many are kept then. */
+const FILLING_FIXES_MAX = 320;
 
 export const historyInitial: History = {
   base: machineInitial,
@@ -98,8 +101,8 @@ export function revise(
 
 /** Lets go of the oldest fixes: what rests on them is final. */
 function trimmed(history: History, fences: FenceSet): History {
-  const excess = lengthOf(history.window) - WINDOW_FIXES_MAX;
-  if (excess <= 0) return history;
+  const excess = excessOf(history);
+  if (excess === 0) return history;
   let { base, announced } = history;
   for (const entry of entriesOf(history.window, excess)) {
     const step = stepDevice(base, placeOfEntry(entry), (entry[6] & COVERED) !== 0, fences);
@@ -107,6 +110,13 @@ function trimmed(history: History, fences: FenceSet): History {
     for (const happening of step.happenings) announced = withoutFirst(announced, happening);
   }
   return { ...history, base, announced, window: withoutOldest(history.window, excess) };
+}
+
+function excessOf({ base, window }: History): number {
+  const length = lengthOf(window);
+  const excess = Math.max(0, length - WINDOW_FIXES_MAX);
+  const forced = Math.max(0, length - FILLING_FIXES_MAX);
+  return excess === 0 ? 0 : Math.max(forced, countBeforeGap(window, excess, base.last?.timeMs));
 }
 
 function entryOf(place: Place, covered: boolean, quiet: boolean): Entry {

@@ -127,6 +127,8 @@ function besideFence(random: Random, site: Site, fence: FenceVersion): Site {
 }
 
 function truthOf(states: readonly TrueState[], fences: readonly FenceVersion[]): TrueVisit[] {
+  // A stay that goes on when the day ends has no departure that could be told of.
+  const endMs = START_MS + states.at(-1)!.second * 1000;
   return fences.flatMap((fence) => {
     const stays: (TrueVisit & { depth: number })[] = [];
     for (const state of states) {
@@ -143,7 +145,8 @@ function truthOf(states: readonly TrueState[], fences: readonly FenceVersion[]):
     }
     return stays.map(({ depth, ...stay }) => ({
       ...stay,
-      due: stay.exitedAtMs - stay.enteredAtMs >= DUE_S_MIN * 1000 && depth >= DUE_DEPTH_M_MIN,
+      due:
+        stay.exitedAtMs - stay.enteredAtMs >= DUE_S_MIN * 1000 && depth >= DUE_DEPTH_M_MIN && stay.exitedAtMs < endMs,
     }));
   });
 }

@@ -13,6 +13,9 @@ export const QUIET = 2;
 
 /** Fixes further apart than this are no quiet stretch: late ones may come between them. */
 const STRETCH_GAP_MS_MAX = 120_000;
+/** A gap of this length may be an outage whose fixes are still to come, for as long as this after it. */
+const GAP_MS_MIN = 60_000;
+const GAP_AGE_MS_MAX = 3_600_000;
 
 /*
  * 31 bytes an entry, little endian: fix id f64 · timeMs f64 · aheadMs u32 · latE7 i32 · lonE7 i32 · sigma u16 (0.1 m) · flags u8.
@@ -56,6 +59,25 @@ export function pushed(window: Window, entry: Entry): Window {
   bytes.set(thins ? before.subarray(0, kept) : before);
   writeEntry(viewOf(bytes), kept, thins ? asThinned(entry) : entry);
   return new Packed(bytes);
+}
+
+/**
+ * How many of the `count` oldest entries come before the first gap in which late ones may still be missing. `beforeMs`: time of
+ * the fix before the window.
+ */
+export function countBeforeGap(window: Window, count: number, beforeMs: number | undefined): number {
+  const bytes = unpacked(window);
+  const view = viewOf(bytes);
+  const sinceMs = view.getFloat64(bytes.length - ENTRY_BYTES + TIME_AT, true) - GAP_AGE_MS_MAX;
+  let lastMs = beforeMs ?? Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < count; index++) {
+    const at = index * ENTRY_BYTES;
+    const timeMs = view.getFloat64(at + TIME_AT, true);
+    const isGap = Number.isFinite(lastMs) && timeMs - lastMs >= GAP_MS_MIN && (bytes[at + FLAGS_AT]! & COVERED) === 0;
+    if (isGap && timeMs >= sinceMs) return index;
+    lastMs = timeMs;
+  }
+  return count;
 }
 
 /** The window without its first entries. */
