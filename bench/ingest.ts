@@ -5,10 +5,9 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import pg from "pg";
 import { from as copyFrom, to as copyTo } from "pg-copy-streams";
-import { encodeLogin } from "#decoders/teltonika/encode.ts";
 import { ensureGothenburgRoads } from "#simulator/roads/road-file.ts";
 import { VERSION } from "#stream/roads/network-file.ts";
-import { openConnections } from "./ack-client.ts";
+import { openConnections, trackerLogin } from "./ack-client.ts";
 import { median, printGoal, printTable } from "./measure.ts";
 import { openMeasuredService } from "./measured-service.ts";
 import { fullRecord, recordPacket } from "./teltonika-load.ts";
@@ -31,11 +30,10 @@ await ensureGothenburgRoads(roads);
 const service = await openMeasuredService({ ROADS: roads });
 const client = new pg.Client(service.databaseUrl);
 await client.connect();
-const login = (index: number) => encodeLogin(String(350_000_000_000_000 + index));
 
 /** Every device sends its packets, each after the ack of the one before; resolves when all are acknowledged. */
 async function sendAll(round: number): Promise<void> {
-  const sockets = await openConnections(service.teltonikaPort, DEVICES, { say: login, welcome: Uint8Array.of(1) });
+  const sockets = await openConnections(service.teltonikaPort, DEVICES, trackerLogin);
   const packets = Array.from({ length: PACKETS_PER_DEVICE }, (_, index) =>
     recordPacket(0x8e, RECORDS_PER_PACKET, fullRecord, FIRST_MS + (round * PACKETS_PER_DEVICE + index) * 25_000),
   );
