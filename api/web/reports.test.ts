@@ -64,8 +64,8 @@ test("Coverage stands in the chart and in the table with its interval, and the d
   expect(await chart.locator(".interval").count()).toBe(1);
   expect(await chart.locator(".target").count()).toBe(1);
   expect(await chart.locator(".value").textContent()).toBe("50%");
-  await page.getByLabel("To", { exact: true }).fill("2026-01-31");
   await page.getByLabel("From", { exact: true }).fill("2026-01-01");
+  await page.getByLabel("To", { exact: true }).fill("2026-01-31");
   await page.getByText("No stop with an ETA was reached on these days.").waitFor();
   await page.getByText("No stop came to an end on these days.").waitFor();
   await page.getByRole("button", { name: "30 days" }).click();
