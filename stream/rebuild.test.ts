@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createGeofence } from "#store/geofences.ts";
 import type { JsonReport } from "./json-device.ts";
 import { drive, normalNoise } from "./match/sample-drives.ts";
 import { StreamRoads } from "./match/stream-roads.ts";
@@ -103,7 +104,7 @@ function dayOf(vehicle: number): JsonReport[][] {
   return frames;
 }
 
-test("smoothed and matched fixes, events, trips and paths rebuild to the same hash with roads", async () => {
+test("smoothed and matched fixes, events of geofences and trips, trips and paths of a day rebuild to the same hash", async () => {
   const network = await drawRoads([
     {
       id: 10,
@@ -128,6 +129,7 @@ test("smoothed and matched fixes, events, trips and paths rebuild to the same ha
   await fixture.rows("truncate frame");
   await fixture.rows("alter sequence frame_seq restart");
   const days = [dayOf(0), dayOf(1)];
+  await fenceStops(days[0]!.flat());
   for (let n = 0; n < days[0]!.length; n++) {
     for (const [vehicle, day] of days.entries()) await fixture.append(fixture.deviceIds[vehicle]!, day[n]!);
     // A stream of its own now and then: states come from the store.
@@ -142,6 +144,10 @@ test("smoothed and matched fixes, events, trips and paths rebuild to the same ha
   expect(live.trip!.length).toBeGreaterThanOrEqual(10);
   expect(live.path!.length).toBeGreaterThanOrEqual(20);
   expect(JSON.stringify(live.event)).toContain('"replayed":true');
+  for (const type of ["entered", "exited"]) {
+    const told = live.event!.filter((row) => (row as { row: { type: string } }).row.type === `geofence.${type}`);
+    expect(told.length).toBeGreaterThanOrEqual(8);
+  }
 
   await fixture.forget();
   await fixture.foldAll({ roads: new StreamRoads(network) });
@@ -149,6 +155,17 @@ test("smoothed and matched fixes, events, trips and paths rebuild to the same ha
   for (const [name, rows] of Object.entries(live)) expect([name, hashOf(rebuilt[name]!)]).toEqual([name, hashOf(rows)]);
   expect(rebuilt).toEqual(live);
 }, 60_000);
+
+/** Geofences around the places where a vehicle stands first and second, there since ever. */
+async function fenceStops(reports: readonly JsonReport[]): Promise<void> {
+  const standing = reports.filter(({ speedMps }) => speedMps === 0);
+  for (const { lonDeg, latDeg } of [standing[0]!, standing[8]!]) {
+    const geometry = { type: "Point", coordinates: [lonDeg, latDeg] };
+    const made = await createGeofence(fixture.database, 1, { geometry, properties: { name: "stop", radius_m: 90 } });
+    expect(made.kind).toBe("created");
+  }
+  await fixture.rows("update geofence_version set valid_from = $1", [new Date(0)]);
+}
 
 function hashOf(rows: readonly unknown[]): string {
   return createHash("sha256").update(JSON.stringify(rows)).digest("hex");
