@@ -71,7 +71,11 @@ export async function startKillableService({ checkout, dataDir, roads }: Service
   }
 
   const service: KillableService = {
-    target: { host: HOST, transport: "mixed", ...ports },
+    target: {
+      ...{ host: HOST, transport: "mixed", ...ports },
+      queclinkUdpPort: ports.queclinkPort,
+      owntracksHttpPort: ports.osmandPort,
+    },
     apiUrl: `http://${HOST}:${httpPort}`,
     apiKey,
     roles,
