@@ -108,11 +108,9 @@ describe.skipIf(!hasBrowser)("the driver's page", () => {
     );
     return rows.map(({ latDeg }) => Math.round((latDeg - START.latitude) / STEP_DEG));
   };
-  const drive = async (page: Page, steps: readonly number[]) => {
-    for (const step of steps) {
-      await page.context().setGeolocation({ ...START, latitude: START.latitude + step * STEP_DEG });
-      await sleep(STEP_MS);
-    }
+  const move = async (page: Page, step: number) => {
+    await sleep(STEP_MS);
+    await page.context().setGeolocation({ ...START, latitude: START.latitude + step * STEP_DEG });
   };
 
   test("killed while it is offline with a queue, it sends everything when it is back, and all is stored once", async () => {
@@ -126,7 +124,10 @@ describe.skipIf(!hasBrowser)("the driver's page", () => {
     await expect.poll(() => fixesOf(day.driverId), WAIT).toEqual([0]);
 
     await context.setOffline(true);
-    await drive(page, [1, 2, 3]);
+    for (const step of [1, 2, 3]) {
+      await move(page, step);
+      await expect.poll(() => queue(page), WAIT).toMatch(new RegExp(`\\b${step} positions?\\b`));
+    }
     await page.getByRole("button", { name: "I am here" }).click();
     await page.getByText("You said you arrived at").waitFor();
     await page.getByRole("button", { name: "Delivered …" }).click();
@@ -163,7 +164,7 @@ describe.skipIf(!hasBrowser)("the driver's page", () => {
     await context.setOffline(false);
     await expect.poll(() => queue(reopened), { ...WAIT, timeout: 90_000 }).toBe("Everything is sent and stored.");
     // The stream takes a device's frames in order: after this one, nothing that was sent before is still to come.
-    await drive(reopened, [5]);
+    await move(reopened, 5);
     await expect.poll(async () => new Set(await fixesOf(day.driverId)), WAIT).toEqual(new Set([0, 1, 2, 3, 5]));
 
     const at = (steps: readonly number[], step: number) => steps.filter((other) => other === step).length;
@@ -233,7 +234,7 @@ describe.skipIf(!hasBrowser)("the driver's page", () => {
       throw new Error(`${label} is not reached by the keyboard`);
     };
     await press(deliver);
-    expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+    await expect.poll(() => page.evaluate("document.activeElement.tagName"), WAIT).toBe("H1");
     expect(await page.locator("form").innerText()).toContain("PIN");
     expect(await accessibilityFindings(page)).toEqual([]);
     const small = await page.evaluate(
