@@ -45,10 +45,12 @@ test.each([
   [`/v1/keys?after=${Buffer.from("positions.1").toString("base64url")}`],
   [`/v1/quarantine?after=${Buffer.from("quarantine.1.2").toString("base64url")}`],
   [`/v1/quarantine?after=${Buffer.from("quarantine.9223372036854775808").toString("base64url")}`],
-  ...["routes", "stops", "stops/1/links:links", "routes/progress:dayRoutes", "drivers/1/links:driver links"].map((list) => {
-    const [path, name = path] = list.split(":");
-    return [`/v1/${path}?after=${Buffer.from(`${name}.9223372036854775807`).toString("base64url")}`];
-  }),
+  ...["routes", "stops", "stops/1/links:links", "routes/progress:dayRoutes", "drivers/1/links:driver links"].map(
+    (list) => {
+      const [path, name = path] = list.split(":");
+      return [`/v1/${path}?after=${Buffer.from(`${name}.9223372036854775807`).toString("base64url")}`];
+    },
+  ),
   [`/v1/feeds/fixes?after=${Buffer.from("feed-events.1.1.1").toString("base64url")}`],
   [`/v1/feeds/events?after=${"A".repeat(1000)}`],
   ["/v1/events/stream?after=AAAA"],

@@ -6,15 +6,15 @@ import { runDays } from "./eta-days.ts";
 
 const SMALL = { seed: 5, vehicles: 2, startMs: Date.UTC(2026, 8, 7), days: 4, stopsMin: 20, stopsMax: 34 };
 
-test("a few simulated days teach ETAs that are calibrated and beat a schedule and straight lines", async () => {
+test("a simulated week teaches ETAs that are calibrated and beat a schedule and straight lines", async () => {
   const roads = await compileStreets(loadGothenburg());
-  const { etas, stops } = runDays({ ...SMALL, roads, scoredFromDay: 2, warningRules: [] });
-  expect(stops).toBeGreaterThan(80);
+  const { etas, stops } = runDays({ ...SMALL, vehicles: 4, days: 11, roads, scoredFromDay: 7, warningRules: [] });
+  expect(stops).toBeGreaterThan(300);
   const { coverageP90, coverageP50, maeS } = scoreEtas(etas);
-  expect(coverageP90.value).toBeGreaterThan(0.78);
+  expect(coverageP90.value).toBeGreaterThan(0.84);
   expect(coverageP90.value).toBeLessThan(0.98);
-  expect(coverageP50.value).toBeGreaterThan(0.3);
-  expect(coverageP50.value).toBeLessThan(0.7);
+  expect(coverageP50.value).toBeGreaterThan(0.4);
+  expect(coverageP50.value).toBeLessThan(0.65);
   const maeOf = (of: "scheduledMs" | "straightMs"): number =>
     etas.reduce((sum, eta) => sum + Math.abs(eta.arrivedMs - eta[of]) / 1000, 0) / etas.length;
   expect(maeS.value).toBeLessThan(0.7 * maeOf("scheduledMs"));
