@@ -11,6 +11,7 @@ import {
 } from "#store/notifications.ts";
 import { readTrackedStops } from "#store/tracked-stops.ts";
 import { createLink } from "#store/tracking-links.ts";
+import { pause } from "#stream/pause.ts";
 import { linkEndMs } from "../tracking/link-window.ts";
 import { Bell } from "../webhooks/bell.ts";
 import { type Channel, RefusedMessageError } from "./channels.ts";
@@ -154,16 +155,4 @@ function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   const text = error instanceof RefusedMessageError ? error.message : String(code ?? message);
   return text.slice(0, REASON_CHARACTERS_MAX);
-}
-
-function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, durationMs);
-    signal.addEventListener("abort", done);
-  });
 }

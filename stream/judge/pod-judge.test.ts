@@ -24,8 +24,8 @@ const WITHIN = { timeout: 30_000, interval: 100 };
 test("a proof that comes in while the judge runs is judged, one that breaks it holds up no other, and a second judge waits", async () => {
   const deps = {
     ...{ databaseUrl: server.url, log: pino({ level: "silent" }), now: Date.now },
-    listen: (channels: readonly string[], heard: () => void) =>
-      listen(server.url, Object.fromEntries(channels.map((channel) => [channel, heard]))),
+    listen: (channels: readonly string[], heard: (channel: string) => void) =>
+      listen(server.url, Object.fromEntries(channels.map((channel) => [channel, () => heard(channel)]))),
   };
   const judges = [await openPodJudge(deps), await openPodJudge(deps)];
   try {

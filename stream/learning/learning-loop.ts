@@ -1,8 +1,8 @@
-import pg from "pg";
+import type pg from "pg";
 import type { Logger } from "pino";
-import { connectionSettings } from "#store/database.ts";
 import { findModelEnd, readFleetZones } from "#store/eta-models.ts";
 import { claimEtaLearning, findFirstArrivalMs } from "#store/eta-observations.ts";
+import { openClaimedWork } from "../claimed-work.ts";
 import { pause } from "../pause.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { learnPeriod } from "./learn-period.ts";
@@ -24,42 +24,18 @@ export type EtaLearningDeps = {
 };
 
 /** Learns from every day that is over, in whichever process claims it first. */
-export function openEtaLearning(deps: EtaLearningDeps): { close(): Promise<void> } {
-  const ending = new AbortController();
-  const running = runForever(deps, ending.signal);
-  return {
-    close: async () => {
-      ending.abort();
-      await running;
+export function openEtaLearning({ databaseUrl, roads, now, log }: EtaLearningDeps): { close(): Promise<void> } {
+  return openClaimedWork({
+    ...{ databaseUrl, log, applicationName: "learning", startsAgain: "learning for ETAs starts again" },
+    claim: claimEtaLearning,
+    reclaimMs: RECLAIM_MS,
+    run: async (client, closing) => {
+      while (!closing.aborted) {
+        await learnDays(client, roads, now(), closing);
+        await pause(LOOK_MS, closing);
+      }
     },
-  };
-}
-
-async function runForever(deps: EtaLearningDeps, closing: AbortSignal): Promise<void> {
-  while (!closing.aborted) {
-    try {
-      await runOnce(deps, closing);
-    } catch (error) {
-      if (!closing.aborted) deps.log.warn({ err: error }, "learning for ETAs starts again");
-    }
-    await pause(RECLAIM_MS, closing);
-  }
-}
-
-async function runOnce({ databaseUrl, roads, now }: EtaLearningDeps, closing: AbortSignal): Promise<void> {
-  const client = new pg.Client(connectionSettings(databaseUrl, "learning"));
-  // A lost connection fails the next query; until then there is nothing to do about it.
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-    while (!closing.aborted && !(await claimEtaLearning(client))) await pause(RECLAIM_MS, closing);
-    while (!closing.aborted) {
-      await learnDays(client, roads, now(), closing);
-      await pause(LOOK_MS, closing);
-    }
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Learns from all days of all fleets that are settled and not learned from yet. Returns how many models were made. */

@@ -150,8 +150,8 @@ test("old history is left alone: a new state begins with the last position befor
 });
 
 test("the loop follows notifications, and only one of two loops works", async () => {
-  const heard = new Set<() => void>();
-  const listen = (_channels: readonly string[], hear: () => void) => {
+  const heard = new Set<(channel: string) => void>();
+  const listen = (_channels: readonly string[], hear: (channel: string) => void) => {
     heard.add(hear);
     return Promise.resolve({ close: () => Promise.resolve() });
   };
@@ -160,11 +160,11 @@ test("the loop follows notifications, and only one of two loops works", async ()
   try {
     await report(tracker, 1);
     await fixture.foldAll();
-    for (const hear of heard) hear();
+    for (const hear of heard) hear("fixes");
     await fixture.until(async () => (await state())?.second === 1);
     await report(tracker, 2);
     await fixture.foldAll();
-    for (const hear of heard) hear();
+    for (const hear of heard) hear("fixes");
     await fixture.until(async () => (await state())?.second === 2);
   } finally {
     for (const loop of loops) await (await loop).close();

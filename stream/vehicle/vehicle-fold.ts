@@ -1,6 +1,4 @@
-import pg from "pg";
-import type { Logger } from "pino";
-import { connectionSettings } from "#store/database.ts";
+import type pg from "pg";
 import { partitionOf } from "#store/journal.ts";
 import {
   type ChangedVehicle,
@@ -14,9 +12,8 @@ import {
   saveVehicleStates,
   type VehicleStateRow,
 } from "#store/vehicle-fold.ts";
-import { Alarm } from "../alarm.ts";
+import { type ClaimedRounds, openClaimedRounds } from "../claimed-work.ts";
 import { REPORTS_PER_FRAME_MAX } from "../fold.ts";
-import { pause } from "../pause.ts";
 import { afterSourceFix, type LiveSourceState, liveSourceInitial } from "./live-source.ts";
 
 /**
@@ -29,63 +26,19 @@ const VEHICLES_PER_BATCH = 500;
 const FIXES_PER_SOURCE = 500;
 /** A new state is folded from the bindings' start, but over no more than this of the vehicle's newest history. */
 export const HISTORY_MS_MAX = 86_400_000;
-/** Rounds are no closer together than this, and no further apart than `POLL_MS`. */
-const ROUND_MS_MIN = 1_000;
-const POLL_MS = 5_000;
-const RECLAIM_MS = 2_000;
 
-export type VehicleFoldDeps = {
-  databaseUrl: string;
-  log: Logger;
-  /** Calls `heard` for every notification on these channels of the database. */
-  listen: (channels: readonly string[], heard: () => void) => Promise<{ close(): Promise<void> }>;
-};
+export type VehicleFoldDeps = Pick<ClaimedRounds, "databaseUrl" | "log" | "listen">;
 
 export type VehicleFold = { close(): Promise<void> };
 
 /** Keeps `vehicle_state` up to date in whichever process claims it first. */
-export async function openVehicleFold(deps: VehicleFoldDeps): Promise<VehicleFold> {
-  const alarm = new Alarm();
-  const ending = new AbortController();
-  const listener = await deps.listen(["fixes", "vehicles"], () => alarm.ring());
-  const running = runForever(deps, alarm, ending.signal);
-  return {
-    close: async () => {
-      ending.abort();
-      alarm.ring();
-      await running;
-      await listener.close();
-    },
-  };
-}
-
-async function runForever(deps: VehicleFoldDeps, alarm: Alarm, closing: AbortSignal): Promise<void> {
-  while (!closing.aborted) {
-    try {
-      await runOnce(deps, alarm, closing);
-    } catch (error) {
-      deps.log.warn({ err: error }, "the fold of vehicles starts again");
-    }
-    await pause(RECLAIM_MS, closing);
-  }
-}
-
-async function runOnce({ databaseUrl }: VehicleFoldDeps, alarm: Alarm, closing: AbortSignal): Promise<void> {
-  const client = new pg.Client(connectionSettings(databaseUrl, "vehicles"));
-  // A lost connection fails the next query; until then there is nothing to do about it.
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-    while (!closing.aborted && !(await claimVehicleFold(client))) await pause(RECLAIM_MS, closing);
-    while (!closing.aborted) {
-      alarm.reset();
-      await foldVehicles(client);
-      await pause(ROUND_MS_MIN, closing);
-      if (!closing.aborted) await alarm.wait(POLL_MS);
-    }
-  } finally {
-    await client.end();
-  }
+export function openVehicleFold(deps: VehicleFoldDeps): Promise<VehicleFold> {
+  return openClaimedRounds({
+    ...{ ...deps, applicationName: "vehicles", startsAgain: "the fold of vehicles starts again" },
+    channels: ["fixes", "vehicles"],
+    claim: claimVehicleFold,
+    begin: (client) => () => foldVehicles(client),
+  });
 }
 
 /** One round over every vehicle with news. */
