@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openGeocoder } from "./geocoder.ts";
 import { openTestApi, type TestApi } from "./testing.ts";
@@ -55,28 +56,52 @@ test("of many at once one is done, the others are told that it is, or get its an
   expect(await drivers()).toBe(before + 1);
 });
 
-test("a request that died in flight is done by the next, once it is taken to be dead", async () => {
-  await post("dead", { givenName: "Ana" });
-  await api.database.pool.query("update idempotency_key set status = null, answer = null");
-  expect((await post("dead", { givenName: "Ana" })).json().code).toBe("idempotency_in_flight");
-  await api.database.pool.query("update idempotency_key set held_until = now() - interval '1 second'");
-  expect((await post("dead", { givenName: "Rui" })).json().code).toBe("idempotency_key_reused");
-  expect((await post("dead", { givenName: "Ana" })).statusCode).toBe(201);
+test("while a request is at work under a key, the same and any other are told so", async () => {
+  const stop = { address: "slow", lat: 57.7, lon: 11.97 };
+  const add = (body: object) => post("slow", body, { url: "/v1/stops" });
+  const editor = await api.database.pool.connect();
+  try {
+    // Who changes plans waits for whoever does so already.
+    await editor.query("begin; select from plan_revision for update");
+    const first = add(stop);
+    await waitForWaiting();
+    for (const body of [stop, { ...stop, lat: 57.8 }]) {
+      const answer = await add(body);
+      expect([answer.statusCode, answer.json().code]).toEqual([409, "idempotency_in_flight"]);
+    }
+    await editor.query("commit");
+    const made = await first;
+    expect([made.statusCode, (await add(stop)).json()]).toEqual([201, made.json()]);
+  } finally {
+    editor.release();
+  }
 });
 
-test("what was made is answered as made, although its answer cannot be kept", async () => {
+async function waitForWaiting(): Promise<void> {
+  for (;;) {
+    const { rowCount } = await api.database.pool.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    if (rowCount! > 0) return;
+    await sleep(5);
+  }
+}
+
+test("nothing is made whose answer cannot be kept, and the key may try again", async () => {
   await api.database.pool.query(`create function refuse() returns trigger language plpgsql as
     $$ begin raise exception 'no room'; end $$`);
   await api.database.pool.query(
-    "create trigger refuse before update on idempotency_key for each row execute function refuse()",
+    "create trigger refuse before insert on idempotency_key for each row execute function refuse()",
   );
+  const before = await drivers();
   try {
-    const before = await drivers();
-    expect((await post("unkept", { givenName: "Ana" })).statusCode).toBe(201);
-    expect(await drivers()).toBe(before + 1);
+    expect((await post("unkept", { givenName: "Ana" })).statusCode).toBe(500);
+    expect(await drivers()).toBe(before);
   } finally {
     await api.database.pool.query("drop function refuse cascade");
   }
+  expect((await post("unkept", { givenName: "Ana" })).statusCode).toBe(201);
+  expect(await drivers()).toBe(before + 1);
 });
 
 test("what was refused may be tried again under its key", async () => {

@@ -2,12 +2,13 @@ import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } f
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { Database } from "#store/database.ts";
-import { beginIdempotent, type IdempotentRequest, keepAnswer, releaseKey } from "#store/idempotency.ts";
+import { answerOnce, findAnswer, type IdempotentRequest, type KeptAnswer } from "#store/idempotency.ts";
 import { Problem } from "./problems.ts";
 
 /**
- * `Idempotency-Key` for routes whose config says `idempotent`: what was made is answered again for a day, without being
- * made again. Only answers of success are kept; after any other nothing was made, and the same key may try again.
+ * `Idempotency-Key` for routes whose config says `idempotent` and whose handlers work inside `once`: what was made is
+ * answered again for a day, without being made again. The answer is kept in the transaction of what it tells of. Only
+ * answers of success are kept; after any other nothing was made, and the same key may try again.
  *
  * An answer may hold secrets that are shown once, and what people are called: it is sealed with the key, of which the
  * store has the SHA-256 alone.
@@ -25,7 +26,7 @@ declare module "fastify" {
 
 const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
 /** What is repeated of the first answer's headers. */
-const KEPT_HEADERS = ["content-type", "location", "etag"] as const;
+const KEPT_HEADERS = ["content-type", "location", "etag", "cache-control"] as const;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
@@ -53,38 +54,51 @@ export function keepAnswers(app: FastifyInstance, database: Database): void {
       throw new Problem("idempotency_key_malformed", { detail: "1 to 255 visible ASCII characters." });
     }
     const held = heldRequest(request, key);
-    const begun = await beginIdempotent(database, held);
-    switch (begun.kind) {
-      case "begun":
+    const known = await findAnswer(database, held);
+    switch (known.kind) {
+      case "new":
         request.idempotent = { request: held, key };
         return;
-      case "in_flight":
-        throw new Problem("idempotency_in_flight", { headers: { "retry-after": "1" } });
       case "reused":
         throw new Problem("idempotency_key_reused");
       case "answered":
-        return repeat(reply, begun.status, open(key, begun.answer));
+        return repeat(reply, key, known);
     }
-  });
-
-  app.addHook("onSend", async (request, reply, payload: unknown) => {
-    if (request.idempotent === null) return payload;
-    const { request: held, key } = request.idempotent;
-    request.idempotent = null;
-    const isKept =
-      reply.statusCode >= 200 && reply.statusCode < 300 && (typeof payload === "string" || payload == null);
-    try {
-      if (isKept) await keepAnswer(database, held, reply.statusCode, seal(key, answerOf(reply, payload ?? null)));
-      else await releaseKey(database, held);
-    } catch (error) {
-      // What was made is made: to say otherwise would have it made again.
-      request.log.warn({ err: error }, "an answer is not kept for its Idempotency-Key");
-    }
-    return payload;
   });
 }
 
-function answerOf(reply: FastifyReply, payload: string | null): string {
+/**
+ * Does what the handler makes, once under the request's key if it has one. `work` must do all of it through `inside`, and
+ * set status and headers before it gives the body; what takes long (other services) belongs before it.
+ */
+export async function once<Body, Reply extends FastifyReply>(
+  database: Database,
+  request: FastifyRequest,
+  reply: Reply,
+  work: (inside: Database) => Promise<Body>,
+): Promise<Body | Reply> {
+  if (request.idempotent === null) return work(database);
+  const { request: held, key } = request.idempotent;
+  let payload = "";
+  const done = await answerOnce(database, held, async (inside) => {
+    const body = await work(inside);
+    reply.header("content-type", "application/json; charset=utf-8");
+    payload = reply.serialize(body) as string;
+    return { status: reply.statusCode, answer: seal(key, answerOf(reply, payload)) };
+  });
+  switch (done.kind) {
+    case "done":
+      return sendText(reply, payload);
+    case "in_flight":
+      throw new Problem("idempotency_in_flight", { headers: { "retry-after": "1" } });
+    case "reused":
+      throw new Problem("idempotency_key_reused");
+    case "answered":
+      return repeat(reply, key, done);
+  }
+}
+
+function answerOf(reply: FastifyReply, payload: string): string {
   const headers = Object.fromEntries(KEPT_HEADERS.map((name) => [name, reply.getHeader(name)]));
   return JSON.stringify({ headers, payload });
 }
@@ -97,13 +111,15 @@ function heldRequest({ principal, method, url, body }: FastifyRequest, key: stri
   return { fleetId: principal.fleetId ?? 0, keyHash: createHash("sha256").update(key).digest(), requestHash };
 }
 
-function repeat(reply: FastifyReply, status: number, kept: string): FastifyReply {
-  const { headers, payload } = JSON.parse(kept) as { headers: Record<string, string>; payload: string | null };
-  return reply
-    .code(status)
-    .headers({ ...headers, "idempotent-replayed": "true" })
-    .serializer((text: unknown) => text as string)
-    .send(payload);
+function repeat<Reply extends FastifyReply>(reply: Reply, key: string, { status, answer }: KeptAnswer): Reply {
+  const { headers, payload } = JSON.parse(open(key, answer)) as { headers: Record<string, string>; payload: string };
+  reply.code(status).headers({ ...headers, "idempotent-replayed": "true" });
+  return sendText(reply, payload);
+}
+
+function sendText<Reply extends FastifyReply>(reply: Reply, payload: string): Reply {
+  reply.serializer((text: unknown) => text as string).send(payload);
+  return reply;
 }
 
 /** AES-256-GCM: nonce, tag, cipher text. */

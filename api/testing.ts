@@ -31,10 +31,12 @@ export type TestApi = {
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 type TestOptions = Pick<ApiDeps, "limits" | "readiness" | "geocode" | "pagesFolder" | "roads" | "handPositions"> & {
   database?: Database;
+  /** Puts something between the API and its database. */
+  through?: (database: Database) => Database;
 };
 
 /** The API on a database of its own, not listening. */
-export async function openTestApi(options: TestOptions = {}): Promise<TestApi> {
+export async function openTestApi({ through, ...options }: TestOptions = {}): Promise<TestApi> {
   const server = await openTestDatabase();
   const database = options.database ?? (await openDatabase({ url: server.url, applicationName: "api test" }));
   const listeners = new Set<() => void>();
@@ -42,7 +44,7 @@ export async function openTestApi(options: TestOptions = {}): Promise<TestApi> {
   const registry = new Registry();
   const app = await buildApp({
     ...options,
-    database,
+    database: through?.(database) ?? database,
     registry,
     onStored: (listener) => {
       listeners.add(listener);

@@ -1,8 +1,10 @@
 import pg from "pg";
 
-/** A server whose schema is up to date, reached through a bounded pool. */
+/** A server whose schema is up to date, reached through a bounded pool; or the inside of a transaction on one. */
 export type Database = {
-  readonly pool: pg.Pool;
+  readonly pool: Pick<pg.Pool, "query" | "connect">;
+  /** The connection of the transaction that this is the inside of. */
+  readonly inside?: pg.PoolClient;
   readonly url: string;
   /** True where the time-series tables are TimescaleDB hypertables; false where the same names are plain tables. */
   readonly timescale: boolean;

@@ -13,8 +13,27 @@ class RolledBack<Result> extends Error {
   }
 }
 
-/** Runs `work` in a transaction of its own: all of it or, when it rejects, nothing. */
-export async function inTransaction<Result>(
+/**
+ * Runs `work` in a transaction of its own: all of it or, when it rejects, nothing. Inside a transaction it is a part of that
+ * one, and is kept or lost with it.
+ */
+export function inTransaction<Result>(
+  database: Database,
+  work: (query: Query, client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const { inside } = database;
+  return inside === undefined ? inOwnTransaction(database, work) : inSavepoint(inside, work);
+}
+
+/** The database as whoever takes part in the transaction of `client` sees it. */
+export function insideOf(database: Database, client: PoolClient): Database {
+  const connect = (): never => {
+    throw new Error("a transaction has one connection");
+  };
+  return { ...database, pool: { query: client.query.bind(client), connect }, inside: client };
+}
+
+async function inOwnTransaction<Result>(
   { pool }: Database,
   work: (query: Query, client: PoolClient) => Promise<Result>,
 ): Promise<Result> {
@@ -22,7 +41,7 @@ export async function inTransaction<Result>(
   let lost: Error | undefined;
   try {
     await client.query("begin");
-    const result = await work(async (sql, values) => (await client.query(sql, [...values])).rows, client);
+    const result = await work(queryOf(client), client);
     await client.query("commit");
     return result;
   } catch (error) {
@@ -36,6 +55,25 @@ export async function inTransaction<Result>(
     // A connection that is given back with an error is closed, and its transaction with it.
     client.release(lost);
   }
+}
+
+async function inSavepoint<Result>(
+  client: PoolClient,
+  work: (query: Query, client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  await client.query("savepoint part");
+  try {
+    const result = await work(queryOf(client), client);
+    await client.query("release savepoint part");
+    return result;
+  } catch (error) {
+    await client.query("rollback to savepoint part; release savepoint part");
+    throw error;
+  }
+}
+
+function queryOf(client: PoolClient): Query {
+  return async (sql, values) => (await client.query(sql, [...values])).rows;
 }
 
 /** The same, but nothing is kept: what `work` would have done and found. */

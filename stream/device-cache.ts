@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import type { Database } from "#store/database.ts";
 import { type FoldDevice, readDeviceStates, readFoldDevices } from "#store/fold-devices.ts";
 import { foldOfRow } from "./device-state.ts";
 import { type DeviceFold, foldInitial } from "./fold.ts";
@@ -10,12 +10,12 @@ const DEVICE_AGE_MS_MAX = 2_000;
 
 /** What a writer remembers of devices: who they are, and the state of their fold after the last batch, committed or not. */
 export class DeviceCache {
-  readonly #pool: Pool;
+  readonly #pool: Database["pool"];
   /** In the order of their last use. */
   readonly #folds = new Map<number, DeviceFold>();
   readonly #devices = new Map<number, { device: FoldDevice | undefined; readAtMs: number }>();
 
-  constructor(pool: Pool) {
+  constructor(pool: Database["pool"]) {
     this.#pool = pool;
   }
 

@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import type { Database } from "#store/database.ts";
 import { type FenceVersionRow, readFenceChanges, readFenceRevisions } from "#store/fence-versions.ts";
 import { FenceSet, type FenceVersion } from "./geofence/fence-set.ts";
 import { type FenceFeature, parseFence } from "./geofence/parse-feature.ts";
@@ -14,13 +14,13 @@ const CHANGES_PER_READ = 5_000;
  * fences that is not known completely, so a replay judges it alike.
  */
 export class FenceDirectory {
-  readonly #pool: Pool;
+  readonly #pool: Database["pool"];
   readonly #sets = new Map<number, { set: FenceSet; revision: number }>();
   readonly #sinceMs: number | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   /** `sinceMs`: the oldest time of a fix that will be judged, when it is not the present (Unix ms). */
-  constructor(pool: Pool, sinceMs?: number) {
+  constructor(pool: Database["pool"], sinceMs?: number) {
     this.#pool = pool;
     this.#sinceMs = sinceMs;
   }

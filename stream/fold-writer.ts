@@ -1,5 +1,6 @@
-import type { Client, Pool } from "pg";
+import type { Client } from "pg";
 import type { Logger } from "pino";
+import type { Database } from "#store/database.ts";
 import { type Cursor, type CursorMove, commitFold, type FoldBatch } from "#store/fold-commit.ts";
 import { FixCopy } from "#store/fold-copy.ts";
 import { claimPartitions, findStoredFixes } from "#store/fold-devices.ts";
@@ -32,7 +33,7 @@ export type FoldWriterDeps = {
   /** The one connection that holds the claims and commits. */
   client: Client;
   /** Reads beside the commit in flight. */
-  pool: Pool;
+  pool: Database["pool"];
   journal: JournalReader;
   findDecoder: FindDecoder;
   stages: readonly DeviceStage[];

@@ -5,6 +5,7 @@ import { Appearance, BrandSchema, brandJson, Notifications, Support } from "../b
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { Problem } from "../problems.ts";
 import { Nullable, Page, PageQuery, pageOf, Ref } from "../schemas.ts";
@@ -71,11 +72,14 @@ export const brandRoutes =
         config: { ...write.config, idempotent: true },
         schema: { tags, summary: "Add a brand", body: NewBrand, response: { 201: Ref(BrandSchema) } },
       },
-      async ({ principal, body: { fleetId: asked, ...body } }, reply) => {
-        const fleetId = chosenFleet(principal, asked) ?? DEFAULT_FLEET_ID;
-        const content = { ...PLAIN, ...body };
-        const brand = answer(await createBrand(database, fleetId, content));
-        return reply.code(201).header("location", `/v1/brands/${brand.id}`).send(brand);
+      async (request, reply) => {
+        const { fleetId: asked, ...body } = request.body;
+        const fleetId = chosenFleet(request.principal, asked) ?? DEFAULT_FLEET_ID;
+        return once(database, request, reply, async (inside) => {
+          const brand = answer(await createBrand(inside, fleetId, { ...PLAIN, ...body }));
+          reply.code(201).header("location", `/v1/brands/${brand.id}`);
+          return brand;
+        });
       },
     );
 

@@ -20,6 +20,7 @@ import {
 } from "../command-json.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT8_MAX, parseCursor } from "../cursor.ts";
+import { once } from "../idempotency.ts";
 import {
   COMMAND_ATTEMPTS_DEFAULT,
   COMMAND_ATTEMPTS_MAX,
@@ -119,21 +120,23 @@ export const commandRoutes =
         });
         if (prepared.kind === "misfit") throw new Problem("command_unfit", { detail: prepared.detail });
         if (prepared.class === "immobiliser") requireScope(principal, "commands:immobiliser");
-        const commandId = await createCommand(database, {
-          fleetId: device.fleetId,
-          deviceId: device.deviceId,
-          protocol,
-          class: prepared.class,
-          text: prepared.text,
-          options,
-          condition: prepared.condition,
-          keyId: principal.keyId,
-          ttlS: body.ttlS ?? COMMAND_TTL_DEFAULT_S,
-          attemptsMax: body.attemptsMax ?? COMMAND_ATTEMPTS_DEFAULT,
+        return once(database, request, reply, async (inside) => {
+          const commandId = await createCommand(inside, {
+            fleetId: device.fleetId,
+            deviceId: device.deviceId,
+            protocol,
+            class: prepared.class,
+            text: prepared.text,
+            options,
+            condition: prepared.condition,
+            keyId: principal.keyId,
+            ttlS: body.ttlS ?? COMMAND_TTL_DEFAULT_S,
+            attemptsMax: body.attemptsMax ?? COMMAND_ATTEMPTS_DEFAULT,
+          });
+          const command = await findCommand(inside, principal.fleetId, commandId);
+          reply.code(202).header("location", `/v1/commands/${commandId}`);
+          return commandJson(command!);
         });
-        const command = await findCommand(database, principal.fleetId, commandId);
-        reply.header("location", `/v1/commands/${commandId}`);
-        return reply.code(202).send(commandJson(command!));
       },
     );
 

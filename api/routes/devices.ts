@@ -6,6 +6,7 @@ import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
 import { DeviceSchema, deviceJson, UnknownDeviceSchema, unknownDeviceJson } from "../device-json.ts";
 import { type DeviceSecrets, Password, PayloadKey, settingsOf } from "../device-secrets.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT, UID_CHARACTERS_MAX } from "../limits.ts";
 import { Problem } from "../problems.ts";
 import { Nullable, Page, PageQuery, pageOf, Ref, UidParams } from "../schemas.ts";
@@ -84,16 +85,16 @@ export const deviceRoutes =
           response: { 201: Ref(DeviceSchema) },
         },
       },
-      async ({ principal, body }, reply) => {
+      async (request, reply) => {
+        const { principal, body } = request;
         const fleetId = chosenFleet(principal, body.fleetId) ?? DEFAULT_FLEET_ID;
-        const result = await registerDevice(database, { ...(await withSettings(body)), fleetId });
-        switch (result.kind) {
-          case "exists":
-            throw new Problem("uid_taken");
-          case "registered":
-            reply.header("location", `/v1/devices/${encodeURIComponent(body.uid)}`);
-            return reply.code(201).send(deviceJson(result.device));
-        }
+        const device = { ...(await withSettings(body)), fleetId };
+        return once(database, request, reply, async (inside) => {
+          const result = await registerDevice(inside, device);
+          if (result.kind === "exists") throw new Problem("uid_taken");
+          reply.code(201).header("location", `/v1/devices/${encodeURIComponent(body.uid)}`);
+          return deviceJson(result.device);
+        });
       },
     );
 

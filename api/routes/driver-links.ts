@@ -7,6 +7,7 @@ import type { RouteContext } from "../context.ts";
 import { formatCursor, ID_MAX, INT4_MAX, parseCursor } from "../cursor.ts";
 import { ClaimSchema, claimJson } from "../driver/claim-json.ts";
 import { CreatedDriverLink, DriverLinkSchema, driverLinkJson } from "../driver/link-json.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { Problem } from "../problems.ts";
 import { Page, PageQuery, pageOf, parseTimeMs, Ref, Time } from "../schemas.ts";
@@ -32,7 +33,7 @@ export const driverLinkRoutes =
     app.post(
       "/drivers/:id/links",
       {
-        config: { scope: "drivers:write" },
+        config: { scope: "drivers:write", idempotent: true },
         schema: {
           ...{ tags, summary: "Make a link to the driver's page", description: MEANING, params: DriverParams },
           body: NewLink,
@@ -49,19 +50,21 @@ export const driverLinkRoutes =
         const endMs = Math.min(askedMs, nowMs + LINK_DAYS_MAX * DAY_MS);
         if (endMs <= nowMs) throw new Problem("link_never_open");
         const asked = { driverId: params.id, expiresAt: new Date(endMs), now: new Date(nowMs) };
-        const result = await createDriverLink(database, principal.fleetId, asked);
-        switch (result.kind) {
-          case "driverUnknown":
-            throw new Problem("not_found");
-          case "full":
-            throw new Problem("links_full");
-          case "made": {
-            const { link, token } = result;
-            const url = `${publicUrl ?? `${request.protocol}://${request.host}`}/d/${token}`;
-            reply.header("cache-control", "no-store");
-            return reply.code(201).send({ url, token, ...driverLinkJson(link) });
+        return once(database, request, reply, async (inside) => {
+          const result = await createDriverLink(inside, principal.fleetId, asked);
+          switch (result.kind) {
+            case "driverUnknown":
+              throw new Problem("not_found");
+            case "full":
+              throw new Problem("links_full");
+            case "made": {
+              const { link, token } = result;
+              const url = `${publicUrl ?? `${request.protocol}://${request.host}`}/d/${token}`;
+              reply.code(201).header("cache-control", "no-store");
+              return { url, token, ...driverLinkJson(link) };
+            }
           }
-        }
+        });
       },
     );
 

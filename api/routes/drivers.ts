@@ -12,6 +12,7 @@ import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
 import { DriverSchema, driverJson } from "../driver-json.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { Problem } from "../problems.ts";
 import { Nullable, Page, PageQuery, pageOf, Ref } from "../schemas.ts";
@@ -73,11 +74,15 @@ export const driverRoutes =
         config: { ...write.config, idempotent: true },
         schema: { tags, summary: "Add a driver", body: NewDriver, response: { 201: Ref(DriverSchema) } },
       },
-      async ({ principal, body: { fleetId: asked, ...body } }, reply) => {
-        const fleetId = chosenFleet(principal, asked) ?? DEFAULT_FLEET_ID;
+      async (request, reply) => {
+        const { fleetId: asked, ...body } = request.body;
+        const fleetId = chosenFleet(request.principal, asked) ?? DEFAULT_FLEET_ID;
         const content = { externalId: null, familyName: null, phone: null, email: null, ...body };
-        const driver = answer(await createDriver(database, fleetId, content));
-        return reply.code(201).header("location", `/v1/drivers/${driver.id}`).send(driver);
+        return once(database, request, reply, async (inside) => {
+          const driver = answer(await createDriver(inside, fleetId, content));
+          reply.code(201).header("location", `/v1/drivers/${driver.id}`);
+          return driver;
+        });
       },
     );
 

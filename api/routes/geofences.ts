@@ -14,6 +14,7 @@ import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
 import { GeofenceSchema, geofenceJson, PresenceSchema, presenceJson } from "../geofence-json.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { Problem } from "../problems.ts";
 import { Attributes, Page, PageQuery, pageOf, Ref, UidParams } from "../schemas.ts";
@@ -88,16 +89,15 @@ export const geofenceRoutes =
           response: { 201: Ref(GeofenceSchema) },
         },
       },
-      async ({ principal, body }, reply) => {
+      async (request, reply) => {
+        const { principal, body } = request;
         const fleetId = chosenFleet(principal, body.fleetId) ?? DEFAULT_FLEET_ID;
-        const result = await createGeofence(database, fleetId, fitContent(body));
-        switch (result.kind) {
-          case "full":
-            throw new Problem("geofences_full");
-          case "created":
-            reply.header("location", `/v1/geofences/${result.geofence.geofenceId}`);
-            return reply.code(201).send(geofenceJson(result.geofence));
-        }
+        return once(database, request, reply, async (inside) => {
+          const result = await createGeofence(inside, fleetId, fitContent(body));
+          if (result.kind === "full") throw new Problem("geofences_full");
+          reply.code(201).header("location", `/v1/geofences/${result.geofence.geofenceId}`);
+          return geofenceJson(result.geofence);
+        });
       },
     );
 

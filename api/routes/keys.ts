@@ -5,6 +5,7 @@ import { requireScope } from "../auth.ts";
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
+import { once } from "../idempotency.ts";
 import { CreatedKey, Key, keyJson, Scopes } from "../key-json.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { Problem } from "../problems.ts";
@@ -59,16 +60,20 @@ export const keyRoutes =
           response: { 201: Ref(CreatedKey) },
         },
       },
-      async ({ principal, body }, reply) => {
+      async (request, reply) => {
+        const { principal, body } = request;
         for (const scope of body.scopes) requireScope(principal, scope);
-        const created = await createKey(database, {
+        const key = {
           fleetId: chosenFleet(principal, body.fleetId),
           name: body.name,
           scopes: body.scopes,
           expiresAt: body.expiresAt === undefined ? null : new Date(parseTimeMs(body.expiresAt, "body", "/expiresAt")),
+        };
+        return once(database, request, reply, async (inside) => {
+          const created = await createKey(inside, key);
+          reply.code(201).header("cache-control", "no-store");
+          return { ...keyJson(created.key), secret: created.secret };
         });
-        const answer = { ...keyJson(created.key), secret: created.secret };
-        return reply.code(201).header("cache-control", "no-store").send(answer);
       },
     );
 

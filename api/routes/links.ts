@@ -4,6 +4,7 @@ import { Type } from "typebox";
 import { createLink, listLinks, revokeLink } from "#store/tracking-links.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, ID_MAX, parseCursor } from "../cursor.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { CreatedLink, LinkSchema, linkJson } from "../link-json.ts";
 import { Problem } from "../problems.ts";
@@ -37,7 +38,7 @@ export const linkRoutes =
     app.post(
       "/stops/:id/links",
       {
-        config: { scope: "links:write" },
+        config: { scope: "links:write", idempotent: true },
         schema: {
           ...{ tags, summary: "Make a tracking link to a stop", description: MEANING, params: StopParams },
           body: NewLink,
@@ -52,24 +53,25 @@ export const linkRoutes =
         const askedMs = body.expiresAt === undefined ? null : parseTimeMs(body.expiresAt, "body", "/expiresAt");
         const endMs = linkEndMs(nowMs, notBeforeMs, askedMs);
         if (endMs <= Math.max(nowMs, notBeforeMs ?? nowMs)) throw new Problem("link_never_open");
-        const result = await createLink(database, principal.fleetId, {
-          stopId: params.id,
-          visibility: body.visibility ?? {},
-          notBefore: notBeforeMs === null ? null : new Date(notBeforeMs),
-          expiresAt: new Date(endMs),
-        });
-        switch (result.kind) {
-          case "stopUnknown":
-            throw new Problem("not_found");
-          case "full":
-            throw new Problem("links_full");
-          case "made": {
-            const { link, token } = result;
-            const url = `${publicUrl ?? originOf(request)}/t/${token}`;
-            reply.header("cache-control", "no-store");
-            return reply.code(201).send({ url, token, ...linkJson(link) });
+        return once(database, request, reply, async (inside) => {
+          const result = await createLink(inside, principal.fleetId, {
+            stopId: params.id,
+            visibility: body.visibility ?? {},
+            notBefore: notBeforeMs === null ? null : new Date(notBeforeMs),
+            expiresAt: new Date(endMs),
+          });
+          switch (result.kind) {
+            case "stopUnknown":
+              throw new Problem("not_found");
+            case "full":
+              throw new Problem("links_full");
+            case "made": {
+              const { link, token } = result;
+              reply.code(201).header("cache-control", "no-store");
+              return { url: `${publicUrl ?? originOf(request)}/t/${token}`, token, ...linkJson(link) };
+            }
           }
-        }
+        });
       },
     );
 

@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import { ROUTE_STOPS_MAX } from "#store/plan-draft.ts";
 import { insertStop, reorderStops, takeStopOff } from "#store/routes.ts";
 import type { RouteContext } from "../context.ts";
+import { once } from "../idempotency.ts";
 import { expectedVersion } from "../plan-problems.ts";
 import { Problem } from "../problems.ts";
 import { RouteSchema } from "../route-json.ts";
@@ -50,7 +51,8 @@ export const routeStopRoutes =
           response,
         },
       },
-      async ({ principal, params, headers, body }, reply) => {
+      async (request, reply) => {
+        const { principal, params, headers, body } = request;
         const { id, position, ...input } = body;
         const options = {
           expectedVersion: expectedVersion(headers["if-match"]),
@@ -61,7 +63,9 @@ export const routeStopRoutes =
         }
         const given =
           id === undefined ? { content: (await stopContents([input], geocode, () => ""))[0]! } : { stopId: Number(id) };
-        return answer(await insertStop(database, principal.fleetId, params.id, given, options), reply);
+        return once(database, request, reply, async (inside) =>
+          answer(await insertStop(inside, principal.fleetId, params.id, given, options), reply),
+        );
       },
     );
 

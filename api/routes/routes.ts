@@ -15,6 +15,7 @@ import {
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, ID_MAX, INT4_MAX, parseCursor } from "../cursor.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { expectedVersion, planProblem } from "../plan-problems.ts";
 import { Problem } from "../problems.ts";
@@ -101,11 +102,14 @@ export const routeRoutes =
           description: "A stop whose external id waits without a route is taken along, with what is said of it here.",
         },
       },
-      async ({ principal, body }, reply) => {
+      async (request, reply) => {
+        const { principal, body } = request;
         const fleetId = chosenFleet(principal, body.fleetId) ?? DEFAULT_FLEET_ID;
-        const content = await routeContent(database, fleetId, body);
         const stops = await stopContents(body.stops ?? [], geocode, pointerOfStop);
-        return answer(await createRoute(database, fleetId, content, stops), reply);
+        return once(database, request, reply, async (inside) => {
+          const content = await routeContent(inside, fleetId, body);
+          return answer(await createRoute(inside, fleetId, content, stops), reply);
+        });
       },
     );
 

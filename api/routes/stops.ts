@@ -7,6 +7,7 @@ import { cancelStop, createStop, findStop, listStops, putStop, type StopResult, 
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, ID_MAX, INT4_MAX, parseCursor } from "../cursor.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { expectedVersion, planProblem } from "../plan-problems.ts";
 import { Problem } from "../problems.ts";
@@ -76,12 +77,14 @@ export const stopRoutes =
           description: "On the route that it names, at its end; or an order that waits for a route.",
         },
       },
-      async ({ principal, body }, reply) => {
-        const { route, fleetId: asked, ...input } = body;
-        const fleetId = chosenFleet(principal, asked) ?? DEFAULT_FLEET_ID;
-        const routeId = (await routeOf(database, fleetId, route)) ?? null;
+      async (request, reply) => {
+        const { route, fleetId: asked, ...input } = request.body;
+        const fleetId = chosenFleet(request.principal, asked) ?? DEFAULT_FLEET_ID;
         const [content] = await stopContents([input], geocode, () => "");
-        return answer(await createStop(database, fleetId, content!, routeId), reply, 201);
+        return once(database, request, reply, async (inside) => {
+          const routeId = (await routeOf(inside, fleetId, route)) ?? null;
+          return answer(await createStop(inside, fleetId, content!, routeId), reply, 201);
+        });
       },
     );
 

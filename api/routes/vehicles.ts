@@ -4,6 +4,7 @@ import { createVehicle, listVehicles, removeVehicle, updateVehicle } from "#stor
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { Problem } from "../problems.ts";
 import { Nullable, Page, PageQuery, pageOf, Ref } from "../schemas.ts";
@@ -71,12 +72,15 @@ export const vehicleRoutes =
           response: { 201: Ref(VehicleSchema) },
         },
       },
-      async ({ principal, body }, reply) => {
+      async (request, reply) => {
+        const { principal, body } = request;
         const fleetId = chosenFleet(principal, body.fleetId) ?? DEFAULT_FLEET_ID;
-        const result = await createVehicle(database, { ...body, fleetId });
-        if (result.kind === "taken") throw new Problem("external_id_taken");
-        reply.header("location", `/v1/vehicles/${result.vehicle.vehicleId}`);
-        return reply.code(201).send(vehicleJson(result.vehicle));
+        return once(database, request, reply, async (inside) => {
+          const result = await createVehicle(inside, { ...body, fleetId });
+          if (result.kind === "taken") throw new Problem("external_id_taken");
+          reply.code(201).header("location", `/v1/vehicles/${result.vehicle.vehicleId}`);
+          return vehicleJson(result.vehicle);
+        });
       },
     );
 

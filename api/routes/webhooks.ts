@@ -13,6 +13,7 @@ import {
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
+import { once } from "../idempotency.ts";
 import { PAGE_ROWS_DEFAULT } from "../limits.ts";
 import { Problem } from "../problems.ts";
 import { Nullable, Page, PageQuery, pageOf, Ref } from "../schemas.ts";
@@ -107,7 +108,7 @@ export const webhookRoutes =
     app.post(
       "/webhooks",
       {
-        ...write,
+        config: { ...write.config, idempotent: true },
         schema: {
           ...{
             tags,
@@ -118,14 +119,17 @@ export const webhookRoutes =
           response: { 201: Ref(WebhookWithSecret) },
         },
       },
-      async ({ principal, body }, reply) => {
+      async (request, reply) => {
+        const { principal, body } = request;
         const fleetId = chosenFleet(principal, body.fleetId) ?? DEFAULT_FLEET_ID;
         const { description = null, events = null } = body;
-        const secret = newSecret();
-        const made = await createEndpoint(database, fleetId, { url: fitUrl(body.url), description, events, secret });
-        if (made.kind === "full") throw new Problem("webhooks_full");
-        reply.header("location", `/v1/webhooks/${made.endpoint.endpointId}`);
-        return reply.code(201).send({ ...webhookJson(made.endpoint), secret });
+        const endpoint = { url: fitUrl(body.url), description, events, secret: newSecret() };
+        return once(database, request, reply, async (inside) => {
+          const made = await createEndpoint(inside, fleetId, endpoint);
+          if (made.kind === "full") throw new Problem("webhooks_full");
+          reply.code(201).header("location", `/v1/webhooks/${made.endpoint.endpointId}`);
+          return { ...webhookJson(made.endpoint), secret: endpoint.secret };
+        });
       },
     );
 
