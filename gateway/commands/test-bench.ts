@@ -55,7 +55,7 @@ export type CommandBench = {
 };
 
 export type BenchGateway = {
-  portOf(protocol: ListenerSpec["protocol"]): number;
+  portOf(protocol: ListenerSpec["protocol"], transport?: ListenerSpec["transport"]): number;
   connect(protocol: ListenerSpec["protocol"]): Promise<TestDevice>;
   drain(): Promise<void>;
 };
@@ -95,7 +95,10 @@ export async function openCommandBench(): Promise<CommandBench> {
         ...(options.mqttUpstreamUrl === undefined ? {} : { mqttUpstreamUrl: options.mqttUpstreamUrl }),
         limits: { LOGIN_TIMEOUT_MS: 200_000, FRAME_TIMEOUT_MS: 200_000, IDLE_TIMEOUT_MS: 80 * 1_000 },
       });
-      const portOf = (protocol: string) => gateway.listeners.find((listener) => listener.protocol === protocol)!.port;
+      const portOf: BenchGateway["portOf"] = (protocol, transport) =>
+        gateway.listeners.find((listener) => {
+          return listener.protocol === protocol && listener.transport === (transport ?? listener.transport);
+        })!.port;
       return {
         portOf,
         connect: async (protocol) => {
