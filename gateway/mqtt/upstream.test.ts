@@ -55,6 +55,22 @@ testWithBroker("a message is acknowledged to the broker only when its frame is c
   expect(last.frames()).toEqual([hex(frameOf(TOPIC, Buffer.from(location(2))))]);
 });
 
+testWithBroker(
+  "a message that could not be committed comes again, without the gateway being started again",
+  async () => {
+    const url = await openMosquitto();
+    const journal = new FakeJournal();
+    await openUpstreamGateway(url, journal);
+    const phone = await connectPhone(url);
+    journal.failWith = new Error("no commit");
+    await phone.publishAsync(TOPIC, location(1), { qos: 1 });
+    await pause();
+    journal.failWith = undefined;
+    await until(() => journal.frames().length > 0, 15_000);
+    expect(journal.frames()).toEqual([hex(frameOf(TOPIC, Buffer.from(location(1))))]);
+  },
+);
+
 testWithBroker("a gateway that stands by leaves the broker to the one that leads, and takes over from it", async () => {
   const url = await openMosquitto();
   const leader = new FakeJournal();

@@ -111,8 +111,9 @@ class Receiver {
       } else await this.#keep(packet, this.#frameOf(packet, device), stream, before);
       this.#latency.observe((this.#shared.monotonicMs() - startedAtMs) / 1_000);
     } catch (error) {
-      // Not acknowledged: the broker sends it again when we connect again.
       if (!(error instanceof JournalClosedError)) this.#shared.onSessionError(error);
+      // Not acknowledged: the broker sends it again on the next connection, so that there must be one.
+      if (!this.#isDraining && this.#isCurrent(stream)) stream.destroy();
     }
     this.#inFlight -= 1;
   }
@@ -140,6 +141,7 @@ class Receiver {
 
   async #keep(packet: IPublishPacket, frame: NewFrame, stream: IStream, before: Promise<void>): Promise<void> {
     for (;;) {
+      // A commit that failed tells so once the messages before this one are answered, and `before` never rejects.
       const [commit] = await Promise.allSettled([this.#shared.journal.append(frame), before]);
       if (commit.status === "fulfilled") {
         this.#acknowledge(packet, stream);
