@@ -1,118 +1,83 @@
-import { createRequire } from "node:module";
-import { openColumns } from "#decoders/teltonika/columns.ts";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { crc16 } from "#decoders/teltonika/crc16.ts";
-import { teltonika } from "#decoders/teltonika/index.ts";
-import { readRecords } from "#decoders/teltonika/records.ts";
+import { CONTENDERS, type ContenderName, checkSameResult, type Slice } from "./decode-contenders.ts";
 import { median, printGoal, printTable, ratePerCpuSecond } from "./measure.ts";
-import { plainColumns, plainObjects } from "./plain-teltonika.ts";
-import { fullRecord, recordPacket } from "./teltonika-load.ts";
 
-/** Decode rates of full Teltonika records (148 bytes, 21 elements), ours beside a plain decoder and the npm peers. */
+/**
+ * Decode rates of full Teltonika records (148 bytes, 21 elements), ours beside a plain decoder of the same result and the
+ * npm peers. In turn and in short slices, and ratios of slices that lie side by side: the speed of a shared machine drifts
+ * by a factor of two within seconds, which no longer average evens out.
+ */
 
 const BATCHES = [1, 10, 25] as const;
-/** The encoder of `fullRecord` times: distinct packets so that nothing can be remembered between calls. */
-const PACKETS = 64;
-const ROUNDS = 3;
-const peers = createRequire(new URL("./peers/package.json", import.meta.url));
+const WARM_UP_CPU_S = 0.4;
+const SLICE_CPU_S = 0.03;
+const SLICES = 25;
+const PEERS: readonly ContenderName[] = ["complete-teltonika-parser 0.3.4", "teltonika-parser 0.0.15 (Codec 8)"];
 
-type Contender = { name: string; codec: 0x08 | 0x8e; decode: (frame: Uint8Array) => unknown; cpuSeconds?: number };
+const hasPeers = existsSync(new URL("./peers/node_modules", import.meta.url));
+if (!hasPeers) console.log("The npm peers are not installed: run `npm ci --prefix bench/peers` to have them measured.");
+const names = CONTENDERS.filter((name) => hasPeers || !PEERS.includes(name));
 
-function contenders(): Contender[] {
-  const columns = openColumns(65_536);
-  const framer = teltonika.openStream();
-  const ours = (bytes: Uint8Array) => {
-    const result = framer.next(bytes);
-    return result.kind === "frame" && readRecords(result.frame, 8, result.consumed - 4, columns);
-  };
-  return [
-    { name: "ours: checked, to columns", codec: 0x8e, decode: ours },
-    { name: "ours: Codec 8", codec: 0x08, decode: ours },
-    {
-      name: "ours without the checksum",
-      codec: 0x8e,
-      decode: (frame) => readRecords(frame, 8, frame.length - 4, columns),
-    },
-    { name: "plain DataView, to columns", codec: 0x8e, decode: (frame) => plainColumns(frame, columns) },
-    { name: "plain DataView, to objects", codec: 0x8e, decode: plainObjects },
-    ...peerContenders(),
-  ];
+async function start(name: ContenderName): Promise<ChildProcess> {
+  const child = fork(new URL("decode-contenders.ts", import.meta.url).pathname, [name]);
+  await once(child, "message");
+  return child;
 }
 
-function peerContenders(): Contender[] {
-  try {
-    const { ProtocolParser } = peers("complete-teltonika-parser");
-    const TeltonikaParser = peers("teltonika-parser");
-    return [
-      {
-        name: "complete-teltonika-parser 0.3.4",
-        codec: 0x8e,
-        decode: (frame) => new ProtocolParser(Buffer.from(frame).toString("hex")),
-        cpuSeconds: 0.4,
-      },
-      {
-        name: "teltonika-parser 0.0.15 (Codec 8)",
-        codec: 0x08,
-        decode: (frame) => new TeltonikaParser(frame).getAvl(),
-        cpuSeconds: 0.4,
-      },
-    ];
-  } catch {
-    console.log("The npm peers are not installed: run `npm ci --prefix bench/peers` to have them measured.");
-    return [];
+async function rateOf(child: ChildProcess, slice: Slice): Promise<number> {
+  child.send(slice);
+  const [rate] = await once(child, "message");
+  return rate;
+}
+
+/** Records per CPU second of each contender, slice by slice. */
+async function measure(children: ReadonlyMap<ContenderName, ChildProcess>, recordCount: number) {
+  const rates = new Map<ContenderName, number[]>(names.map((name) => [name, []]));
+  for (const child of children.values()) await rateOf(child, { recordCount, cpuSeconds: WARM_UP_CPU_S });
+  for (let slice = 0; slice < SLICES; slice++) {
+    for (const [name, child] of children) {
+      rates.get(name)!.push(await rateOf(child, { recordCount, cpuSeconds: SLICE_CPU_S }));
+    }
   }
-}
-
-function rates(contender: Contender): number[] {
-  return BATCHES.map((recordCount) => {
-    const packets = Array.from({ length: PACKETS }, (_, index) =>
-      Buffer.from(recordPacket(contender.codec, recordCount, fullRecord, 1_700_000_000_000 + index * 60_000)),
-    );
-    if (!contender.decode(packets[0]!)) throw new Error(`${contender.name} does not decode the packet`);
-    const decodeAll = () => {
-      for (const packet of packets) contender.decode(packet);
-    };
-    return ratePerCpuSecond(PACKETS * recordCount, decodeAll, contender.cpuSeconds ?? 0.7);
-  });
+  return rates;
 }
 
 function checksumRate(): number {
   const bytes = new Uint8Array(4096).map((_, index) => index * 31);
-  return ratePerCpuSecond(bytes.length / 1e6, () => crc16(bytes, 0, bytes.length));
+  return ratePerCpuSecond(bytes.length / 1e6, () => crc16(bytes, 0, bytes.length), 0.5);
 }
 
-const measured = contenders().map((contender) => ({ contender, rounds: [] as number[][], rates: [] as number[] }));
-// In turn and several times: code that is measured first is not yet compiled for what comes later.
-for (let round = 0; round < ROUNDS; round++) {
-  for (const entry of measured) entry.rounds.push(rates(entry.contender));
+for (const recordCount of BATCHES) checkSameResult(recordCount);
+const children = new Map<ContenderName, ChildProcess>();
+for (const name of names) children.set(name, await start(name));
+const byBatch: Map<ContenderName, number[]>[] = [];
+for (const recordCount of BATCHES) byBatch.push(await measure(children, recordCount));
+for (const child of children.values()) child.disconnect();
+
+/** How many times the rate of `other` ours is, at one batch. */
+function ratioTo(other: ContenderName, batch: number): number {
+  const ours = byBatch[batch]!.get(CONTENDERS[0])!;
+  const theirs = byBatch[batch]!.get(other)!;
+  return median(ours.map((rate, slice) => rate / theirs[slice]!));
 }
-for (const entry of measured)
-  entry.rates = BATCHES.map((_, index) => median(entry.rounds.map((round) => round[index]!)));
-const oursByBatch = measured[0]!.rates;
+
+function worstRatio(others: readonly ContenderName[]): number {
+  return Math.min(...BATCHES.flatMap((_, batch) => others.map((other) => ratioTo(other, batch))));
+}
+
 printTable(
   "Teltonika decode, thousand full records per CPU second (148 bytes, 21 elements)",
-  measured.map(({ contender, rates: values }) => ({
-    decoder: contender.name,
-    ...Object.fromEntries(BATCHES.map((count, index) => [`${count} a packet`, values[index]! / 1000])),
-    "ours is × at 25": oursByBatch[2]! / values[2]!,
+  names.map((name) => ({
+    decoder: name,
+    ...Object.fromEntries(BATCHES.map((count, at) => [`${count} a packet`, median(byBatch[at]!.get(name)!) / 1000])),
+    ...Object.fromEntries(BATCHES.map((count, at) => [`ours is × at ${count}`, ratioTo(name, at)])),
   })),
 );
 console.log(`\nCRC-16/IBM, 4,096 bytes: ${Math.round(checksumRate())} MB per CPU second`);
-const ratioTo = (name: string, index: number) =>
-  oursByBatch[index]! / (measured.find(({ contender }) => contender.name.startsWith(name))?.rates[index] ?? Number.NaN);
-const peerRates = measured.filter(({ contender }) => /^(complete|teltonika)/.test(contender.name));
-if (peerRates.length > 0) {
-  const ratio = Math.min(
-    ...BATCHES.map(
-      (_, index) => oursByBatch[index]! / Math.max(...peerRates.map(({ rates: values }) => values[index]!)),
-    ),
-  );
-  printGoal("decode at least 40 × the fastest npm peer (worst batch)", ratio, ratio >= 40);
-}
-const plainObjectsRatio = Math.min(...BATCHES.map((_, index) => ratioTo("plain DataView, to objects", index)));
-const plainColumnsRatio = Math.min(...BATCHES.map((_, index) => ratioTo("plain DataView, to columns", index)));
-printGoal(
-  "decode at least 2.5 × a plain DataView decoder (to objects, worst batch)",
-  plainObjectsRatio,
-  plainObjectsRatio >= 2.5,
-);
-printGoal("… and of one that fills the same columns (worst batch)", plainColumnsRatio, plainColumnsRatio >= 2.5);
+const goal = (text: string, ratio: number, least: number) => printGoal(`${text} (worst batch)`, ratio, ratio >= least);
+if (hasPeers) goal("decode at least 40 × the fastest npm peer", worstRatio(PEERS), 40);
+goal("decode at least 2.5 × a plain DataView decoder, to objects", worstRatio(["plain DataView, to objects"]), 2.5);
+goal("… and of one that fills the same columns", worstRatio(["plain DataView, to columns"]), 2.5);

@@ -1,6 +1,8 @@
+import { FRAME_BYTES_MAX } from "./layout.ts";
+
 /**
- * The records of one packet as columns: what the record walker fills and the decoder reads. One instance is reused for
- * every packet; only the first `recordCount` and `elementCount` rows mean anything.
+ * The records of one packet as columns: what the record walker fills and the decoder reads. Only the first `recordCount`
+ * and `elementCount` rows mean anything.
  */
 export type RecordColumns = {
   recordCount: number;
@@ -60,7 +62,10 @@ export function openColumns(frameBytes: number): RecordColumns {
   };
 }
 
+/** The columns of the packet in hand. Decoding is synchronous, so no two packets are in it at once. */
+export const columns = openColumns(FRAME_BYTES_MAX);
+
 /** Bytes of an element's value on the wire. */
-export function valueBytes(columns: RecordColumns, row: number): number {
-  return columns.elementWidth[row] || columns.elementValue[row]!;
+export function valueBytes({ elementWidth, elementValue }: RecordColumns, row: number): number {
+  return elementWidth[row] || elementValue[row]!;
 }

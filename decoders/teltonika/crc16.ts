@@ -1,151 +1,185 @@
+import { FRAME_BYTES_MAX } from "./layout.ts";
+
 /**
  * CRC-16/IBM (ARC): reflected polynomial 0xA001, initial value 0, no final xor.
  *
  * Two ideas make it cheap enough not to dominate decoding (`bench/decode-teltonika.ts` prints the rates):
  *
- * - **Folding.** x^16 + x^15 + x^2 + 1 = (x + 1) G with G = x^15 + x + 1. In characteristic two, x^15 = x + 1 modulo G
- *   gives x^(15·2^k) = x^(2^k) + 1: a block of 60 bytes (k = 5) is folded into the next by adding each of its words to
- *   the word in the same place and to the one before it. No table, no shift. That is exact modulo G; what is missing is
- *   the remainder modulo x + 1, which is the parity of all bits, and G itself has odd parity, so that adding it once
- *   mends a wrong parity without touching the remainder modulo G.
+ * - **Folding.** P = x^16 + x^15 + x^2 + 1. In characteristic two P^(2^k) = x^(16·2^k) + x^(15·2^k) + x^(2·2^k) + 1, so
+ *   that modulo P a word may be added to three later words instead. For k = 5 these lie 1, 14 and 16 words of 32 bits
+ *   further on: without a table or a shift a packet of any length becomes 16 words. k = 4 and k = 3 make 8 and 4 of them,
+ *   by shifts of 16 and 8 bits.
  * - **Slicing by eight** for what is left: eight tables let one step take eight bytes.
+ *
+ * The bytes are copied to one place first, behind zeros that fill up the first block (zeros in front do not change a
+ * checksum): constant arrays let the compiler write address and length into the code, whatever the caller's array is.
  */
 
 const POLYNOMIAL = 0xa001;
-/** G = x^15 + x + 1, reflected: x^15 is bit 0, x is bit 14, 1 is bit 15. */
-const G_REFLECTED = 0xc001;
-const BLOCK_BYTES = 60;
-/** Below this, folding costs more to begin and end than it saves. */
-const FOLDED_BYTES_MIN = 300;
-const TABLES = buildTables();
-const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [Table, Table, Table, Table, Table, Table, Table, Table];
+const BLOCK_BYTES = 64;
+const BLOCK_WORDS = BLOCK_BYTES / 4;
+/** Where blocks begin. What a packet has before its data field lies in front; later the folded block does. */
+const FIRST_BLOCK_BYTE = BLOCK_BYTES;
+const FIRST_BLOCK_WORD = BLOCK_WORDS;
+/** Bytes around the wanted ones that are rather copied along than cut off. */
+const SURROUNDING_BYTES_MAX = 16;
+
+const BYTES = new Uint8Array(FIRST_BLOCK_BYTE + FRAME_BYTES_MAX + BLOCK_BYTES);
+/** Little-endian, as all processors that Node runs on. */
+const WORDS = new Int32Array(BYTES.buffer);
 
 type Table = Uint16Array<ArrayBuffer>;
 
-/** The folded block, seen as the words, half-words and bytes that the three foldings work on (little-endian). */
-const WORDS = new Int32Array(BLOCK_BYTES / 4);
-const HALVES = new Uint16Array(WORDS.buffer);
-const BYTES = new Uint8Array(WORDS.buffer);
+const TABLES = buildTables();
+const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [Table, Table, Table, Table, Table, Table, Table, Table];
 
-/** Checksum of the half-open range `start..end` of `bytes`. */
+/** Checksum of the half-open range `start..end` of `bytes`, at most `FRAME_BYTES_MAX` bytes. */
 export function crc16(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start < FOLDED_BYTES_MIN) return sliced(0, bytes, start, end);
-  const folded = end - ((end - start) % BLOCK_BYTES);
-  return sliced(foldedCrc(bytes, start, folded), bytes, folded, end);
+  foldBlocks(placeBlocks(bytes, start, end));
+  foldSixteenWords();
+  foldEightWords();
+  return sliced(sliced(0, WORDS[12]!, WORDS[13]!), WORDS[14]!, WORDS[15]!);
 }
 
-/** Continues the checksum `crc` over `start..end`, eight bytes a step. */
-function sliced(crc: number, bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  for (const last = end - 8; at <= last; at += 8) {
-    crc =
-      T7[(crc ^ bytes[at]!) & 0xff]! ^
-      T6[((crc >>> 8) ^ bytes[at + 1]!) & 0xff]! ^
-      T5[bytes[at + 2]!]! ^
-      T4[bytes[at + 3]!]! ^
-      T3[bytes[at + 4]!]! ^
-      T2[bytes[at + 5]!]! ^
-      T1[bytes[at + 6]!]! ^
-      T0[bytes[at + 7]!]!;
+/** Copies the range so that it ends with a block, zeros before it; returns the word where blocks end. */
+function placeBlocks(bytes: Uint8Array, start: number, end: number): number {
+  const byteCount = end - start;
+  const endWord = FIRST_BLOCK_WORD + Math.ceil(byteCount / BLOCK_BYTES) * BLOCK_WORDS;
+  const at = endWord * 4 - byteCount;
+  for (let word = FIRST_BLOCK_WORD; word < FIRST_BLOCK_WORD + BLOCK_WORDS; word++) WORDS[word] = 0;
+  if (start <= SURROUNDING_BYTES_MAX && bytes.length - end <= SURROUNDING_BYTES_MAX) {
+    BYTES.set(bytes, at - start);
+    for (let head = at - start; head < at; head++) BYTES[head] = 0;
+  } else {
+    BYTES.set(bytes.subarray(start, end), at);
   }
-  for (; at < end; at++) crc = (crc >>> 8) ^ T0[(crc ^ bytes[at]!) & 0xff]!;
-  return crc;
+  return endWord;
 }
 
-/** Checksum of whole blocks `start..end`: fold to one block, then to a half and a quarter of it, then by table. */
-function foldedCrc(bytes: Uint8Array, start: number, end: number): number {
-  const parity = foldBlocks(bytes, start, end);
-  for (let half = 0; half < 15; half++) {
-    const value = HALVES[half]!;
-    HALVES[half + 15]! ^= value;
-    HALVES[half + 14]! ^= value;
+/**
+ * k = 5: folds all blocks into one, which is left in the first words. The sixteen words of the block are variables, so
+ * that each word of the packet is read once.
+ */
+function foldBlocks(endWord: number): void {
+  let a = 0,
+    b = 0,
+    c = 0,
+    d = 0,
+    e = 0,
+    f = 0,
+    g = 0,
+    h = 0,
+    i = 0,
+    j = 0,
+    k = 0,
+    l = 0,
+    m = 0,
+    n = 0,
+    o = 0,
+    p = 0;
+  for (let at = FIRST_BLOCK_WORD; at < endWord; at += BLOCK_WORDS) {
+    a ^= c ^ WORDS[at]! ^ p;
+    b ^= d ^ WORDS[at + 1]! ^ a;
+    c ^= e ^ WORDS[at + 2]! ^ b;
+    d ^= f ^ WORDS[at + 3]! ^ c;
+    e ^= g ^ WORDS[at + 4]! ^ d;
+    f ^= h ^ WORDS[at + 5]! ^ e;
+    g ^= i ^ WORDS[at + 6]! ^ f;
+    h ^= j ^ WORDS[at + 7]! ^ g;
+    i ^= k ^ WORDS[at + 8]! ^ h;
+    j ^= l ^ WORDS[at + 9]! ^ i;
+    k ^= m ^ WORDS[at + 10]! ^ j;
+    l ^= n ^ WORDS[at + 11]! ^ k;
+    m ^= o ^ WORDS[at + 12]! ^ l;
+    n ^= p ^ WORDS[at + 13]! ^ m;
+    o ^= a ^ WORDS[at + 14]! ^ n;
+    p ^= b ^ WORDS[at + 15]! ^ o;
   }
-  for (let byte = 30; byte < 45; byte++) {
-    const value = BYTES[byte]!;
-    BYTES[byte + 15]! ^= value;
-    BYTES[byte + 14]! ^= value;
-  }
-  const crc = sliced(0, BYTES, 45, BLOCK_BYTES);
-  return isOdd(crc) === isOdd(parity) ? crc : crc ^ G_REFLECTED;
-}
-
-/** Folds all blocks into WORDS; returns the sum of all words, whose parity is that of all bits. */
-function foldBlocks(bytes: Uint8Array, start: number, end: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-  let sum = 0;
-  let word = 0;
-  for (let at = start; at < end; at += BLOCK_BYTES) {
-    sum ^= word = view.getInt32(at, true);
-    a ^= b ^ word;
-    sum ^= word = view.getInt32(at + 4, true);
-    b ^= c ^ word;
-    sum ^= word = view.getInt32(at + 8, true);
-    c ^= d ^ word;
-    sum ^= word = view.getInt32(at + 12, true);
-    d ^= e ^ word;
-    sum ^= word = view.getInt32(at + 16, true);
-    e ^= f ^ word;
-    sum ^= word = view.getInt32(at + 20, true);
-    f ^= g ^ word;
-    sum ^= word = view.getInt32(at + 24, true);
-    g ^= h ^ word;
-    sum ^= word = view.getInt32(at + 28, true);
-    h ^= i ^ word;
-    sum ^= word = view.getInt32(at + 32, true);
-    i ^= j ^ word;
-    sum ^= word = view.getInt32(at + 36, true);
-    j ^= k ^ word;
-    sum ^= word = view.getInt32(at + 40, true);
-    k ^= l ^ word;
-    sum ^= word = view.getInt32(at + 44, true);
-    l ^= m ^ word;
-    sum ^= word = view.getInt32(at + 48, true);
-    m ^= n ^ word;
-    sum ^= word = view.getInt32(at + 52, true);
-    n ^= o ^ word;
-    sum ^= word = view.getInt32(at + 56, true);
-    o ^= a ^ word;
-  }
-  // The first word of the last block is not to be folded: nothing follows its place in a next block.
-  o ^= a;
+  // The last block itself is not to be folded: no block follows that would take it.
+  WORDS[15] = p ^ o ^ b;
+  WORDS[14] = o ^ n ^ a;
+  WORDS[13] = n ^ m;
+  WORDS[12] = m ^ l;
+  WORDS[11] = l ^ k;
+  WORDS[10] = k ^ j;
+  WORDS[9] = j ^ i;
+  WORDS[8] = i ^ h;
+  WORDS[7] = h ^ g;
+  WORDS[6] = g ^ f;
+  WORDS[5] = f ^ e;
+  WORDS[4] = e ^ d;
+  WORDS[3] = d ^ c;
+  WORDS[2] = c ^ b;
+  WORDS[1] = b ^ a;
   WORDS[0] = a;
-  WORDS[1] = b;
-  WORDS[2] = c;
-  WORDS[3] = d;
-  WORDS[4] = e;
-  WORDS[5] = f;
-  WORDS[6] = g;
-  WORDS[7] = h;
-  WORDS[8] = i;
-  WORDS[9] = j;
-  WORDS[10] = k;
-  WORDS[11] = l;
-  WORDS[12] = m;
-  WORDS[13] = n;
-  WORDS[14] = o;
-  return sum;
 }
 
-function isOdd(word: number): boolean {
-  let bits = word ^ (word >>> 16);
-  bits ^= bits >>> 8;
-  bits ^= bits >>> 4;
-  return ((0x6996 >>> (bits & 0xf)) & 1) === 1;
+/** k = 4: each half-word is added 1, 14 and 16 half-words further on; words 8 to 15 are left. */
+function foldSixteenWords(): void {
+  const a = sumOfHalves(WORDS[0]!);
+  const b = sumOfHalves(WORDS[1]! ^ (a >>> 16));
+  const c = sumOfHalves(WORDS[2]! ^ (b >>> 16));
+  const d = sumOfHalves(WORDS[3]! ^ (c >>> 16));
+  const e = sumOfHalves(WORDS[4]! ^ (d >>> 16));
+  const f = sumOfHalves(WORDS[5]! ^ (e >>> 16));
+  const g = sumOfHalves(WORDS[6]! ^ (f >>> 16));
+  const h = sumOfHalves(WORDS[7]! ^ (g >>> 16) ^ a);
+  WORDS[8]! ^= (h >>> 16) ^ a ^ b;
+  WORDS[9]! ^= b ^ c;
+  WORDS[10]! ^= c ^ d;
+  WORDS[11]! ^= d ^ e;
+  WORDS[12]! ^= e ^ f;
+  WORDS[13]! ^= f ^ g;
+  WORDS[14]! ^= g ^ h;
+  WORDS[15]! ^= h;
 }
 
+/** k = 3: each byte is added 1, 14 and 16 bytes further on; words 12 to 15 are left. */
+function foldEightWords(): void {
+  const a = sumOfBytes(WORDS[8]!);
+  const b = sumOfBytes(WORDS[9]! ^ (a >>> 24));
+  const c = sumOfBytes(WORDS[10]! ^ (b >>> 24));
+  const d = sumOfBytes(WORDS[11]! ^ (c >>> 24) ^ (a << 16));
+  WORDS[12]! ^= (d >>> 24) ^ a ^ (a >>> 16) ^ (b << 16);
+  WORDS[13]! ^= b ^ (b >>> 16) ^ (c << 16);
+  WORDS[14]! ^= c ^ (c >>> 16) ^ (d << 16);
+  WORDS[15]! ^= d ^ (d >>> 16);
+}
+
+/** Each half-word with those before it in the word added. */
+function sumOfHalves(word: number): number {
+  return word ^ (word << 16);
+}
+
+/** Each byte with those before it in the word added. */
+function sumOfBytes(word: number): number {
+  const pairs = word ^ (word << 8);
+  return pairs ^ (pairs << 16);
+}
+
+/** Continues the checksum `crc` over two words. */
+function sliced(crc: number, first: number, second: number): number {
+  const low = first ^ crc;
+  return (
+    T7[low & 0xff]! ^
+    T6[(low >>> 8) & 0xff]! ^
+    T5[(low >>> 16) & 0xff]! ^
+    T4[low >>> 24]! ^
+    T3[second & 0xff]! ^
+    T2[(second >>> 8) & 0xff]! ^
+    T1[(second >>> 16) & 0xff]! ^
+    T0[second >>> 24]!
+  );
+}
+
+/** Table n holds the checksum of each byte followed by n zero bytes. */
 function buildTables(): Table[] {
-  const tables = Array.from({ length: 8 }, () => new Uint16Array(256));
-  for (let value = 0; value < 256; value++) {
-    let crc = value;
+  const first = Uint16Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-    tables[0]![value] = crc;
-  }
-  for (let slice = 1; slice < 8; slice++) {
-    for (let value = 0; value < 256; value++) {
-      const before = tables[slice - 1]![value]!;
-      tables[slice]![value] = (before >>> 8) ^ tables[0]![before & 0xff]!;
-    }
-  }
+    return crc;
+  });
+  const tables: Table[] = [first];
+  while (tables.length < 8) tables.push(tables.at(-1)!.map((crc) => (crc >>> 8) ^ first[crc & 0xff]!));
   return tables;
 }

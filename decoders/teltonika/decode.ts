@@ -1,16 +1,13 @@
 import { type Profile, profileFor } from "#firmware-profiles";
 import type { DecodeContext, DecodeResult, Report } from "../decoder.ts";
 import { emptyReport, headingOf, placeReport } from "../empty-report.ts";
-import { openColumns, type RecordColumns } from "./columns.ts";
+import { columns } from "./columns.ts";
 import { decodeCommand } from "./decode-command.ts";
 import { decodePersonal } from "./decode-personal.ts";
 import { eventOf, putElement } from "./elements.ts";
 import { partsOf } from "./frame.ts";
-import { CODEC, carriesCommand, FRAME_BYTES_MAX } from "./layout.ts";
+import { CODEC, carriesCommand } from "./layout.ts";
 import { readRecords } from "./records.ts";
-
-/** Reused for every packet: decoding is synchronous, so no two packets are in it at once. */
-const columns = openColumns(FRAME_BYTES_MAX);
 
 const KMH_PER_MPS = 3.6;
 /** The last instant that a date can show. */
@@ -37,12 +34,12 @@ export function decode(frame: Uint8Array, context: DecodeContext): DecodeResult 
 }
 
 function decodeRecords(frame: Uint8Array, dataStart: number, dataEnd: number, profile: Profile): DecodeResult {
-  if (!readRecords(frame, dataStart, dataEnd, columns)) {
+  if (!readRecords(frame, dataStart, dataEnd)) {
     return { kind: "undecodable", reason: "layout", detail: "the records do not fill the packet" };
   }
   const reports: Report[] = [];
   for (let record = 0; record < columns.recordCount; record++) {
-    reports.push(reportOf(frame, columns, record, profile));
+    reports.push(reportOf(frame, record, profile));
   }
   return { kind: "decoded", reports };
 }
@@ -51,7 +48,7 @@ function decodeRecords(frame: Uint8Array, dataStart: number, dataEnd: number, pr
  * Without satellites the device repeats its last position: that is no fix, and (0, 0) is no position. Altitude, speed
  * and heading stay as sent (the vendor sends 0 for speed and heading then).
  */
-function reportOf(frame: Uint8Array, columns: RecordColumns, record: number, profile: Profile): Report {
+function reportOf(frame: Uint8Array, record: number, profile: Profile): Report {
   const report = emptyReport("fix", columns.start[record]!, columns.start[record + 1]!, {});
   const { attributes } = report;
   const timeMs = columns.timeMs[record]!;
@@ -64,20 +61,14 @@ function reportOf(frame: Uint8Array, columns: RecordColumns, record: number, pro
   const longitudeE7 = columns.longitudeE7[record]!;
   const fixed = report.satellites > 0 && (latitudeE7 !== 0 || longitudeE7 !== 0);
   placeReport(report, latitudeE7 / 1e7, longitudeE7 / 1e7, fixed);
-  putRecordWords(report, columns, record, frame, profile);
+  putRecordWords(report, record, frame, profile);
   report.event = eventOf(profile, columns.eventId[record]!, attributes);
   const hdop = attributes["gnss.hdop"];
   if (typeof hdop === "number") report.hdop = hdop;
   return report;
 }
 
-function putRecordWords(
-  report: Report,
-  columns: RecordColumns,
-  record: number,
-  frame: Uint8Array,
-  profile: Profile,
-): void {
+function putRecordWords(report: Report, record: number, frame: Uint8Array, profile: Profile): void {
   const { attributes } = report;
   const priority = columns.priority[record]!;
   if (priority !== 0) attributes.priority = PRIORITIES[priority] ?? priority;

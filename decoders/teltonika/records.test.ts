@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anyRecords } from "./arbitraries.ts";
-import { openColumns, type RecordColumns, valueBytes } from "./columns.ts";
+import { columns, type RecordColumns, valueBytes } from "./columns.ts";
 import { crc16 } from "./crc16.ts";
 import { encodePacket } from "./encode.ts";
 import { CODEC, FRAME_BYTES_MAX } from "./layout.ts";
@@ -9,13 +9,12 @@ import { readRecords } from "./records.ts";
 import { elementsOf, parseRecords } from "./records-grammar.ts";
 
 const CODECS = [CODEC.eight, CODEC.extended, CODEC.sixteen] as const;
-const columns = openColumns(FRAME_BYTES_MAX);
 
 const anyField = fc.oneof(...CODECS.map((codec) => anyRecords(codec))).map((data) => encodePacket(data).slice(8, -4));
 
 /** What the walker and the grammar make of a data field, in one form. */
 function walked(field: Uint8Array) {
-  if (!readRecords(field, 0, field.length, columns)) return undefined;
+  if (!readRecords(field, 0, field.length)) return undefined;
   return Array.from({ length: columns.recordCount }, (_, record) => recordOf(field, columns, record));
 }
 
@@ -95,7 +94,7 @@ test("the walker and the grammar accept and refuse the same damaged packets", ()
 test("element values of 1 to 8 bytes are read as unsigned integers", () => {
   fc.assert(
     fc.property(anyField, (field) => {
-      expect(readRecords(field, 0, field.length, columns)).toBe(true);
+      expect(readRecords(field, 0, field.length)).toBeDefined();
       for (let row = 0; row < columns.elementCount; row++) {
         const size = columns.elementWidth[row]!;
         if (size === 0) continue;
@@ -136,18 +135,57 @@ test("a codec 8 packet with a group of 16-byte values is read where the document
   ]);
 });
 
-test("the checksum, folded and by slices, equals the checksum bit by bit", () => {
-  expect(crc16(Buffer.from("123456789"), 0, 9)).toBe(0xbb3d);
+test("a packet larger than any that is believed is refused, not read", () => {
+  const field = new Uint8Array(FRAME_BYTES_MAX + 1);
+  field.set([CODEC.eight, 0]);
+  expect(readRecords(field, 0, 3)).toBeUndefined();
+});
+
+test("groups that end with the longest packet, where the count of the next should be, are refused", () => {
+  const field = new Uint8Array(FRAME_BYTES_MAX);
+  const view = new DataView(field.buffer);
+  field.set([CODEC.extended, 1]);
+  // 3 elements of one byte and 16,373 of two fill the field up to its second count.
+  view.setUint16(30, 3);
+  view.setUint16(41, 16_373);
+  expect(readRecords(field, 0, field.length)).toBeUndefined();
+});
+
+test("a packet cut short is not completed by what an earlier one left behind", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 1_500, size: "max" }), fc.nat(10), (bytes, start) => {
-      const from = Math.min(start, bytes.length);
+    fc.property(anyField, fc.nat(), (field, cut) => {
+      const shortened = Uint8Array.from(field.subarray(0, 2 + (cut % (field.length - 2))));
+      const expected = parsed(shortened);
+      expect(walked(field)).toBeDefined();
+      expect(walked(shortened)).toEqual(expected);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("the checksum equals the checksum bit by bit, wherever the bytes lie and whatever surrounds them", () => {
+  expect(crc16(Buffer.from("123456789"), 0, 9)).toBe(0xbb3d);
+  const place = fc.tuple(fc.nat(40), fc.nat(40));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 1_500, size: "max" }), place, (bytes, [before, behind]) => {
+      const start = Math.min(before, bytes.length);
+      const end = Math.max(start, bytes.length - behind);
       let crc = 0;
-      for (const byte of bytes.subarray(from)) {
+      for (const byte of bytes.subarray(start, end)) {
         crc ^= byte;
         for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
       }
-      expect(crc16(bytes, from, bytes.length)).toBe(crc);
+      expect(crc16(bytes, start, end)).toBe(crc);
     }),
-    { numRuns: 400, endOnFailure: true },
+    { numRuns: 1_000, endOnFailure: true },
   );
+});
+
+test("the checksum of the longest packet is found", () => {
+  const bytes = new Uint8Array(FRAME_BYTES_MAX).fill(0xff);
+  const half = bytes.length / 2;
+  // The checksum is linear: that of the whole is that of both halves, each with zeros in the other's place.
+  const first = Uint8Array.from(bytes).fill(0, half);
+  expect(crc16(bytes, 0, bytes.length)).toBe(crc16(first, 0, bytes.length) ^ crc16(bytes, half, bytes.length));
+  expect(crc16(first, 0, half)).toBe(crc16(bytes, half, bytes.length));
 });

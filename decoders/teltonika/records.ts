@@ -1,6 +1,7 @@
-import type { RecordColumns } from "./columns.ts";
-import { int32, readNarrowGroups, readSixteenGroup, readWideGroups, uint16, uint64 } from "./groups.ts";
-import { CODEC } from "./layout.ts";
+import { columns, type RecordColumns } from "./columns.ts";
+import { readNarrowGroups, readSixteenGroup, readWideGroups, uint64 } from "./groups.ts";
+import { CODEC, DATA_BYTES_MIN } from "./layout.ts";
+import { PACKET_BYTES, PACKET_VIEW } from "./packet-bytes.ts";
 
 /**
  * The record walker of codecs 8, 8 Extended and 16, by hand: this is where a gateway spends its decoding time. Columns
@@ -35,6 +36,21 @@ export type RecordLayout = {
 
 const HEADER_BYTES = 24;
 
+const bytes = PACKET_BYTES;
+const view = PACKET_VIEW;
+const {
+  start: recordStart,
+  timeMs,
+  priority,
+  longitudeE7,
+  latitudeE7,
+  altitudeM,
+  headingDeg,
+  satellites,
+  speedKmh,
+} = columns;
+const { eventId, generation, firstElement, elementId, elementWidth, elementAt, elementValue } = columns;
+
 const LAYOUT_8: RecordLayout = { idBytes: 1, countBytes: 1, generation: false, variable: false, sixteen: false };
 const LAYOUT_8_WITH_16: RecordLayout = { ...LAYOUT_8, sixteen: true };
 const LAYOUT_8E: RecordLayout = { idBytes: 2, countBytes: 2, generation: false, variable: true, sixteen: false };
@@ -59,96 +75,85 @@ const LAYOUTS_8E = [LAYOUT_8E];
 const LAYOUTS_16 = [LAYOUT_16];
 
 /**
- * Reads the data field `start..end` (codec id to second count) of a packet into `columns`. False where the records do
- * not fill the field exactly or a record's element total is not the sum of its groups; the columns are then undefined.
+ * Reads the data field `start..end` (codec id to second count) of a packet into the columns, which hold until the next
+ * packet. Undefined where the records do not fill the field exactly or a record's element total is not the sum of its
+ * groups.
  *
  * Codec 8 packets that do not fit their documented layout are tried once more with a group of 16-byte values: the two
  * readings cannot both fill the field with equal totals, so the firmware need not be known.
  */
-export function readRecords(bytes: Uint8Array, start: number, end: number, columns: RecordColumns): boolean {
+export function readRecords(packet: Uint8Array, start: number, end: number): RecordColumns | undefined {
+  if (packet.length > bytes.length || end - start < DATA_BYTES_MIN) return undefined;
+  bytes.set(packet);
   for (const layout of layoutsOf(bytes[start]!)) {
-    if (walkRecords(bytes, start + 2, end - 1, bytes[start + 1]!, layout, columns)) return true;
+    if (walkRecords(start + 2, end - 1, bytes[start + 1]!, layout)) return columns;
   }
-  return false;
+  return undefined;
 }
 
-function walkRecords(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  recordCount: number,
-  layout: RecordLayout,
-  columns: RecordColumns,
-): boolean {
+function walkRecords(from: number, end: number, recordCount: number, layout: RecordLayout): boolean {
   const tailBytes = layout.idBytes + (layout.generation ? 1 : 0) + layout.countBytes;
   columns.recordCount = recordCount;
   columns.elementCount = 0;
   columns.hasGeneration = layout.generation;
-  let at = start;
+  let at = from;
   for (let record = 0; record < recordCount; record++) {
     if (at + HEADER_BYTES + tailBytes > end) return false;
-    readHeader(bytes, at, record, columns);
-    at = readTail(bytes, at + HEADER_BYTES, end, record, layout, columns);
+    readHeader(at, record);
+    at = readTail(at + HEADER_BYTES, end, record, layout);
     if (at < 0) return false;
   }
-  columns.start[recordCount] = at;
-  columns.firstElement[recordCount] = columns.elementCount;
+  recordStart[recordCount] = at;
+  firstElement[recordCount] = columns.elementCount;
   return at === end;
 }
 
-function readHeader(bytes: Uint8Array, at: number, record: number, columns: RecordColumns): void {
-  columns.start[record] = at;
-  columns.timeMs[record] = uint64(bytes, at);
-  columns.priority[record] = bytes[at + 8]!;
-  columns.longitudeE7[record] = int32(bytes, at + 9);
-  columns.latitudeE7[record] = int32(bytes, at + 13);
-  columns.altitudeM[record] = uint16(bytes, at + 17);
-  columns.headingDeg[record] = uint16(bytes, at + 19);
-  columns.satellites[record] = bytes[at + 21]!;
-  columns.speedKmh[record] = uint16(bytes, at + 22);
+function readHeader(at: number, record: number): void {
+  recordStart[record] = at;
+  timeMs[record] = uint64(at);
+  priority[record] = bytes[at + 8]!;
+  longitudeE7[record] = view.getInt32(at + 9);
+  latitudeE7[record] = view.getInt32(at + 13);
+  altitudeM[record] = view.getInt16(at + 17);
+  headingDeg[record] = view.getUint16(at + 19);
+  satellites[record] = bytes[at + 21]!;
+  speedKmh[record] = view.getUint16(at + 22);
 }
 
 /** Event, generation, total and groups of a record; the offset behind it, or -1 where they do not fit before `end`. */
-function readTail(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  record: number,
-  layout: RecordLayout,
-  columns: RecordColumns,
-): number {
+function readTail(from: number, end: number, record: number, layout: RecordLayout): number {
   const { idBytes, countBytes } = layout;
   const first = columns.elementCount;
-  columns.firstElement[record] = first;
-  columns.eventId[record] = uint(bytes, start, idBytes);
-  let at = start + idBytes;
-  columns.generation[record] = layout.generation ? bytes[at++]! : 0;
-  const total = uint(bytes, at, countBytes);
+  firstElement[record] = first;
+  eventId[record] = uint(from, idBytes);
+  let at = from + idBytes;
+  generation[record] = layout.generation ? bytes[at++]! : 0;
+  const total = uint(at, countBytes);
   at += countBytes;
-  at = idBytes === 1 ? readNarrowGroups(bytes, at, end, columns) : readWideGroups(bytes, at, end, countBytes, columns);
-  if (layout.sixteen && at >= 0) at = readSixteenGroup(bytes, at, end, columns);
-  if (layout.variable && at >= 0) at = readVariableGroup(bytes, at, end, columns);
+  at = idBytes === 1 ? readNarrowGroups(at, end) : readWideGroups(at, end, countBytes);
+  if (layout.sixteen && at >= 0) at = readSixteenGroup(at, end);
+  if (layout.variable && at >= 0) at = readVariableGroup(at, end);
   return columns.elementCount - first === total ? at : -1;
 }
 
-function readVariableGroup(bytes: Uint8Array, start: number, end: number, columns: RecordColumns): number {
-  if (start + 2 > end) return -1;
-  const count = uint16(bytes, start);
-  let at = start + 2;
+function readVariableGroup(from: number, end: number): number {
+  if (from + 2 > end) return -1;
+  const count = view.getUint16(from);
+  let at = from + 2;
   for (let index = 0; index < count; index++) {
     if (at + 4 > end) return -1;
-    const valueBytes = uint16(bytes, at + 2);
+    const valueBytes = view.getUint16(at + 2);
     if (at + 4 + valueBytes > end) return -1;
     const row = columns.elementCount++;
-    columns.elementId[row] = uint16(bytes, at);
-    columns.elementWidth[row] = 0;
-    columns.elementAt[row] = at + 4;
-    columns.elementValue[row] = valueBytes;
+    elementId[row] = view.getUint16(at);
+    elementWidth[row] = 0;
+    elementAt[row] = at + 4;
+    elementValue[row] = valueBytes;
     at += 4 + valueBytes;
   }
   return at;
 }
 
-function uint(bytes: Uint8Array, at: number, size: 1 | 2): number {
-  return size === 1 ? bytes[at]! : uint16(bytes, at);
+function uint(at: number, size: 1 | 2): number {
+  return size === 1 ? bytes[at]! : view.getUint16(at);
 }

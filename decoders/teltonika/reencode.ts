@@ -1,4 +1,4 @@
-import { openColumns, valueBytes } from "./columns.ts";
+import { valueBytes } from "./columns.ts";
 import {
   type DeviceData,
   type DeviceElement,
@@ -12,7 +12,7 @@ import {
 } from "./encode.ts";
 import { partsOf } from "./frame.ts";
 import { parseCommandData, parseDatagramHead } from "./grammar.ts";
-import { CODEC, carriesCommand, FRAME_BYTES_MAX } from "./layout.ts";
+import { CODEC, carriesCommand } from "./layout.ts";
 import { type PersonalWireElement, type PersonalWireRecord, parsePersonalData } from "./personal-grammar.ts";
 import { readRecords } from "./records.ts";
 
@@ -37,8 +37,8 @@ function dataOf(frame: Uint8Array, codec: number, start: number, end: number): D
 }
 
 function recordsOf(frame: Uint8Array, start: number, end: number): DeviceRecord[] {
-  const columns = openColumns(FRAME_BYTES_MAX);
-  if (!readRecords(frame, start, end, columns)) throw new Error("the records do not fill the packet");
+  const columns = readRecords(frame, start, end);
+  if (!columns) throw new Error("the records do not fill the packet");
   return Array.from({ length: columns.recordCount }, (_, record) => ({
     timeMs: columns.timeMs[record]!,
     priority: columns.priority[record]!,
