@@ -58,12 +58,8 @@ export type FoldContext = {
   log: Logger;
 };
 
-/**
- * Folds frames, in journal order, into their devices. A frame on which a stage throws is set aside: the state of its
- * device stays as it was before, and the frames after it go on.
- */
-export function foldFrames(frames: readonly ReadFrame[], context: FoldContext): FoldedFrames {
-  const folded: FoldedFrames = {
+export function nothingFolded(): FoldedFrames {
+  return {
     fixes: new FixCopy(),
     events: [],
     path: [],
@@ -73,6 +69,13 @@ export function foldFrames(frames: readonly ReadFrame[], context: FoldContext): 
     accepted: new FixIdentities(),
     tally: { duplicates: 0, late: 0, unusable: new Map() },
   };
+}
+
+/**
+ * Folds frames, in journal order, into their devices, and adds what comes of them to `folded`. A frame on which a stage
+ * throws is set aside: the state of its device stays as it was before, and the frames after it go on.
+ */
+export function foldFrames(frames: readonly ReadFrame[], context: FoldContext, folded = nothingFolded()): FoldedFrames {
   for (const read of frames) {
     tellSilence(read, folded, context);
     try {

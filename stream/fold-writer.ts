@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Client } from "pg";
 import type { Logger } from "pino";
 import type { Database } from "#store/database.ts";
@@ -8,13 +9,21 @@ import { type RetryFrame, readRetries } from "#store/fold-quarantine.ts";
 import { readSilentDevices } from "#store/fold-silence.ts";
 import type { JournalFrame, JournalReader } from "#store/journal.ts";
 import type { Caution } from "./caution.ts";
+import { ComingFrames } from "./coming-frames.ts";
 import { type FindDecoder, faultOf, readFrame } from "./decode-frames.ts";
 import { DeviceCache } from "./device-cache.ts";
 import { rowOfFold } from "./device-state.ts";
 import { silentEvent } from "./events.ts";
 import { FenceDirectory } from "./fence-directory.ts";
 import type { DeviceFold } from "./fold.ts";
-import { FixIdentities, type FoldedFrames, foldFrames, type ReadFrame } from "./fold-frames.ts";
+import {
+  FixIdentities,
+  type FoldContext,
+  type FoldedFrames,
+  foldFrames,
+  nothingFolded,
+  type ReadFrame,
+} from "./fold-frames.ts";
 import type { StreamRoads } from "./match/stream-roads.ts";
 import type { StreamMetrics } from "./metrics.ts";
 import { needsLookup } from "./order/index.ts";
@@ -24,6 +33,8 @@ import type { DeviceStage, Fix } from "./stage.ts";
 export const BATCH_FRAMES_MAX = 4_000;
 /** Reports of one transaction; the frames beyond wait for the next. */
 export const BATCH_REPORTS_MAX = 20_000;
+/** Frames between two turns of the event loop: the commit in flight has answers to take and statements to send. */
+const FRAMES_PER_TURN = 32;
 const RETRIES_PER_BATCH_MAX = 100;
 const SILENT_PER_SWEEP_MAX = 1_000;
 /** A silence older than this is history: a sweep does not report it any more. */
@@ -59,12 +70,14 @@ export class FoldWriter {
   readonly #cursors = new Map<number, Cursor>();
   readonly #devices: DeviceCache;
   readonly #fences: FenceDirectory;
+  readonly #coming: ComingFrames;
   #inFlight: { commit: Promise<void>; accepted: FixIdentities } | undefined;
 
   constructor(deps: FoldWriterDeps) {
     this.#deps = deps;
     this.#devices = new DeviceCache(deps.pool);
     this.#fences = new FenceDirectory(deps.pool);
+    this.#coming = new ComingFrames(deps.journal);
   }
 
   get partitions(): number[] {
@@ -94,12 +107,13 @@ export class FoldWriter {
     if (this.#cursors.size === 0) return false;
     const { caution, metrics, now } = this.#deps;
     const cursors = new Map([...this.#cursors].map(([partition, { seq }]) => [partition, seq]));
-    const frames = (await this.#deps.journal.read(cursors, caution.framesMax(BATCH_FRAMES_MAX))).map(inWholeMs);
+    const frames = (await this.#coming.next(cursors, caution.framesMax(BATCH_FRAMES_MAX))).map(inWholeMs);
     if (frames.length === 0) {
       metrics.lagSeconds.set(0);
       return false;
     }
     const { folded, taken } = await this.#prepare(frames);
+    this.#coming.took(taken.length);
     await this.settle();
     this.#commit(folded, taken);
     metrics.lagSeconds.set(Math.max(0, (now() - taken.at(-1)!.frame.receivedAtMs) / 1000));
@@ -146,10 +160,10 @@ export class FoldWriter {
   async #prepare(frames: readonly JournalFrame[], lookupAll = false): Promise<Prepared> {
     await this.#devices.load([...new Set(frames.map((frame) => frame.deviceId))], this.#deps.now());
     await this.#fences.load(this.#deps.now());
-    const taken = this.#read(frames);
+    const taken = await this.#read(frames);
     const stored = await this.#findStored(taken, lookupAll || this.#deps.caution.active);
     const known = this.#inFlight === undefined ? [stored] : [stored, this.#inFlight.accepted];
-    const folded = foldFrames(taken, {
+    const context: FoldContext = {
       stages: this.#deps.stages,
       foldBefore: (deviceId) => this.#devices.fold(deviceId),
       known,
@@ -157,12 +171,17 @@ export class FoldWriter {
       roads: this.#deps.roads,
       silentMs: this.#deps.silentMs,
       log: this.#deps.log,
-    });
+    };
+    const folded = nothingFolded();
+    for (let at = 0; at < taken.length; at += FRAMES_PER_TURN) {
+      foldFrames(taken.slice(at, at + FRAMES_PER_TURN), context, folded);
+      await nextTurn();
+    }
     return { folded, taken };
   }
 
   /** Decodes until the batch is full. Decoders remember across the frames of a device, so this goes in journal order. */
-  #read(frames: readonly JournalFrame[]): ReadFrame[] {
+  async #read(frames: readonly JournalFrame[]): Promise<ReadFrame[]> {
     const memories = new Map<number, DeviceFold["memory"]>();
     const taken: ReadFrame[] = [];
     let reports = 0;
@@ -178,6 +197,7 @@ export class FoldWriter {
       }
       if (reports > BATCH_REPORTS_MAX && taken.length > 0) break;
       taken.push({ frame, meaning, device });
+      if (taken.length % FRAMES_PER_TURN === 0) await nextTurn();
     }
     return taken;
   }

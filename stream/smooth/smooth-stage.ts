@@ -34,9 +34,9 @@ function continuing(late: SmoothState | null, { timeMs }: SmoothInput): SmoothSt
   return late !== null && timeMs >= late.timeMs ? late : null;
 }
 
-function inputOf({ fixTimeMs, latDeg, lonDeg, ...fix }: PlacedFix): SmoothInput {
-  const { speedMps, headingDeg, accuracyM, hdop, satellites } = fix;
-  return { timeMs: fixTimeMs, lat: latDeg, lon: lonDeg, speedMps, headingDeg, accuracyM, hdop, satellites };
+function inputOf(fix: PlacedFix): SmoothInput {
+  const { fixTimeMs: timeMs, latDeg: lat, lonDeg: lon, speedMps, headingDeg, accuracyM, hdop, satellites } = fix;
+  return { timeMs, lat, lon, speedMps, headingDeg, accuracyM, hdop, satellites };
 }
 
 /** Rounded to what means something: a centimetre, 1 cm/s, a tenth of a degree. */
