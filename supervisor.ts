@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Logger } from "pino";
 import { roleAnswers } from "./readiness.ts";
-import type { Listener, Metrics, RoleName } from "./roles.ts";
+import type { Listener, Metrics } from "./role.ts";
+import type { RoleName } from "./roles.ts";
 
 /**
  * Runs each role in a process of its own, so that one role's work or crash never touches another.
