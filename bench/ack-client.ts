@@ -2,11 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { encodeLogin } from "#decoders/teltonika/encode.ts";
-import type { ServerMode } from "./ack-server.ts";
+import type { ServerFigure, ServerMode } from "./ack-server.ts";
 
 /** The device side of the socket benchmarks: many connections, each with one packet in flight. */
-
-export type ServerFigures = { cpuS: number; rssBytes: number };
 
 /** `ack-server.ts` in a process of its own. */
 export class MeasuredServer {
@@ -28,10 +26,20 @@ export class MeasuredServer {
     return server;
   }
 
-  async figures(): Promise<ServerFigures> {
-    this.#child.send("figures");
-    const [message] = await once(this.#child, "message");
-    return { cpuS: (message.cpu.user + message.cpu.system) / 1e6, rssBytes: message.rssBytes };
+  /** CPU seconds that it has used. */
+  cpuSeconds(): Promise<number> {
+    return this.#ask("cpuSeconds");
+  }
+
+  /** Resident memory after a collection of garbage. */
+  rssBytes(): Promise<number> {
+    return this.#ask("rssBytes");
+  }
+
+  async #ask(figure: ServerFigure): Promise<number> {
+    this.#child.send(figure);
+    const [value] = await once(this.#child, "message");
+    return value;
   }
 
   async stop(): Promise<void> {

@@ -26,13 +26,13 @@ async function bytesPerConnection(mode: ServerMode, connections: number, login: 
   const server = await MeasuredServer.start(mode);
   for (const socket of await openConnections(server.port, WARM_UP, login)) socket.destroy();
   await sleep(SETTLE_MS);
-  const before = await server.figures();
+  const before = await server.rssBytes();
   const sockets = await openConnections(server.port, connections, login);
   await sleep(SETTLE_MS);
-  const after = await server.figures();
+  const after = await server.rssBytes();
   for (const socket of sockets) socket.destroy();
   await server.stop();
-  return (after.rssBytes - before.rssBytes) / connections;
+  return (after - before) / connections;
 }
 
 const echo = await bytesPerConnection("echo", TRACKERS, null);
