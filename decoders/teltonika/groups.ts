@@ -76,10 +76,11 @@ export function readWideGroups(start: number, end: number, countBytes: 1 | 2): n
   last = row + groupCount(at, end, 4, countBytes);
   if (last < row) return -1;
   for (at += countBytes; row < last; row++, at += 4) {
-    elementId[row] = view.getUint16(at);
+    const idAndValue = view.getInt32(at);
+    elementId[row] = idAndValue >>> 16;
     elementWidth[row] = 2;
     elementAt[row] = at + 2;
-    elementValue[row] = view.getUint16(at + 2);
+    elementValue[row] = idAndValue & 0xffff;
   }
 
   last = row + groupCount(at, end, 6, countBytes);
