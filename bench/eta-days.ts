@@ -1,10 +1,12 @@
 import { type DeliveryDay, driveFleetDays, type FleetDaysOptions } from "#simulator/delivery/index.ts";
 import { seededRandom } from "#simulator/random.ts";
+import { type ApproachSum, approachSumOf } from "#stream/eta/approaches.ts";
 import { EtaEngine } from "#stream/eta/eta-engine.ts";
 import { type EtaModel, unlearnedModel } from "#stream/eta/eta-model.ts";
 import { fadeAndAdd, fitModel, type Learned, sumErrors } from "#stream/eta/learn-model.ts";
-import { SpeedLearner } from "#stream/eta/learn-speeds.ts";
+import { PARKING_MS, SpeedLearner } from "#stream/eta/learn-speeds.ts";
 import { Legs } from "#stream/eta/leg.ts";
+import { LegTimes } from "#stream/eta/leg-times.ts";
 import { restSumsOf } from "#stream/eta/rests.ts";
 import { type ServiceSum, serviceSumOf } from "#stream/eta/service-times.ts";
 import { openTimeOfWeek } from "#stream/eta/time-of-week.ts";
@@ -40,15 +42,13 @@ const TICK_MS = 30_000;
 const TIME_ZONE = "UTC";
 /** From stop to stop by straight line, before anything was driven. */
 const STRAIGHT_MPS_UNLEARNED = 3;
-/** Around a visit a vehicle parks and sets off. */
-const PARKING_MS = 20_000;
 
 /** Runs a fleet's days; those from `scoredFromDay` on are scored, all of them teach the days after. */
 export function runDays(options: DaysOptions): DaysResult {
   const { roads, startMs, seed, warningRules } = options;
   const legs = new Legs(roads);
   const learner = roads && new SpeedLearner(roads, openTimeOfWeek(TIME_ZONE));
-  let learned: Learned = { speeds: [], services: [], rests: [], errors: [] };
+  let learned: Learned = { speeds: [], approaches: [], services: [], rests: [], errors: [] };
   let model = unlearnedModel(TIME_ZONE);
   let straightMps = STRAIGHT_MPS_UNLEARNED;
   const warnings: Warning[][] = warningRules.map(() => []);
@@ -62,7 +62,8 @@ export function runDays(options: DaysOptions): DaysResult {
       for (const route of routes) route.tick(engine, nowMs, straightMps);
     const cpuS = cpuSecondsSince(begin);
     if (day >= options.scoredFromDay) count(result, routes, cpuS);
-    learned = fadeAndAdd(learned, observed(routes, learner), DAY_MS);
+    const approaches = roads === null ? [] : routes.flatMap((route) => approachesOf(route, legs, model));
+    learned = fadeAndAdd(learned, { ...observed(routes, learner), approaches }, DAY_MS);
     model = fitModel(learned, day + 1, TIME_ZONE);
     straightMps = straightMpsOf(days) ?? straightMps;
   }
@@ -98,7 +99,7 @@ function count(result: DaysResult, routes: readonly EtaRoute[], cpuS: number): v
 }
 
 /** What a day showed: speeds, services, rests, and how wrong its ETAs were. */
-function observed(routes: readonly EtaRoute[], learner: SpeedLearner | null): Learned {
+function observed(routes: readonly EtaRoute[], learner: SpeedLearner | null): Omit<Learned, "approaches"> {
   for (const { day, fixes } of routes) {
     const standings = day.visits.map(({ arrivedMs, departedMs }) => ({
       fromMs: arrivedMs - PARKING_MS,
@@ -111,10 +112,28 @@ function observed(routes: readonly EtaRoute[], learner: SpeedLearner | null): Le
     services: routes.flatMap(({ day }) => servicesOf(day)),
     rests: routes.flatMap(({ day, state }) => {
       if (state === null) return [];
-      return restSumsOf({ fromMs: state.startedMs, toMs: day.visits.at(-1)!.departedMs, rest: state.rest });
+      const { startedMs: fromMs, rest, pauses = [] } = state;
+      return restSumsOf({ fromMs, toMs: day.visits.at(-1)!.departedMs, rest, pauses });
     }),
     errors: sumErrors(routes.flatMap((route) => route.score().map(({ sample }) => sample))),
   };
+}
+
+/** Legs from stop to stop against the speeds known that morning, halts that were noticed taken off. */
+function approachesOf({ day, state }: EtaRoute, legs: Legs, model: EtaModel): ApproachSum[] {
+  const times = new LegTimes(legs, model.speeds);
+  const clock = openTimeOfWeek(TIME_ZONE);
+  const halts = [...(state?.rest ? [state.rest] : []), ...(state?.pauses ?? [])];
+  return day.visits.slice(1).map(({ stop, arrivedMs }, n) => {
+    const { stop: from, departedMs } = day.visits[n]!;
+    const haltedMs = halts.reduce(
+      (sum, { fromMs, toMs }) => sum + Math.max(0, Math.min(toMs, arrivedMs) - Math.max(fromMs, departedMs)),
+      0,
+    );
+    const drivenS = (arrivedMs - departedMs - haltedMs) / 1000;
+    const expectedS = times.totalS(legs.find(from, stop), clock.slotOf(departedMs));
+    return approachSumOf({ to: stop, driver: day.plan.vehicleRef, drivenS, expectedS });
+  });
 }
 
 function servicesOf({ visits, plan }: DeliveryDay): ServiceSum[] {

@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { insertEtas, type NewEta } from "./eta-writes.ts";
 import { insertEvents, type NewEvent } from "./event-writes.ts";
+import { saveFleetTraffic, type TrafficRow } from "./fleet-traffic.ts";
 import { jsonbTextOf } from "./fold-rows.ts";
 
 /** What the fold of routes writes, in one transaction. Unix milliseconds; ids of routes and stops are text. */
@@ -45,6 +46,8 @@ export type DeliveryBatch = {
   placedPlans: readonly { routeId: string; version: number; fromSeq: number }[];
   ticks: readonly { routeId: string; fromSeq: number; atMs: number }[];
   etas: readonly NewEta[];
+  /** Traffic up to the states of these routes. */
+  traffic: readonly TrafficRow[];
 };
 
 /** All of it or nothing; rejects when anything fails, and then nothing that the caller remembers is worth anything. */
@@ -56,6 +59,7 @@ export async function commitDelivery(client: Client, batch: DeliveryBatch): Prom
     if (batch.placedPlans.length > 0) await placePlans(client, batch.placedPlans);
     if (batch.ticks.length > 0) await saveTicks(client, batch.ticks);
     await insertEtas(client, batch.etas);
+    if (batch.traffic.length > 0) await saveFleetTraffic(client, batch.traffic);
     if (batch.events.length > 0) await insertEvents(client, batch.events);
     // Who shows routes and waits for events looks again, as after a batch of fixes.
     if (batch.events.length + batch.stops.length > 0) await client.query("select pg_notify('fixes', '')");

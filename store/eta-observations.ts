@@ -61,13 +61,54 @@ export async function readVisits(client: Client, { fleetId, fromMs, toMs }: Obse
   return rows;
 }
 
-export type ObservedRoute = { fromMs: number; toMs: number; rest: { fromMs: number; toMs: number } | null };
+export type ObservedLeg = {
+  fromLatDeg: number;
+  fromLonDeg: number;
+  latDeg: number;
+  lonDeg: number;
+  driverId: number | null;
+  vehicleId: number | null;
+  leftMs: number;
+  arrivedMs: number;
+  /** Halts on it, seconds. */
+  haltedS: number;
+};
 
-/** Routes completed in the time, with the rest that their fold has seen. */
+/** Legs from stop to stop that ended in the time, in the order of routes and arrivals. */
+export async function readLegs(client: Client, { fleetId, fromMs, toMs }: ObservedTime): Promise<ObservedLeg[]> {
+  const { rows } = await client.query<ObservedLeg>(
+    `with visit as (
+       select s.route_id, stop.lat_deg, stop.lon_deg, s.arrived_at,
+         lag(stop.lat_deg) over leg as from_lat, lag(stop.lon_deg) over leg as from_lon, lag(s.departed_at) over leg as left_at
+       from stop_state s join stop using (stop_id)
+       where stop.fleet_id = $1 and s.arrived_at is not null and s.route_id in (
+         select n.route_id from stop_state n where ${WITHIN("n.arrived_at")})
+       window leg as (partition by s.route_id order by s.arrived_at, s.stop_id)
+     ), leg as (select *, ${ms("left_at")} as left_ms, ${ms("arrived_at")} as arrived_ms from visit)
+     select leg.from_lat as "fromLatDeg", leg.from_lon as "fromLonDeg", leg.lat_deg as "latDeg", leg.lon_deg as "lonDeg",
+       route.driver_id as "driverId", route.vehicle_id as "vehicleId", left_ms as "leftMs", arrived_ms as "arrivedMs",
+       (select coalesce(sum(greatest(0, least((halt ->> 'toMs')::float8, arrived_ms) - greatest((halt ->> 'fromMs')::float8, left_ms))), 0)
+        from jsonb_array_elements(coalesce(r.fold #> '{progress,pauses}', '[]'::jsonb)
+          || coalesce(nullif(r.fold #> '{progress,rest}', 'null'::jsonb), '[]'::jsonb)) halt) / 1000 as "haltedS"
+     from leg join route using (route_id) join route_state r using (route_id)
+     where left_at < arrived_at and ${WITHIN("arrived_at")} order by route_id, arrived_at`,
+    [fleetId, fromMs, toMs],
+  );
+  return rows;
+}
+
+type ObservedHalt = { fromMs: number; toMs: number };
+export type ObservedRoute = ObservedHalt & {
+  rest: (ObservedHalt & { atStop?: boolean }) | null;
+  pauses: readonly ObservedHalt[];
+};
+
+/** Routes completed in the time, with the rest and the pauses that their fold has seen. */
 export async function readRestDays(client: Client, { fleetId, fromMs, toMs }: ObservedTime): Promise<ObservedRoute[]> {
   const { rows } = await client.query<ObservedRoute>(
     `select ${ms("s.started_at")} as "fromMs", ${ms("s.completed_at")} as "toMs",
-       nullif(s.fold #> '{progress,rest}', 'null'::jsonb) as rest
+       nullif(s.fold #> '{progress,rest}', 'null'::jsonb) as rest,
+       coalesce(s.fold #> '{progress,pauses}', '[]'::jsonb) as pauses
      from route_state s join route using (route_id)
      where route.fleet_id = $1 and s.started_at is not null and ${WITHIN("s.completed_at")} order by s.route_id`,
     [fleetId, fromMs, toMs],

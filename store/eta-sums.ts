@@ -21,11 +21,24 @@ export type ServiceSumRow<Kind extends string = string> = {
   sumLog: number;
   sumLogSquare: number;
 };
-export type RestSumRow = { halfHour: number; exposed: number; rests: number; restS: number };
+export type ApproachSumRow = { place: string; driver: string; legs: number; beyondS: number };
+export type RestSumRow = {
+  halfHour: number;
+  exposed: number;
+  rests: number;
+  atStops: number;
+  restS: number;
+  restSquareS2: number;
+  underWay: number;
+  pauses: number;
+  pauseS: number;
+  pauseSquareS2: number;
+};
 export type ErrorSumRow = { bucket: string; counts: readonly number[] };
 
 export type LearnedRows<Kind extends string = string> = {
   speeds: readonly SpeedSumRow[];
+  approaches: readonly ApproachSumRow[];
   services: readonly ServiceSumRow<Kind>[];
   rests: readonly RestSumRow[];
   errors: readonly ErrorSumRow[];
@@ -50,12 +63,18 @@ export async function readLearnedRows<Kind extends string>(
   );
   return {
     speeds: speeds.map((row) => ({ ...row, wayId: row.wayId === NO_WAY ? null : row.wayId })),
+    approaches: await all<ApproachSumRow>(
+      `select place, driver, legs, beyond_s as "beyondS" from approach_time where fleet_id = $1 order by place, driver`,
+    ),
     services: await all<ServiceSumRow<Kind>>(
       `select place, kind, driver, visits, sum_share as "sumShare", sum_log as "sumLog", sum_log_square as "sumLogSquare"
        from service_time where fleet_id = $1 order by kind, place, driver`,
     ),
     rests: await all<RestSumRow>(
-      `select half_hour as "halfHour", exposed, rests, rest_s as "restS" from rest_time where fleet_id = $1 order by half_hour`,
+      `select half_hour as "halfHour", exposed, rests, at_stops as "atStops", rest_s as "restS",
+         rest_square_s2 as "restSquareS2", under_way as "underWay", pauses, pause_s as "pauseS",
+         pause_square_s2 as "pauseSquareS2"
+       from rest_time where fleet_id = $1 order by half_hour`,
     ),
     errors: await all<ErrorSumRow>(`select bucket, counts from eta_error where fleet_id = $1 order by bucket`),
   };
@@ -63,7 +82,7 @@ export async function readLearnedRows<Kind extends string>(
 
 /** Replaces a fleet's sums in the caller's transaction. */
 export async function replaceLearnedRows(client: Client, fleetId: number, learned: LearnedRows): Promise<void> {
-  for (const table of ["segment_speed", "service_time", "rest_time", "eta_error"])
+  for (const table of ["segment_speed", "approach_time", "service_time", "rest_time", "eta_error"])
     await client.query(`delete from ${table} where fleet_id = $1`, [fleetId]);
   const put = (text: string, rows: readonly object[]): Promise<unknown> =>
     rows.length === 0 ? Promise.resolve() : client.query(text, [fleetId, JSON.stringify(rows)]);
@@ -77,6 +96,12 @@ export async function replaceLearnedRows(client: Client, fleetId: number, learne
       .map((row) => ({ ...row, wayId: row.wayId ?? NO_WAY })),
   );
   await put(
+    `insert into approach_time (fleet_id, place, driver, legs, beyond_s)
+     select $1, r.place, r.driver, r.legs, r."beyondS"
+     from json_to_recordset($2::json) as r (place text, driver text, legs float8, "beyondS" float8)`,
+    learned.approaches.filter(({ legs }) => legs >= FORGOTTEN_VISITS),
+  );
+  await put(
     `insert into service_time (fleet_id, place, kind, driver, visits, sum_share, sum_log, sum_log_square)
      select $1, r.place, r.kind, r.driver, r.visits, r."sumShare", r."sumLog", r."sumLogSquare"
      from json_to_recordset($2::json) as r (place text, kind text, driver text, visits float8, "sumShare" float8, "sumLog" float8,
@@ -84,9 +109,12 @@ export async function replaceLearnedRows(client: Client, fleetId: number, learne
     learned.services.filter(({ visits }) => visits >= FORGOTTEN_VISITS),
   );
   await put(
-    `insert into rest_time (fleet_id, half_hour, exposed, rests, rest_s)
-     select $1, r."halfHour", r.exposed, r.rests, r."restS"
-     from json_to_recordset($2::json) as r ("halfHour" smallint, exposed float8, rests float8, "restS" float8)`,
+    `insert into rest_time (fleet_id, half_hour, exposed, rests, at_stops, rest_s, rest_square_s2, under_way, pauses, pause_s,
+       pause_square_s2)
+     select $1, r."halfHour", r.exposed, r.rests, r."atStops", r."restS", r."restSquareS2", r."underWay", r.pauses,
+       r."pauseS", r."pauseSquareS2"
+     from json_to_recordset($2::json) as r ("halfHour" smallint, exposed float8, rests float8, "atStops" float8,
+       "restS" float8, "restSquareS2" float8, "underWay" float8, pauses float8, "pauseS" float8, "pauseSquareS2" float8)`,
     learned.rests,
   );
   await put(

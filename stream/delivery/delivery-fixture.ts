@@ -121,7 +121,7 @@ export async function openDeliveryFixture() {
 
   /** Forgets what the fold of routes has made; plans, fixes and crossings stay. */
   async function forget(): Promise<void> {
-    await rows("truncate route_state, stop_state");
+    await rows("truncate route_state, stop_state, fleet_traffic");
     await rows("delete from event where type like 'stop.%' or type like 'route.%' or type = 'eta.changed'");
   }
 

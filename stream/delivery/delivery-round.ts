@@ -17,15 +17,16 @@ import {
   readSeqsAt,
   readVehicleBindings,
 } from "#store/delivery-fold.ts";
+import type { TrafficRow } from "#store/fleet-traffic.ts";
 import { partitionOf } from "#store/journal.ts";
-import type { EtaEstimator } from "../eta/eta.ts";
+import type { EtaEstimator, TrafficSample } from "../eta/eta.ts";
 import { REPORTS_PER_FRAME_MAX } from "../fold.ts";
 import { mergeInputs } from "./merge-inputs.ts";
 import { type PackedState, unpackState } from "./packed-state.ts";
 import { plannedStartMs, readPlan } from "./plan.ts";
 import { LOOK_AHEAD_MS, opensAtMs, RETIRED_MS } from "./route-fold.ts";
 import { routeInitial } from "./route-state.ts";
-import { TrackedRoute } from "./tracked-route.ts";
+import { TrackedRoute, type TrackedRows } from "./tracked-route.ts";
 
 /** Routes that are folded at the same time in one process; the oldest come first. */
 export const ROUTES_MAX = 20_000;
@@ -51,9 +52,13 @@ export type DeliveryDeps = {
   now: () => number;
   /** ETAs of fleets; without it there are none. */
   estimators?: {
-    /** Gets what these fleets have learned. */
-    load(client: Client, fleetIds: readonly number[]): Promise<void>;
+    /** Forgets what is not learned: it may be ahead of the store. */
+    forget(): void;
+    /** Gets what these fleets have learned, and what they met on the road by `nowMs`. */
+    load(client: Client, fleetIds: readonly number[], nowMs: number): Promise<void>;
     find(fleetId: number): EtaEstimator | undefined;
+    /** Adds to the traffic that is kept; the rows that this changes are written with the states that it comes from. */
+    keepTraffic(fleetId: number, samples: readonly TrafficSample[]): TrafficRow[];
   };
 };
 
@@ -68,6 +73,7 @@ export class DeliveryRounds {
   constructor(client: Client, deps: DeliveryDeps) {
     this.#client = client;
     this.#deps = deps;
+    deps.estimators?.forget();
   }
 
   /** Looks for routes, plans and bindings that are new or over. Rounds between go on with what was found. */
@@ -78,7 +84,7 @@ export class DeliveryRounds {
     });
     const ids = new Set(open.map(({ routeId }) => routeId));
     for (const routeId of this.#routes.keys()) if (!ids.has(routeId)) this.#routes.delete(routeId);
-    await this.#deps.estimators?.load(this.#client, [...new Set(open.map(({ fleetId }) => fleetId))]);
+    await this.#deps.estimators?.load(this.#client, [...new Set(open.map(({ fleetId }) => fleetId))], nowMs);
     const fresh = open.filter(({ routeId }) => !this.#routes.has(routeId));
     for (let from = 0; from < fresh.length; from += ROUTES_PER_BATCH) {
       await this.#begin(fresh.slice(from, from + ROUTES_PER_BATCH));
@@ -261,6 +267,15 @@ export class DeliveryRounds {
       placedPlans: saved.flatMap(({ placedPlans }) => placedPlans),
       ticks: saved.flatMap(({ ticks }) => ticks),
       etas: saved.flatMap(({ etas }) => etas),
+      traffic: this.#keptTraffic(saved),
+    });
+  }
+
+  #keptTraffic(saved: readonly TrackedRows[]): TrafficRow[] {
+    const byFleet = Map.groupBy(saved, ({ fleetId }) => fleetId);
+    return [...byFleet].flatMap(([fleetId, some]) => {
+      const samples = some.flatMap(({ traffic }) => traffic);
+      return samples.length === 0 ? [] : (this.#deps.estimators?.keepTraffic(fleetId, samples) ?? []);
     });
   }
 }

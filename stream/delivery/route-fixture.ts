@@ -42,7 +42,7 @@ export const plainEstimator: EtaEstimator = {
   setOff: ({ latDeg, lonDeg }, timeMs) => ({
     ...{ origin: { latDeg, lonDeg, headingDeg: null }, alongM: 0, timeMs, offPathFixes: 0, stillSinceMs: null },
     ...{ startedMs: timeMs, rest: null },
-    pace: { serviceS: 0, expectedServiceS: 0, driveS: 0, expectedDriveS: 0 },
+    pace: { driveS: 0, expectedDriveS: 0 },
   }),
   depart: (state, stop, _arrivedMs, departedMs) => plainEstimator.setOff(stop, departedMs, state),
   follow: (state, _stops, fix) => ({
@@ -73,7 +73,12 @@ export const plainEstimator: EtaEstimator = {
   observeTraffic: () => undefined,
 };
 
-export const plainEstimators = { load: () => Promise.resolve(), find: () => plainEstimator };
+export const plainEstimators = {
+  forget: () => undefined,
+  load: () => Promise.resolve(),
+  find: () => plainEstimator,
+  keepTraffic: () => [],
+};
 
 /** Drives a route by hand and collects what comes of it. */
 export class RouteDrive {

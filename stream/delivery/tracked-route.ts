@@ -1,7 +1,7 @@
 import type { DeliveryBatch, RouteRow, StopRow } from "#store/delivery-commit.ts";
 import type { BindingRow, OpenRoute, PlanVersionRow, RouteTick } from "#store/delivery-fold.ts";
 import type { NewEta } from "#store/eta-writes.ts";
-import type { EtaEstimator } from "../eta/eta.ts";
+import type { EtaEstimator, TrafficSample } from "../eta/eta.ts";
 import { startPlace } from "./lifecycle.ts";
 import { packState } from "./packed-state.ts";
 import { type RoutePlan, readPlan } from "./plan.ts";
@@ -41,6 +41,8 @@ export class TrackedRoute {
   #ticks: RouteTick[];
   #newTicks: RouteTick[] = [];
   #placed: { routeId: string; version: number; fromSeq: number }[] = [];
+  /** Traffic that the stored state has not come to yet. */
+  #unkeptTraffic: TrafficSample[] = [];
   readonly #findEstimator: () => EtaEstimator | null;
 
   constructor(
@@ -146,9 +148,11 @@ export class TrackedRoute {
     return events.length + this.#newTicks.length + this.#placed.length > 0 || pathChanged;
   }
 
-  takeTraffic(): RouteOutputs["traffic"] {
+  /** What was met on the road since the last call. */
+  takeTraffic(): readonly TrafficSample[] {
     const { traffic } = this.#outputs;
     this.#outputs.traffic = [];
+    this.#unkeptTraffic.push(...traffic);
     return traffic;
   }
 
@@ -156,17 +160,22 @@ export class TrackedRoute {
   takeRows(withState: boolean, nowMs: number): TrackedRows {
     const outputs = this.#outputs;
     const rows: TrackedRows = {
+      fleetId: this.fleetId,
       route: withState ? this.#routeRow(outputs.pathChanged) : null,
       stops: [...outputs.changed].map((stopId) => stopRowOf(this.routeId, this.state.stops[stopId] as StopState)),
       events: outputs.events.map((event) => ({ ...event, fleetId: this.fleetId })),
       etas: this.#issuedRows(outputs.etas),
       placedPlans: this.#placed,
       ticks: this.#newTicks,
+      traffic: withState ? this.#unkeptTraffic : [],
     };
     this.#outputs = outputsInitial();
     this.#placed = [];
     this.#newTicks = [];
-    if (withState) this.savedAtMs = nowMs;
+    if (withState) {
+      this.savedAtMs = nowMs;
+      this.#unkeptTraffic = [];
+    }
     return rows;
   }
 
@@ -260,7 +269,12 @@ export class TrackedRoute {
   }
 }
 
-export type TrackedRows = Omit<DeliveryBatch, "routes"> & { route: RouteRow | null };
+export type TrackedRows = Omit<DeliveryBatch, "routes" | "traffic"> & {
+  fleetId: number;
+  route: RouteRow | null;
+  /** What was met on the road up to this state, since the one before. */
+  traffic: readonly TrafficSample[];
+};
 
 function placeOf(input: JournalInput): { seq: number; receivedAtMs: number } {
   if (input.kind === "fix") return { seq: input.seq, receivedAtMs: input.fix.receivedAtMs };

@@ -11,8 +11,8 @@ import type { DayPart } from "./time-of-week.ts";
 export type ErrorModel = { buckets: Record<string, number[]> };
 export const unlearnedErrors: ErrorModel = { buckets: {} };
 
-/** `before`: no long halt yet today, `halted`: in one now, `rested`: after one. */
-export type Halt = "before" | "halted" | "rested";
+/** `before`: no long halt yet today, `halted`: in one now, `paused`: in one that is hardly a rest, `rested`: after one. */
+export type Halt = "before" | "halted" | "paused" | "rested";
 
 /** Upper ends of the horizons that errors are told apart by, minutes. */
 const HORIZONS_MIN = [5, 15, 30, 60, 120, 180, 300, Number.POSITIVE_INFINITY] as const;

@@ -4,11 +4,14 @@ import { drawRoads, placeOf } from "../roads/sample-roads.ts";
 import type { Eta, EtaRequest, EtaState, EtaStop, NoEta } from "./eta.ts";
 import { EtaEngine } from "./eta-engine.ts";
 import { type EtaModel, unlearnedModel } from "./eta-model.ts";
+import { PARKING_MS } from "./learn-speeds.ts";
 import { Legs } from "./leg.ts";
 
 /** A street of 4 km with a parallel one 300 m to the north. Free flow on it: 7.08 m/s. */
 
 const FLOW_MPS = (30 / 3.6) * 0.85;
+/** Parking comes with every leg. */
+const PARKING_S = PARKING_MS / 1000;
 const T0 = Date.UTC(2026, 8, 9, 10);
 
 let roads: RoadNetwork;
@@ -76,7 +79,7 @@ test("an ETA is the way's time, with bounds on both sides that widen from stop t
   const engine = engineOf();
   const state = engine.setOff(at(0), T0, null);
   const [first, second] = engine.estimate(request(state, [stopAt("a", 1_000), stopAt("b", 3_000)])).map(eta);
-  expect((first!.expectedMs - T0) / 1000).toBeCloseTo(1_000 / FLOW_MPS, 0);
+  expect((first!.expectedMs - T0) / 1000).toBeCloseTo(1_000 / FLOW_MPS + PARKING_S, 0);
   const servedS = (second!.expectedMs - first!.expectedMs) / 1000 - 2_000 / FLOW_MPS;
   expect(servedS).toBeGreaterThan(100);
   expect(servedS).toBeLessThan(200);
@@ -96,7 +99,7 @@ test("progress moves along the way, and what was driven against what was expecte
   expect(state.alongM).toBeCloseTo(100, 0);
   expect(sample).toMatchObject({ drivenS: 20, expectedS: expect.closeTo(100 / FLOW_MPS, 0) });
   const [later] = engine.estimate(request(state, stops, { nowMs: T0 + 20_000, heardMs: T0 + 20_000 })).map(eta);
-  expect((later!.expectedMs - T0) / 1000 - 20).toBeCloseTo(2_900 / FLOW_MPS, -1);
+  expect((later!.expectedMs - T0) / 1000 - 20).toBeCloseTo(2_900 / FLOW_MPS + PARKING_S, -1);
   expect(engine.follow(state, stops, fixAt(20, 200)).move).toBe("ignored");
 });
 
@@ -165,7 +168,7 @@ test("before the start ETAs are planned; without a start there are none, with th
   const start = { place: at(0), atMs: T0 + 7_200_000 };
   const planned = eta(engine.estimate(request(null, [stopAt("a", 1_000)], { start }))[0]);
   expect(planned.basis).toBe("planned");
-  expect((planned.expectedMs - start.atMs) / 1000).toBeCloseTo(1_000 / FLOW_MPS, 0);
+  expect((planned.expectedMs - start.atMs) / 1000).toBeCloseTo(1_000 / FLOW_MPS + PARKING_S, 0);
   expect(engine.estimate(request(null, [stopAt("a", 1_000)]))[0]).toMatchObject({ kind: "none", absence: "no start" });
 });
 

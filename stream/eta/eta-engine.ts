@@ -1,3 +1,4 @@
+import { approachS } from "./approaches.ts";
 import { afterDrive, afterService, afterWaiting, spreadS, type UncertainTime } from "./arrivals.ts";
 import { type ErrorCurve, ErrorCurves, errorBucket, errorQuantile, errorsBelow, type Halt } from "./errors.ts";
 import type {
@@ -14,14 +15,15 @@ import type {
   TrafficSample,
 } from "./eta.ts";
 import type { EtaModel } from "./eta-model.ts";
-import { follow, REST_S_MIN } from "./follow.ts";
+import { follow } from "./follow.ts";
 import type { Leg, Legs } from "./leg.ts";
 import { LegTimes } from "./leg-times.ts";
+import { logNormalRest } from "./normal.ts";
 import { type Outlook, standardised, timeAt } from "./outlook.ts";
 import { encodePolyline } from "./polyline.ts";
 import { nearestOnLine } from "./progress.ts";
-import { restChance } from "./rests.ts";
-import { serviceRest } from "./service-times.ts";
+import { type HaltOutlook, haltOutlook, PAUSE_S_MIN, restChance, restMinS, restShareAtStop } from "./rests.ts";
+import { serviceAbove, serviceLogAbove, serviceRest } from "./service-times.ts";
 import { dayPartOf, openTimeOfWeek, type TimeOfWeek } from "./time-of-week.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -33,13 +35,17 @@ export const GIVEN_UP_AFTER_MS = 1_800_000;
 const SILENCE_SHARE = 0.4;
 
 /** A rest that has lasted longer than usual is taken to last so much longer. */
-const REST_LEFT_S_MIN = 300;
-/** Today's pace counts against what was learned from everybody, which is worth so many seconds. */
+const REST_LEFT_S_MIN = 120;
+/** Whoever is more likely to rest than not counts as resting. */
+const RESTING_SHARE = 0.5;
+const RESTING_SHARE_MIN = 0.05;
+/** Today's pace counts against what was learned from everybody, which is worth so many seconds … */
 const DRIVE_PACE_WORTH_S = 1_500;
-const SERVICE_PACE_WORTH_S = 9_000;
-/** A visit that went wrong says little of the driver: beyond so many times the expectation it is cut. */
-const SERVICE_SHARE_MAX = 3;
-const FRESH_PACE = { serviceS: 0, expectedServiceS: 0, driveS: 0, expectedDriveS: 0 };
+/** … or so many visits. */
+const SERVICE_PACE_WORTH_VISITS = 40;
+/** A visit that went wrong says little of the driver: its logarithm is cut at so much above or below the usual. */
+const SERVICE_LOG_MAX = 1;
+const FRESH_PACE = { serviceLog: 0, visits: 0, driveS: 0, expectedDriveS: 0 };
 
 /** Where an estimate begins: when, on which leg, and what is known of rests. `leg` undefined: at the first stop. */
 type Beginning = {
@@ -49,8 +55,14 @@ type Beginning = {
   basis: EtaBasis;
   halt: Halt;
   startedMs: number;
-  restedMs: number;
+  /** Null: not halted. */
+  resting: Resting | null;
 };
+
+/** The chance that this halt is a rest, and what is left of it if so. */
+type RestAhead = Pick<Outlook, "restShare" | "restS">;
+const NO_REST: RestAhead = { restShare: 0, restS: 0 };
+type Resting = { restShare: number; leftS: number };
 
 export type EtaEngineOptions = { legs: Legs; model: EtaModel; traffic?: Traffic };
 
@@ -80,6 +92,7 @@ export class EtaEngine implements EtaEstimator {
       ...{ alongM: 0, timeMs, offPathFixes: 0, stillSinceMs: null },
       startedMs: before?.startedMs ?? timeMs,
       rest: before?.rest ?? null,
+      pauses: before?.pauses ?? [],
       pace: before?.pace ?? FRESH_PACE,
     };
   }
@@ -89,15 +102,14 @@ export class EtaEngine implements EtaEstimator {
     const expectedS = serviceRest(this.model.services, stop, 0).mean;
     const servedS = Math.max(0, (departedMs - begunMs) / 1000);
     const after = this.setOff(stop, departedMs, state);
-    if (servedS > expectedS + REST_S_MIN) {
-      const rest = { fromMs: Math.round(begunMs + expectedS * 1000), toMs: departedMs };
+    if (this.#isRest(state, stop, departedMs, expectedS, servedS)) {
+      const rest = { fromMs: Math.round(begunMs + expectedS * 1000), toMs: departedMs, atStop: true };
       return { ...after, rest: after.rest ?? rest };
     }
-    const serviceS = after.pace.serviceS + Math.min(servedS, SERVICE_SHARE_MAX * expectedS);
-    return {
-      ...after,
-      pace: { ...after.pace, serviceS, expectedServiceS: after.pace.expectedServiceS + expectedS },
-    };
+    const { serviceLog = 0, visits = 0 } = after.pace;
+    const log = serviceLogAbove(this.model.services, stop, servedS);
+    const cut = Math.min(SERVICE_LOG_MAX, Math.max(-SERVICE_LOG_MAX, log));
+    return { ...after, pace: { ...after.pace, serviceLog: serviceLog + cut, visits: visits + 1 } };
   }
 
   follow(state: EtaState, stops: readonly EtaStop[], fix: EtaFix): Followed {
@@ -106,6 +118,7 @@ export class EtaEngine implements EtaEstimator {
     const leg = this.#legs.find(state.origin, next);
     const slot = this.#clock.slotOf(fix.timeMs);
     const followed = follow(state, leg, next, fix, {
+      restMinS: restMinS(this.model.rests),
       nearest: (fromM, toM) => nearestOnLine(this.#times.shapeOf(leg), fix, fromM, toM),
       expectedS: (fromM, toM) => this.#times.betweenS(leg, fromM, toM, slot),
     });
@@ -125,7 +138,7 @@ export class EtaEngine implements EtaEstimator {
     const begin = this.#beginning(request);
     if (begin === undefined) return stops.map((stop) => none(stop, nowMs, "no start"));
     const paceOfDrive = ratio(state?.pace.driveS, state?.pace.expectedDriveS, DRIVE_PACE_WORTH_S);
-    const paceOfService = ratio(state?.pace.serviceS, state?.pace.expectedServiceS, SERVICE_PACE_WORTH_S);
+    const paceOfService = servicePace(state);
     let { time, leg, alongM } = begin;
     const answers: (Eta | NoEta)[] = [];
     let [learnedS, drivenS] = [0, 0];
@@ -137,7 +150,8 @@ export class EtaEngine implements EtaEstimator {
         const legNowS = legS * this.traffic.factor(leg.area, nowMs, time.meanMs - nowMs);
         learnedS += legS;
         drivenS += legNowS;
-        time = afterDrive(time, legNowS * paceOfDrive, leg.onRoads);
+        const beyondS = leg.onRoads ? approachS(this.model.approaches, stop, stop.driver ?? null) : 0;
+        time = afterDrive(time, legNowS * paceOfDrive + beyondS, leg.onRoads);
       }
       answers.push(this.#answer(stop, time, nowMs, begin, learnedS > 0 ? drivenS / learnedS : 1));
       const next = stops[i + 1];
@@ -183,41 +197,68 @@ export class EtaEngine implements EtaEstimator {
       if (start === null) return undefined;
       const time = certain(Math.max(start.atMs, nowMs));
       const leg = start.place === null ? undefined : this.#legs.find(start.place, first);
-      return { time, leg, alongM: 0, basis: "planned", halt: "before", startedMs: time.meanMs, restedMs: 0 };
+      return { time, leg, alongM: 0, basis: "planned", halt: "before", startedMs: time.meanMs, resting: null };
     }
     const heardMs = request.heardMs ?? nowMs;
     const silentMs = Math.max(0, nowMs - heardMs);
     const basis = silentMs > DEGRADED_AFTER_MS ? "degraded" : "live";
     if (serving !== null) {
-      const { time, overdueS } = this.#served(serving, nowMs, state);
+      const { time, resting } = this.#served(serving, nowMs, state);
       const leg = this.#legs.find(serving.stop, first);
       const startedMs = state?.startedMs ?? serving.arrivedMs;
-      const halt = haltOf(overdueS, state);
-      const from = widened(time, silentMs, basis);
-      return { time: from, leg, alongM: 0, basis, halt, startedMs, restedMs: halt === "halted" ? overdueS * 1000 : 0 };
+      const halt = haltOf(resting, state);
+      return { time: widened(time, silentMs, basis), leg, alongM: 0, basis, halt, startedMs, resting };
     }
     const { origin, alongM, stillSinceMs, startedMs, timeMs } = state!;
-    const restedMs = stillSinceMs === null ? 0 : heardMs - stillSinceMs;
     const leg = this.#legs.find(origin, first);
-    const halt = haltOf(restedMs / 1000, state);
-    return { time: widened(certain(timeMs), silentMs, basis), leg, alongM, basis, halt, startedMs, restedMs };
+    const halted = stillSinceMs === null ? null : this.#halted(state!, (heardMs - stillSinceMs) / 1000, heardMs);
+    const resting = halted && { restShare: halted.restShare, leftS: halted.restLeft.mean };
+    const time = halted === null ? certain(timeMs) : afterPause(timeMs, halted);
+    const halt = haltOf(resting, state);
+    return { time: widened(time, silentMs, basis), leg, alongM, basis, halt, startedMs, resting };
+  }
+
+  /** A halt away from stops; null where it is too short to be one. */
+  #halted(state: EtaState, haltS: number, nowMs: number): HaltOutlook | null {
+    if (haltS < PAUSE_S_MIN) return null;
+    return haltOutlook(this.model.rests, nowMs - state.startedMs, haltS, state.rest !== null);
   }
 
   #served(
     { stop, arrivedMs }: { stop: EtaStop; arrivedMs: number },
     nowMs: number,
     state: EtaState | null,
-  ): { time: UncertainTime; overdueS: number } {
+  ): { time: UncertainTime; resting: Resting | null } {
     const begunMs = Math.max(arrivedMs, stop.windowStartMs ?? arrivedMs);
     const elapsedS = Math.max(0, (nowMs - begunMs) / 1000);
-    const pace = ratio(state?.pace.serviceS, state?.pace.expectedServiceS, SERVICE_PACE_WORTH_S);
+    const pace = servicePace(state);
     const rest = serviceRest(this.model.services, stop, elapsedS / pace);
     const meanMs = Math.max(nowMs, begunMs) + rest.mean * pace * 1000;
-    const expectedS = serviceRest(this.model.services, stop, 0).mean;
+    const expectedS = serviceRest(this.model.services, stop, 0).mean * pace;
+    const restShare = this.#restShareAtStop(state, stop, nowMs, expectedS, elapsedS);
+    const leftS = this.#restLeftS(elapsedS - expectedS);
     return {
       time: { meanMs, ownVarianceS2: rest.variance * pace * pace, lastingS: 0 },
-      overdueS: Math.max(0, elapsedS - expectedS),
+      resting: restShare < RESTING_SHARE_MIN ? null : { restShare, leftS },
     };
+  }
+
+  #restLeftS(restedS: number): number {
+    const { length } = this.model.rests;
+    return length === null ? 0 : logNormalRest(length.mu, length.sigma, restedS).mean;
+  }
+
+  #restShareAtStop(state: EtaState | null, stop: EtaStop, nowMs: number, expectedS: number, servedS: number): number {
+    const { rests, services } = this.model;
+    if (state === null || servedS <= expectedS) return 0;
+    const service = { expectedS, servedS, above: serviceAbove(services, stop, servedS) };
+    return restShareAtStop(rests, nowMs - state.startedMs, service, state.rest !== null);
+  }
+
+  /** Whether somebody who was at a stop for so long rested there. */
+  #isRest(state: EtaState | null, stop: EtaStop, departedMs: number, expectedS: number, servedS: number): boolean {
+    if (servedS - expectedS <= restMinS(this.model.rests)) return false;
+    return this.#restShareAtStop(state, stop, departedMs, expectedS, servedS) > RESTING_SHARE;
   }
 
   #answer(stop: EtaStop, time: UncertainTime, nowMs: number, begin: Beginning, traffic: number): Eta | NoEta {
@@ -241,15 +282,18 @@ export class EtaEngine implements EtaEstimator {
     };
   }
 
-  #restBefore(
-    arrivalMs: number,
-    nowMs: number,
-    { halt, startedMs, restedMs }: Beginning,
-  ): { restShare: number; restS: number } {
+  /** The chance that a rest is between now and an arrival, and how long it is from now on. */
+  #restBefore(arrivalMs: number, nowMs: number, { halt, startedMs, resting }: Beginning): RestAhead {
     const { rests } = this.model;
-    if (halt === "rested" || rests.lastsS === 0) return { restShare: 0, restS: 0 };
-    if (halt === "halted") return { restShare: 1, restS: Math.max(REST_LEFT_S_MIN, rests.lastsS - restedMs / 1000) };
-    return { restShare: restChance(rests, startedMs, nowMs, arrivalMs), restS: rests.lastsS };
+    if (halt === "rested" || rests.length === null) return NO_REST;
+    const later = restChance(rests, startedMs, nowMs, arrivalMs);
+    const usualS = rests.length.meanS;
+    if (resting === null) return { restShare: later, restS: usualS };
+    const { restShare: share, leftS } = resting;
+    const restShare = share + (1 - share) * later;
+    if (restShare === 0) return NO_REST;
+    const restS = (share * Math.max(REST_LEFT_S_MIN, leftS) + (1 - share) * later * usualS) / restShare;
+    return { restShare, restS };
   }
 
   #quantilesOf(bucket: string): { curve: ErrorCurve; z10: number; z50: number; z90: number } {
@@ -264,9 +308,18 @@ export class EtaEngine implements EtaEstimator {
   }
 }
 
-function haltOf(stillS: number, state: EtaState | null): Halt {
-  if (stillS > REST_S_MIN / 2) return "halted";
-  return state?.rest ? "rested" : "before";
+function haltOf(resting: Resting | null, state: EtaState | null): Halt {
+  if (resting !== null && resting.restShare > RESTING_SHARE) return "halted";
+  if (state?.rest) return "rested";
+  return resting === null ? "before" : "paused";
+}
+
+/** What is left of a halt that is no rest. */
+function afterPause(fromMs: number, { restShare, otherLeft }: HaltOutlook): UncertainTime {
+  const { mean, variance } = otherLeft;
+  const share = 1 - restShare;
+  const ownVarianceS2 = share * (variance + restShare * mean * mean);
+  return { meanMs: fromMs + share * mean * 1000, ownVarianceS2, lastingS: 0 };
 }
 
 function certain(meanMs: number): UncertainTime {
@@ -280,6 +333,12 @@ function widened(time: UncertainTime, silentMs: number, basis: EtaBasis): Uncert
 
 function none(stop: EtaStop, computedMs: number, absence: NoEta["absence"]): NoEta {
   return { kind: "none", stopId: stop.stopId, computedMs, absence };
+}
+
+/** How long services take today against what was learned. */
+function servicePace(state: EtaState | null): number {
+  const { serviceLog = 0, visits = 0 } = state?.pace ?? FRESH_PACE;
+  return Math.exp(serviceLog / (visits + SERVICE_PACE_WORTH_VISITS));
 }
 
 function ratio(seconds = 0, expectedS = 0, worthS: number): number {

@@ -1,3 +1,4 @@
+import { type ApproachModel, unlearnedApproaches } from "./approaches.ts";
 import { type ErrorModel, unlearnedErrors } from "./errors.ts";
 import { type RestModel, unlearnedRests } from "./rests.ts";
 import { type ServiceModel, unlearnedServices } from "./service-times.ts";
@@ -9,6 +10,7 @@ export type EtaModel = {
   /** Whose local time the week's hours are. */
   timeZone: string;
   speeds: SpeedModel;
+  approaches: ApproachModel;
   services: ServiceModel;
   rests: RestModel;
   errors: ErrorModel;
@@ -19,6 +21,7 @@ export function unlearnedModel(timeZone: string): EtaModel {
     version: 0,
     timeZone,
     speeds: unlearnedSpeeds,
+    approaches: unlearnedApproaches,
     services: unlearnedServices,
     rests: unlearnedRests,
     errors: unlearnedErrors,

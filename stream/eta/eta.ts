@@ -41,14 +41,20 @@ export type EtaState = {
   timeMs: number;
   /** Fixes in a row that were beside the way. */
   offPathFixes: number;
-  /** Since when the vehicle has not moved on along its way; null while it does. */
+  /** Since when the vehicle has been where it is, within some metres, and where that is; null at a place just left. */
   stillSinceMs: number | null;
+  stillAt?: EtaPlace;
   /** When the route was begun. */
   startedMs: number;
-  /** The first long halt away from all stops since then. */
-  rest: { fromMs: number; toMs: number } | null;
-  /** Today's services and drives, real against expected seconds: this driver on this day. */
-  pace: { serviceS: number; expectedServiceS: number; driveS: number; expectedDriveS: number };
+  /** The first long halt since then. */
+  rest: { fromMs: number; toMs: number; atStop?: boolean } | null;
+  /** Shorter halts away from stops, the newest of them; absent in states of older versions. */
+  pauses?: readonly { fromMs: number; toMs: number }[];
+  /**
+   * This driver today: by how much the logarithms of services lay above those expected, over how many visits, and drives,
+   * real against expected seconds. The first two are absent in states of older versions.
+   */
+  pace: { serviceLog?: number; visits?: number; driveS: number; expectedDriveS: number };
 };
 
 /** Seconds driven on a stretch against those expected by learned speeds: what other vehicles there will meet. */

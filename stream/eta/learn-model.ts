@@ -1,7 +1,8 @@
+import { type ApproachSum, fitApproaches } from "./approaches.ts";
 import { type ErrorModel, emptyHistogram, errorBin } from "./errors.ts";
 import type { EtaModel } from "./eta-model.ts";
 import type { Outlook } from "./outlook.ts";
-import { fitRests, type RestSum } from "./rests.ts";
+import { addRests, fadedRests, fitRests, type RestSum } from "./rests.ts";
 import { fitServices, type ServiceSum } from "./service-times.ts";
 import { fitSpeeds, type SpeedSum } from "./speeds.ts";
 
@@ -14,6 +15,7 @@ export type ErrorSum = { bucket: string; counts: readonly number[] };
 /** Everything a fleet has observed, as sums that later days add to. */
 export type Learned = {
   speeds: readonly SpeedSum[];
+  approaches: readonly ApproachSum[];
   services: readonly ServiceSum[];
   rests: readonly RestSum[];
   errors: readonly ErrorSum[];
@@ -30,6 +32,7 @@ export function fitModel(learned: Learned, version: number, timeZone: string): E
     version,
     timeZone,
     speeds: fitSpeeds(learned.speeds),
+    approaches: fitApproaches(learned.approaches),
     services: fitServices(learned.services),
     rests: fitRests(learned.rests),
     errors: errorModel(learned.errors),
@@ -62,6 +65,12 @@ export function fadeAndAdd(before: Learned, added: Learned, elapsedMs: number): 
       (sum) => `${sum.wayId}/${sum.forward}/${sum.area}/${sum.slot}`,
       (a, b) => ({ ...a, drivenS: a.drivenS + b.drivenS, freeS: a.freeS + b.freeS }),
     ),
+    approaches: merge(
+      before.approaches.map((sum) => ({ ...sum, legs: sum.legs * speed!, beyondS: sum.beyondS * speed! })),
+      added.approaches,
+      (sum) => `${sum.place}/${sum.driver}`,
+      (a, b) => ({ ...a, legs: a.legs + b.legs, beyondS: a.beyondS + b.beyondS }),
+    ),
     services: merge(
       before.services.map((sum) => ({
         ...sum,
@@ -81,13 +90,10 @@ export function fadeAndAdd(before: Learned, added: Learned, elapsedMs: number): 
       }),
     ),
     rests: merge(
-      before.rests.map((sum) => ({
-        ...sum,
-        ...{ exposed: sum.exposed * service!, rests: sum.rests * service!, restS: sum.restS * service! },
-      })),
+      before.rests.map((sum) => fadedRests(sum, service!)),
       added.rests,
       (sum) => String(sum.halfHour),
-      (a, b) => ({ ...a, exposed: a.exposed + b.exposed, rests: a.rests + b.rests, restS: a.restS + b.restS }),
+      addRests,
     ),
     errors: mergeErrors(
       before.errors.map(({ bucket, counts }) => ({ bucket, counts: counts.map((count) => count * error!) })),

@@ -11,6 +11,8 @@ export type MatchedFix = EtaPlace & { timeMs: number; wayId: number; forward: bo
 /** When a vehicle stood at a stop: nothing is learned about roads then. */
 export type Standing = { fromMs: number; toMs: number };
 
+/** Around a visit a vehicle parks and sets off: this is no speed of a road. */
+export const PARKING_MS = 20_000;
 /** Across longer gaps it is not known which way was taken. */
 const GAP_S_MAX = 65;
 /** Less than this between two fixes is standing. */

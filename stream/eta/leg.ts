@@ -1,9 +1,9 @@
 import { haversineM, lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { type RoadPlace, type Route, Router } from "../roads/router.ts";
+import { type RoadPlace, Router } from "../roads/router.ts";
 import { areaOf } from "./area.ts";
 import type { EtaPlace } from "./eta.ts";
-import { Snapper } from "./snap.ts";
+import { type Snapped, Snapper } from "./snap.ts";
 import { segmentKey } from "./speeds.ts";
 
 /** A stretch of a leg on one segment: where it ends along the leg, and its seconds at free flow. */
@@ -36,6 +36,8 @@ export const DETOUR = 1.4;
 const STRAIGHT_MPS = 8;
 /** Between a road and a place beside it. */
 const ACCESS_MPS = 4;
+/** From a road that is not the nearest somebody walks. */
+const WALK_MPS = 1.4;
 const LEGS_KEPT_MAX = 100_000;
 
 /** Finds ways between places and remembers them. One instance per thread and network, whatever the fleet. */
@@ -68,26 +70,59 @@ export class Legs {
   }
 
   #onRoads(from: EtaPlace, headingDeg: number | null, to: EtaPlace): Leg | undefined {
-    if (!this.#roads || !this.#router || !this.#snapper) return undefined;
-    const start = this.#snapper.snap(from.latDeg, from.lonDeg, headingDeg);
-    const end = this.#snapper.snap(to.latDeg, to.lonDeg, null);
-    if (!start || !end) return undefined;
-    let best: { route: Route; a: RoadPlace; b: RoadPlace } | undefined;
-    for (const a of start.places)
-      for (const b of end.places) {
-        const route = this.#router.findRoute(a, b);
-        if (route && (!best || route.timeS < best.route.timeS)) best = { route, a, b };
-      }
-    if (!best) return undefined;
-    const stretches = stretchesOf(this.#roads, this.#router, best.route.edges, best.a.offsetM, best.b.offsetM);
+    if (!this.#roads || !this.#router) return undefined;
+    const starts = headingDeg === null ? this.#around(from) : this.#snapped(from, headingDeg);
+    const ends = this.#around(to);
+    const best = bestPair(this.#router, starts, ends);
+    const route = best && this.#router.findRoute(best.a.place, best.b.place);
+    if (!best || !route) return undefined;
+    const { a, b } = best;
+    const stretches = stretchesOf(this.#roads, this.#router, route.edges, a.place.offsetM, b.place.offsetM);
     const lengthM = stretches.at(-1)!.endM;
     return {
-      ...{ onRoads: true, lengthM, stretches, from, to, edges: best.route.edges },
-      ...{ firstOffsetM: best.a.offsetM, lastOffsetM: best.b.offsetM },
-      accessS: (start.distanceM + end.distanceM) / ACCESS_MPS,
+      ...{ onRoads: true, lengthM, stretches, from, to, edges: route.edges },
+      ...{ firstOffsetM: a.place.offsetM, lastOffsetM: b.place.offsetM },
+      accessS: (a.distanceM + b.distanceM) / ACCESS_MPS,
       area: areaOf((from.latDeg + to.latDeg) / 2, (from.lonDeg + to.lonDeg) / 2),
     };
   }
+
+  #snapped({ latDeg, lonDeg }: EtaPlace, headingDeg: number): Access[] {
+    const found = this.#snapper!.snap(latDeg, lonDeg, headingDeg);
+    return found ? accessesOf([found]) : [];
+  }
+
+  #around({ latDeg, lonDeg }: EtaPlace): Access[] {
+    return accessesOf(this.#snapper!.snapAround(latDeg, lonDeg));
+  }
+}
+
+/** A place on a road, and how far it is from the place that is meant. */
+type Access = { place: RoadPlace; distanceM: number };
+
+function accessesOf(snapped: readonly Snapped[]): Access[] {
+  return snapped.flatMap(({ places, distanceM }) => places.map((place) => ({ place, distanceM })));
+}
+
+/** Where to leave and where to come to: by the time driven, and walked from roads that are not the nearest. */
+function bestPair(
+  router: Router,
+  starts: readonly Access[],
+  ends: readonly Access[],
+): { a: Access; b: Access } | undefined {
+  const targets = ends.map(({ place }) => place);
+  let best: { a: Access; b: Access } | undefined;
+  let bestS = Number.POSITIVE_INFINITY;
+  for (const a of starts) {
+    router.findTimes(a.place, targets).forEach((timeS, at) => {
+      const b = ends[at]!;
+      const costS = timeS + (a.distanceM + b.distanceM) / WALK_MPS;
+      if (costS >= bestS) return;
+      bestS = costS;
+      best = { a, b };
+    });
+  }
+  return best;
 }
 
 function straightLeg(from: EtaPlace, to: EtaPlace): Leg {

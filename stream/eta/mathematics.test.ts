@@ -122,13 +122,13 @@ test("rests are expected at the hours at which they were seen, once", () => {
   const hour = 3_600_000;
   const day = { fromMs: 0, toMs: 8 * hour, rest: { fromMs: 4 * hour, toMs: 4.5 * hour } };
   const model = fitRests(together({ rests: Array.from({ length: 50 }, () => restSumsOf(day)).flat() }).rests);
-  expect(model.lastsS).toBe(1800);
+  expect(model.length?.meanS).toBe(1800);
   expect(restChance(model, 0, 0, 3.9 * hour)).toBeCloseTo(0, 5);
   expect(restChance(model, 0, 0, 5 * hour)).toBeGreaterThan(0.9);
   expect(restChance(model, 0, 4.5 * hour, 8 * hour)).toBeCloseTo(0, 5);
 });
 
-test("traffic of one area fades with age and into the future, and survives JSON", () => {
+test("traffic of one area fades with age and into the future, and goes on from the sums that are kept", () => {
   const traffic = new Traffic();
   for (let n = 0; n < 30; n++)
     traffic.observe({ latDeg: 57.7, lonDeg: 11.9, timeMs: n * 1_000, drivenS: 100, expectedS: 50 });
@@ -137,7 +137,16 @@ test("traffic of one area fades with age and into the future, and survives JSON"
   expect(now).toBeGreaterThan(1.7);
   expect(traffic.factor(area, 30_000, 90 * MINUTE_MS)).toBeLessThan(1.15);
   expect(traffic.factor(area, 30_000 + 240 * MINUTE_MS, 0)).toBeLessThan(1.05);
-  const copy = new Traffic(JSON.parse(JSON.stringify(traffic.toRecord(30_000))));
+  const kept = new Traffic().observeAll(
+    Array.from({ length: 30 }, (_, n) => ({
+      latDeg: 57.7,
+      lonDeg: 11.9,
+      timeMs: n * 1_000,
+      drivenS: 100,
+      expectedS: 50,
+    })),
+  );
+  const copy = new Traffic(JSON.parse(JSON.stringify(kept)));
   expect(copy.factor(area, 30_000, 0)).toBe(now);
 });
 
@@ -209,6 +218,6 @@ test("scores count routes, not ETAs, when they say how sure they are", () => {
 
 /** Sums with equal keys as one, as a day's are. */
 function together(added: Partial<Learned>): Learned {
-  const nothing: Learned = { speeds: [], services: [], rests: [], errors: [] };
+  const nothing: Learned = { speeds: [], approaches: [], services: [], rests: [], errors: [] };
   return fadeAndAdd(nothing, { ...nothing, ...added }, 0);
 }

@@ -28,6 +28,17 @@ export function maxWith({ mean, variance }: Moments, floor: number): Moments {
   return { mean: first, variance: Math.max(0, second - (first - floor) ** 2) };
 }
 
+/** The log-normal distribution of a mean and a variance. */
+export function logNormalOf({ mean, variance }: Moments): { mu: number; sigma: number } {
+  const squared = Math.log1p(variance / (mean * mean));
+  return { mu: Math.log(mean) - squared / 2, sigma: Math.sqrt(squared) };
+}
+
+/** The share of a log-normal time of `mu`, `sigma` (of the logarithm) that lasts longer than `elapsed`. */
+export function logNormalAbove(mu: number, sigma: number, elapsed: number): number {
+  return elapsed <= 0 ? 1 : normalBelow((mu - Math.log(elapsed)) / sigma);
+}
+
 /** Mean and variance of what is left of a log-normal time of `mu`, `sigma` (of the logarithm) after `elapsed` of it. */
 export function logNormalRest(mu: number, sigma: number, elapsed: number): Moments {
   if (elapsed <= 0 || sigma === 0) {

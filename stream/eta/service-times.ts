@@ -1,5 +1,5 @@
 import type { EtaPlace, StopKind } from "./eta.ts";
-import { logNormalRest, type Moments } from "./normal.ts";
+import { logNormalAbove, logNormalRest, type Moments } from "./normal.ts";
 
 /** A service that was observed, from arrival (or the window's opening) to departure. */
 export type ServiceVisit = EtaPlace & {
@@ -48,6 +48,10 @@ const SERVED_S_MIN = 10;
 /** Visits longer than so many times the usual are rests or errors, and teach nothing more about the mean. */
 const SHARE_MAX = 10;
 const TAIL_MAX = 1.5;
+/** A visit that goes wrong takes so many times the usual. */
+const WRONG_TIMES = 5;
+const LOG_WRONG_TIMES = Math.log(WRONG_TIMES);
+const ABOVE_MIN = 1e-9;
 /** About 11 m: one entrance. */
 const PLACE_DECIMALS = 4;
 
@@ -134,18 +138,47 @@ function keyOf({ kind, place }: ServiceSum): string {
   return `${kind}/${place}`;
 }
 
+type ServedStop = EtaPlace & { kind: StopKind; serviceS: number | null; driver?: string | null };
+
 /** Mean and variance (s, s²) of the rest of a service of which `elapsedS` are over. */
-export function serviceRest(
-  model: ServiceModel,
-  stop: EtaPlace & { kind: StopKind; serviceS: number | null; driver?: string | null },
-  elapsedS: number,
-): Moments {
+export function serviceRest(model: ServiceModel, stop: ServedStop, elapsedS: number): Moments {
+  const { mu, sigma, wrongShare } = serviceOf(model, stop);
+  const usual = logNormalRest(mu, sigma, elapsedS);
+  const wrong = logNormalRest(mu + LOG_WRONG_TIMES, sigma, elapsedS);
+  const [usually, wrongly] = aboveOf(mu, sigma, wrongShare, elapsedS);
+  const share = wrongly / (usually + wrongly);
+  const mean = usual.mean + share * (wrong.mean - usual.mean);
+  const within = usual.variance + share * (wrong.variance - usual.variance);
+  return { mean, variance: within + share * (1 - share) * (wrong.mean - usual.mean) ** 2 };
+}
+
+/** By how much the logarithm of a service lies above the one expected. */
+export function serviceLogAbove(model: ServiceModel, stop: ServedStop, servedS: number): number {
+  return Math.log(Math.max(servedS, SERVED_S_MIN)) - serviceOf(model, stop).mu;
+}
+
+/** The share of services there that last longer than `elapsedS`. */
+export function serviceAbove(model: ServiceModel, stop: ServedStop, elapsedS: number): number {
+  const { mu, sigma, wrongShare } = serviceOf(model, stop);
+  const [usually, wrongly] = aboveOf(mu, sigma, wrongShare, elapsedS);
+  return Math.max(usually + wrongly, ABOVE_MIN);
+}
+
+function aboveOf(mu: number, sigma: number, wrongShare: number, elapsedS: number): [usually: number, wrongly: number] {
+  return [
+    (1 - wrongShare) * logNormalAbove(mu, sigma, elapsedS),
+    wrongShare * logNormalAbove(mu + LOG_WRONG_TIMES, sigma, elapsedS) + ABOVE_MIN,
+  ];
+}
+
+function serviceOf(model: ServiceModel, stop: ServedStop): { mu: number; sigma: number; wrongShare: number } {
   const ofKind = model.kinds[stop.kind];
   const deviation = model.places[`${stop.kind}/${placeKey(stop)}`] ?? ofKind?.mu ?? 0;
-  const mu = Math.log(usualS(stop.kind, stop.serviceS)) + deviation + (model.drivers[stop.driver ?? ""] ?? 0);
-  const { mean, variance } = logNormalRest(mu, ofKind?.sigma ?? SIGMA_UNLEARNED, elapsedS);
-  const tail = ofKind?.tail ?? 1;
-  return { mean: mean * tail, variance: variance * tail * tail };
+  return {
+    mu: Math.log(usualS(stop.kind, stop.serviceS)) + deviation + (model.drivers[stop.driver ?? ""] ?? 0),
+    sigma: ofKind?.sigma ?? SIGMA_UNLEARNED,
+    wrongShare: ((ofKind?.tail ?? 1) - 1) / (WRONG_TIMES - 1),
+  };
 }
 
 function usualS(kind: StopKind, plannedS: number | null): number {

@@ -10,6 +10,9 @@ export type Snapped = { places: RoadPlace[]; distanceM: number };
 /** Tried in turn until a road is found. */
 const RADII_M = [60, 250, 1_000] as const;
 const EDGES_MAX = 8_192;
+/** Where a vehicle stands for a place is on the nearest road or on one that is this much further off. */
+const AROUND_M = 15;
+const WAYS_AROUND_MAX = 3;
 /** A vehicle that heads more than this away from a road's direction is not driving along it. */
 const HEADING_OFF_DEG_MAX = 75;
 
@@ -36,6 +39,21 @@ export class Snapper {
     return undefined;
   }
 
+  /** The roads for cars, nearest first, on one of which a vehicle stands that is at a place. */
+  snapAround(latDeg: number, lonDeg: number): Snapped[] {
+    for (const radiusM of RADII_M) {
+      const nearest = new Map<number, { edge: number; distanceM: number }>();
+      this.#eachNear(latDeg, lonDeg, radiusM, (edge, distanceM) => {
+        const way = this.#roads.edgeWay[edge]!;
+        if (distanceM < (nearest.get(way)?.distanceM ?? radiusM)) nearest.set(way, { edge, distanceM });
+      });
+      const ways = [...nearest.values()].sort((a, b) => a.distanceM - b.distanceM);
+      const around = ways.filter(({ distanceM }) => distanceM <= ways[0]!.distanceM + AROUND_M);
+      if (around.length > 0) return around.slice(0, WAYS_AROUND_MAX).map(({ edge }) => this.#onEdge(edge, null));
+    }
+    return [];
+  }
+
   /** The place on a way in its direction, within the first radius. */
   snapToWay(latDeg: number, lonDeg: number, wayId: number, forward: boolean): RoadPlace | undefined {
     const { wayId: ids, edgeWay } = this.#roads;
@@ -47,21 +65,27 @@ export class Snapper {
   }
 
   #nearest(latDeg: number, lonDeg: number, radiusM: number, fits: (edge: number) => boolean): number | undefined {
+    let best: number | undefined;
+    let bestM = radiusM;
+    this.#eachNear(latDeg, lonDeg, radiusM, (edge, distanceM) => {
+      if (distanceM > bestM || !fits(edge)) return;
+      bestM = distanceM;
+      best = edge;
+    });
+    return best;
+  }
+
+  /** Every edge for cars around a place. */
+  #eachNear(latDeg: number, lonDeg: number, radiusM: number, take: (edge: number, distanceM: number) => void): void {
     const latE7 = Math.round(latDeg * 1e7);
     const lonE7 = Math.round(lonDeg * 1e7);
     const count = findEdgesNear(this.#roads, latE7, lonE7, radiusM, this.#found, this.#seen, ++this.#stamp);
     this.#place.setOrigin(latE7, lonE7);
-    let best: number | undefined;
-    let bestM = radiusM;
     for (let i = 0; i < count; i++) {
       const edge = this.#found[i]!;
-      if ((this.#roads.edgeAccess[edge]! & (ACCESS.carForward | ACCESS.carBackward)) === 0 || !fits(edge)) continue;
-      const distanceM = this.#project(edge * 2);
-      if (distanceM > bestM) continue;
-      bestM = distanceM;
-      best = edge;
+      if ((this.#roads.edgeAccess[edge]! & (ACCESS.carForward | ACCESS.carBackward)) !== 0)
+        take(edge, this.#project(edge * 2));
     }
-    return best;
   }
 
   #onEdge(edge: number, headingDeg: number | null): Snapped {

@@ -5,8 +5,9 @@ import type { TrafficSample } from "./eta.ts";
  * Traffic now against the learned speeds, from what the fleet's vehicles drove in the last minutes: by area, shrunk towards
  * the whole fleet's, fading with age, and fading into the future.
  */
-export type TrafficRecord = { all: Decayed; areas: Record<string, Decayed> };
 type Decayed = { drivenS: number; expectedS: number; timeMs: number };
+/** A sum as it is kept; `area` null: of the whole fleet. */
+export type TrafficSum = Decayed & { area: number | null };
 
 const HALF_LIFE_MS = 1_200_000;
 /** What is true now says so much less about later. */
@@ -19,14 +20,20 @@ const FACTOR_MAX = 3;
 /** Areas that have faded to less than this are forgotten. */
 const FORGOTTEN_S = 5;
 const AREAS_MAX = 20_000;
+/** What is older has faded to nothing. */
+export const TRAFFIC_KEPT_MS = 10 * HALF_LIFE_MS;
+const NOTHING: Decayed = { drivenS: 0, expectedS: 0, timeMs: 0 };
 
 export class Traffic {
-  #all: Decayed;
-  readonly #areas: Map<number, Decayed>;
+  #all: Decayed = NOTHING;
+  readonly #areas = new Map<number, Decayed>();
 
-  constructor(record: TrafficRecord = { all: { drivenS: 0, expectedS: 0, timeMs: 0 }, areas: {} }) {
-    this.#all = record.all;
-    this.#areas = new Map(Object.entries(record.areas).map(([area, sum]) => [Number(area), sum]));
+  constructor(sums: readonly TrafficSum[] = []) {
+    for (const { area, drivenS, expectedS, timeMs } of sums) {
+      const sum = { drivenS, expectedS, timeMs };
+      if (area === null) this.#all = sum;
+      else this.#areas.set(area, sum);
+    }
   }
 
   observe(sample: TrafficSample): void {
@@ -34,6 +41,17 @@ export class Traffic {
     const area = areaOf(sample.latDeg, sample.lonDeg);
     this.#areas.set(area, added(this.#areas.get(area), sample));
     if (this.#areas.size > AREAS_MAX) this.#forget(sample.timeMs);
+  }
+
+  /** Takes samples and gives the sums that this changes. */
+  observeAll(samples: readonly TrafficSample[]): TrafficSum[] {
+    const areas = new Set(samples.map(({ latDeg, lonDeg }) => areaOf(latDeg, lonDeg)));
+    for (const sample of samples) this.observe(sample);
+    const changed = [...areas].flatMap((area) => {
+      const sum = this.#areas.get(area);
+      return sum === undefined ? [] : [{ area, ...sum }];
+    });
+    return [{ area: null, ...this.#all }, ...changed];
   }
 
   /** Factor on learned seconds in an area, `aheadMs` from `nowMs`. */
@@ -48,12 +66,6 @@ export class Traffic {
     }
     const bounded = Math.min(FACTOR_MAX, Math.max(FACTOR_MIN, now));
     return 1 + (bounded - 1) * Math.exp(-Math.max(0, aheadMs) / FORESIGHT_MS);
-  }
-
-  /** Plain JSON of what has not faded by `nowMs`. */
-  toRecord(nowMs: number): TrafficRecord {
-    this.#forget(nowMs);
-    return { all: this.#all, areas: Object.fromEntries(this.#areas) };
   }
 
   #forget(nowMs: number): void {

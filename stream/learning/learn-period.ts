@@ -4,22 +4,24 @@ import {
   type ObservedTime,
   readDrivingDevices,
   readErrors,
+  readLegs,
   readMatchedFixes,
   readRestDays,
   readStandings,
   readVisits,
 } from "#store/eta-observations.ts";
 import { readLearnedRows, replaceLearnedRows } from "#store/eta-sums.ts";
+import { approachSumOf } from "../eta/approaches.ts";
 import type { StopKind } from "../eta/eta.ts";
 import { type ErrorSample, fadeAndAdd, fitModel, type Learned, mergeErrors, sumErrors } from "../eta/learn-model.ts";
-import { SpeedLearner } from "../eta/learn-speeds.ts";
+import { PARKING_MS, SpeedLearner } from "../eta/learn-speeds.ts";
+import { Legs } from "../eta/leg.ts";
+import { LegTimes } from "../eta/leg-times.ts";
 import { restSumsOf } from "../eta/rests.ts";
 import { driverKey, serviceSumOf } from "../eta/service-times.ts";
+import { fitSpeeds, type SpeedModel } from "../eta/speeds.ts";
 import { openTimeOfWeek } from "../eta/time-of-week.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
-
-/** Around a visit a vehicle parks and sets off. */
-const PARKING_MS = 20_000;
 
 export type LearningFleet = { fleetId: number; timeZone: string };
 
@@ -35,10 +37,10 @@ export async function learnPeriod(
   roads: RoadNetwork | null,
   closing?: AbortSignal,
 ): Promise<number | undefined> {
-  const observed = await observe(client, { fleetId, ...time }, timeZone, roads, closing);
+  const before = await readLearnedRows<StopKind>(client, fleetId);
+  const observed = await observe(client, { fleetId, ...time }, timeZone, roads, fitSpeeds(before.speeds), closing);
   if (Object.values(observed).every((rows) => rows.length === 0)) return undefined;
   const last = await findModelEnd(client, fleetId);
-  const before = await readLearnedRows<StopKind>(client, fleetId);
   const learned = fadeAndAdd(before, observed, time.toMs - (last?.learnedUntilMs ?? time.toMs));
   const version = (last?.version ?? 0) + 1;
   await client.query("begin");
@@ -65,6 +67,7 @@ async function observe(
   time: ObservedTime,
   timeZone: string,
   roads: RoadNetwork | null,
+  speeds: SpeedModel,
   closing: AbortSignal | undefined,
 ): Promise<Learned> {
   const visits = await readVisits(client, time);
@@ -73,6 +76,7 @@ async function observe(
     errors = mergeErrors(errors, sumErrors(page satisfies ErrorSample[]));
   return {
     speeds: roads === null ? [] : await observeSpeeds(client, time, timeZone, roads, closing),
+    approaches: roads === null ? [] : await observeApproaches(client, time, timeZone, roads, speeds),
     services: visits.map(({ kind, driverId, vehicleId, arrivedMs, departedMs, windowStartMs, ...place }) =>
       serviceSumOf({
         ...place,
@@ -84,6 +88,26 @@ async function observe(
     rests: (await readRestDays(client, time)).flatMap(restSumsOf),
     errors,
   };
+}
+
+/** Legs against what was expected of them by the speeds known until then. */
+async function observeApproaches(
+  client: Client,
+  time: ObservedTime,
+  timeZone: string,
+  roads: RoadNetwork,
+  speeds: SpeedModel,
+): Promise<Learned["approaches"]> {
+  const legs = new Legs(roads);
+  const times = new LegTimes(legs, speeds);
+  const clock = openTimeOfWeek(timeZone);
+  return (await readLegs(client, time)).flatMap(({ fromLatDeg, fromLonDeg, driverId, vehicleId, ...leg }) => {
+    const found = legs.find({ latDeg: fromLatDeg, lonDeg: fromLonDeg }, leg);
+    if (!found.onRoads) return [];
+    const drivenS = (leg.arrivedMs - leg.leftMs) / 1000 - leg.haltedS;
+    const expectedS = times.totalS(found, clock.slotOf(leg.leftMs));
+    return approachSumOf({ to: leg, driver: driverKey(driverId, vehicleId), drivenS, expectedS });
+  });
 }
 
 async function observeSpeeds(
