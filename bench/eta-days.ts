@@ -10,9 +10,11 @@ import { LegTimes } from "#stream/eta/leg-times.ts";
 import { restSumsOf } from "#stream/eta/rests.ts";
 import { type ServiceSum, serviceSumOf } from "#stream/eta/service-times.ts";
 import { openTimeOfWeek } from "#stream/eta/time-of-week.ts";
+import { StreamRoads } from "#stream/match/stream-roads.ts";
 import { haversineM } from "#stream/roads/geometry.ts";
 import type { RoadNetwork } from "#stream/roads/network-file.ts";
-import { dueOf, EtaRoute, type IssuedEta, type Warning, type WarningRule } from "./eta-route.ts";
+import { dueOf, EtaRoute, type IssuedEta, type RouteRun, type Warning, type WarningRule } from "./eta-route.ts";
+import { StageRoute } from "./eta-stages.ts";
 import { cpuSecondsSince } from "./measure.ts";
 
 /**
@@ -24,6 +26,8 @@ export type DaysResult = {
   etas: IssuedEta[];
   /** For each of `warningRules`. */
   warnings: Warning[][];
+  /** Visits made, and stops that were seen to be reached. */
+  visits: number;
   stops: number;
   lateStops: number;
   computed: number;
@@ -35,6 +39,8 @@ export type DaysOptions = FleetDaysOptions & {
   roads: RoadNetwork | null;
   scoredFromDay: number;
   warningRules: readonly WarningRule[];
+  /** Observed through the stages of the stream, by noisy fixes; else true arrivals and ways are observed. */
+  staged?: boolean;
 };
 
 const DAY_MS = 86_400_000;
@@ -47,15 +53,19 @@ const STRAIGHT_MPS_UNLEARNED = 3;
 export function runDays(options: DaysOptions): DaysResult {
   const { roads, startMs, seed, warningRules } = options;
   const legs = new Legs(roads);
+  const staged = options.staged && roads ? new StreamRoads(roads) : null;
   const learner = roads && new SpeedLearner(roads, openTimeOfWeek(TIME_ZONE));
   let learned: Learned = { speeds: [], approaches: [], services: [], rests: [], errors: [] };
   let model = unlearnedModel(TIME_ZONE);
   let straightMps = STRAIGHT_MPS_UNLEARNED;
   const warnings: Warning[][] = warningRules.map(() => []);
-  const result: DaysResult = { etas: [], warnings, stops: 0, lateStops: 0, computed: 0, cpuS: 0, model };
+  const result: DaysResult = { etas: [], warnings, visits: 0, stops: 0, lateStops: 0, computed: 0, cpuS: 0, model };
   for (const [day, days] of byDay(options)) {
     const engine = new EtaEngine({ legs, model });
-    const routes = days.map((one) => new EtaRoute(one, warningRules, seededRandom(seed, `fixes of ${one.plan.ref}`)));
+    const routes = days.map((one): RouteRun => {
+      const random = seededRandom(seed, `fixes of ${one.plan.ref}`);
+      return staged ? new StageRoute(one, staged, random) : new EtaRoute(one, warningRules, random);
+    });
     const endMs = Math.max(...days.map((one) => one.timeline.endMs));
     const begin = process.cpuUsage();
     for (let nowMs = startMs + day * DAY_MS; nowMs <= endMs; nowMs += TICK_MS)
@@ -85,12 +95,13 @@ function* byDay(options: FleetDaysOptions): Generator<[number, DeliveryDay[]]> {
   if (days.length > 0) yield [day, days];
 }
 
-function count(result: DaysResult, routes: readonly EtaRoute[], cpuS: number): void {
+function count(result: DaysResult, routes: readonly RouteRun[], cpuS: number): void {
   result.cpuS += cpuS;
   for (const route of routes) {
     result.computed += route.computed;
     result.etas.push(...route.score().map(({ eta }) => eta));
-    for (const { stop, arrivedMs } of route.day.visits) {
+    result.visits += route.day.visits.length;
+    for (const { stop, arrivedMs } of route.visits) {
       result.stops++;
       if (arrivedMs > dueOf(stop)) result.lateStops++;
     }
@@ -99,9 +110,9 @@ function count(result: DaysResult, routes: readonly EtaRoute[], cpuS: number): v
 }
 
 /** What a day showed: speeds, services, rests, and how wrong its ETAs were. */
-function observed(routes: readonly EtaRoute[], learner: SpeedLearner | null): Omit<Learned, "approaches"> {
-  for (const { day, fixes } of routes) {
-    const standings = day.visits.map(({ arrivedMs, departedMs }) => ({
+function observed(routes: readonly RouteRun[], learner: SpeedLearner | null): Omit<Learned, "approaches"> {
+  for (const { visits, fixes } of routes) {
+    const standings = visits.map(({ arrivedMs, departedMs }) => ({
       fromMs: arrivedMs - PARKING_MS,
       toMs: departedMs,
     }));
@@ -109,23 +120,23 @@ function observed(routes: readonly EtaRoute[], learner: SpeedLearner | null): Om
   }
   return {
     speeds: learner?.drain() ?? [],
-    services: routes.flatMap(({ day }) => servicesOf(day)),
-    rests: routes.flatMap(({ day, state }) => {
-      if (state === null) return [];
+    services: routes.flatMap(servicesOf),
+    rests: routes.flatMap(({ state, visits }) => {
+      if (state === null || visits.length === 0) return [];
       const { startedMs: fromMs, rest, pauses = [] } = state;
-      return restSumsOf({ fromMs, toMs: day.visits.at(-1)!.departedMs, rest, pauses });
+      return restSumsOf({ fromMs, toMs: visits.at(-1)!.departedMs, rest, pauses });
     }),
     errors: sumErrors(routes.flatMap((route) => route.score().map(({ sample }) => sample))),
   };
 }
 
 /** Legs from stop to stop against the speeds known that morning, halts that were noticed taken off. */
-function approachesOf({ day, state }: EtaRoute, legs: Legs, model: EtaModel): ApproachSum[] {
+function approachesOf({ day, state, visits }: RouteRun, legs: Legs, model: EtaModel): ApproachSum[] {
   const times = new LegTimes(legs, model.speeds);
   const clock = openTimeOfWeek(TIME_ZONE);
   const halts = [...(state?.rest ? [state.rest] : []), ...(state?.pauses ?? [])];
-  return day.visits.slice(1).map(({ stop, arrivedMs }, n) => {
-    const { stop: from, departedMs } = day.visits[n]!;
+  return visits.slice(1).map(({ stop, arrivedMs }, n) => {
+    const { stop: from, departedMs } = visits[n]!;
     const haltedMs = halts.reduce(
       (sum, { fromMs, toMs }) => sum + Math.max(0, Math.min(toMs, arrivedMs) - Math.max(fromMs, departedMs)),
       0,
@@ -136,11 +147,11 @@ function approachesOf({ day, state }: EtaRoute, legs: Legs, model: EtaModel): Ap
   });
 }
 
-function servicesOf({ visits, plan }: DeliveryDay): ServiceSum[] {
+function servicesOf({ visits, day }: RouteRun): ServiceSum[] {
   return visits.map(({ stop, arrivedMs, departedMs }) => {
     const servedS = (departedMs - Math.max(arrivedMs, stop.windowStartMs ?? arrivedMs)) / 1000;
     const { latDeg, lonDeg, serviceS } = stop;
-    return serviceSumOf({ latDeg, lonDeg, kind: "delivery", plannedS: serviceS, servedS, driver: plan.vehicleRef });
+    return serviceSumOf({ latDeg, lonDeg, kind: "delivery", plannedS: serviceS, servedS, driver: day.plan.vehicleRef });
   });
 }
 

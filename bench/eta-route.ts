@@ -11,6 +11,7 @@ import type { Eta, EtaState, EtaStop, NoEta } from "#stream/eta/eta.ts";
 import { isWorthIssuing, type Risk, type RiskRule, riskAfter } from "#stream/eta/eta-changes.ts";
 import type { EtaEngine } from "#stream/eta/eta-engine.ts";
 import type { ErrorSample } from "#stream/eta/learn-model.ts";
+import type { MatchedFix } from "#stream/eta/learn-speeds.ts";
 import type { Outlook } from "#stream/eta/outlook.ts";
 import type { ScoredEta } from "#stream/eta/score-etas.ts";
 import { haversineM } from "#stream/roads/geometry.ts";
@@ -34,10 +35,25 @@ export type WarningRule = RiskRule & { withinMs: number };
 /** A moment at which a stop came to be at risk by a rule, and what came of it. */
 export type Warning = { stopId: string; atMs: number; dueMs: number; arrivedMs: number; lateShare: number };
 
+/** A visit as it was observed. */
+export type ObservedVisit = { stop: DeliveryStop; arrivedMs: number; departedMs: number };
+
+/** A simulated route as one of the benches runs it, clock by clock. */
+export type RouteRun = {
+  readonly day: DeliveryDay;
+  readonly fixes: readonly MatchedFix[];
+  readonly computed: number;
+  readonly state: EtaState | null;
+  readonly visits: readonly ObservedVisit[];
+  tick(engine: EtaEngine, nowMs: number, straightMps: number): void;
+  score(): { eta: IssuedEta; sample: ErrorSample }[];
+  warnings(): Warning[][];
+};
+
 type Pending = Omit<IssuedEta, "arrivedMs"> & { outlook: Outlook; bucket: string };
 
 /** One simulated route as the service's fold sees it: fixes and observed arrivals go in, issued ETAs come out. */
-export class EtaRoute {
+export class EtaRoute implements RouteRun {
   readonly day: DeliveryDay;
   readonly fixes: readonly DeliveryFix[];
   /** ETAs computed, issued or not. */
@@ -70,6 +86,10 @@ export class EtaRoute {
     this.#risks = rules.map(() => new Map());
   }
 
+  get visits(): readonly ObservedVisit[] {
+    return this.day.visits;
+  }
+
   /** Takes what was heard until `nowMs` and issues what changed. */
   tick(engine: EtaEngine, nowMs: number, straightMps: number): void {
     const { plan, timeline } = this.day;
@@ -89,7 +109,7 @@ export class EtaRoute {
       ...{ serving: this.#serving, start: { place: plan.depot, atMs: plan.startsAtMs } },
     });
     this.computed += answers.length;
-    const straight = this.#straightLines(remaining, nowMs, straightMps);
+    const straight = straightLines({ remaining, serving: this.#serving, from: this.#place, nowMs, straightMps });
     for (const [n, answer] of answers.entries()) this.#issue(engine, remaining[n]!, answer, straight[n]!);
   }
 
@@ -177,23 +197,30 @@ export class EtaRoute {
       driver,
     };
   }
+}
 
-  /** Straight lines at one speed through the remaining stops, with planned services and windows. */
-  #straightLines(remaining: readonly DeliveryStop[], nowMs: number, straightMps: number): number[] {
-    let atMs = nowMs;
-    if (this.#serving !== null) {
-      const { stop, arrivedMs } = this.#serving;
-      atMs = Math.max(nowMs, Math.max(arrivedMs, stop.windowStartMs ?? 0) + (stop.serviceS ?? 0) * 1000);
-    }
-    let from = this.#place;
-    return remaining.map((stop) => {
-      atMs += (haversineM(from.latDeg, from.lonDeg, stop.latDeg, stop.lonDeg) / straightMps) * 1000;
-      const arrivalMs = atMs;
-      atMs = Math.max(atMs, stop.windowStartMs ?? 0) + stop.serviceS * 1000;
-      from = stop;
-      return arrivalMs;
-    });
+/** Straight lines at one speed through the remaining stops, with planned services and windows. */
+export function straightLines(at: {
+  remaining: readonly DeliveryStop[];
+  serving: { stop: { windowStartMs: number | null; serviceS: number | null }; arrivedMs: number } | null;
+  from: { latDeg: number; lonDeg: number };
+  nowMs: number;
+  straightMps: number;
+}): number[] {
+  const { remaining, serving, nowMs, straightMps } = at;
+  let atMs = nowMs;
+  if (serving !== null) {
+    const { stop, arrivedMs } = serving;
+    atMs = Math.max(nowMs, Math.max(arrivedMs, stop.windowStartMs ?? 0) + (stop.serviceS ?? 0) * 1000);
   }
+  let { from } = at;
+  return remaining.map((stop) => {
+    atMs += (haversineM(from.latDeg, from.lonDeg, stop.latDeg, stop.lonDeg) / straightMps) * 1000;
+    const arrivalMs = atMs;
+    atMs = Math.max(atMs, stop.windowStartMs ?? 0) + stop.serviceS * 1000;
+    from = stop;
+    return arrivalMs;
+  });
 }
 
 /** When a stop counts as late. */

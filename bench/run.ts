@@ -16,6 +16,7 @@ const BENCHES = [
   "solomon",
   "verdicts",
   "eta-calibration",
+  "eta-observed",
   "eta-upkeep",
   "delivery-visits",
 ];
