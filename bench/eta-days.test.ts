@@ -21,6 +21,21 @@ test("a simulated week teaches ETAs that are calibrated and beat a schedule and 
   expect(maeS.value).toBeLessThan(0.9 * maeOf("straightMs"));
 });
 
+test("through the stages of the stream every visit is told of, and learned from", async () => {
+  const roads = await compileStreets(loadGothenburg());
+  const options = { ...SMALL, vehicles: 1, days: 1, roads, scoredFromDay: 0, warningRules: [] };
+  const [truth, observed] = [runDays(options), runDays({ ...options, staged: true })];
+  expect(observed.stops).toBe(observed.visits);
+  expect(observed.stops).toBe(truth.stops);
+  const arrivals = ({ etas }: typeof truth) => new Map(etas.map(({ stopId, arrivedMs }) => [stopId, arrivedMs]));
+  const told = arrivals(observed);
+  // The geofence is entered some seconds before the vehicle stands.
+  const early = [...arrivals(truth)].map(([stopId, arrivedMs]) => arrivedMs - told.get(stopId)!);
+  expect(early.filter((ms) => ms > 0 && ms < 150_000).length / early.length).toBeGreaterThan(0.9);
+  const served = Object.keys(observed.model.services.places);
+  expect(served.toSorted()).toEqual(Object.keys(truth.model.services.places).toSorted());
+});
+
 test("without roads ETAs are wider and still hold", () => {
   const { etas } = runDays({ ...SMALL, vehicles: 1, roads: null, scoredFromDay: 2, warningRules: [] });
   const { coverageP90 } = scoreEtas(etas);

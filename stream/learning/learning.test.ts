@@ -1,6 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectionSettings } from "#store/database.ts";
+import { readLegs } from "#store/eta-observations.ts";
 import { readLearnedRows } from "#store/eta-sums.ts";
 import { insertEtas } from "#store/eta-writes.ts";
 import { openTestDatabase, type TestDatabase } from "#store/testing.ts";
@@ -126,4 +127,31 @@ test("a day without observations makes no model, and the next one fades what was
   const learned = await readLearnedRows<StopKind>(client, 1);
   // Four days are the half life of errors: half of the first and the new one.
   expect(learned.errors.flatMap(({ counts }) => counts).reduce((sum, count) => sum + count, 0)).toBeCloseTo(1.5);
+});
+
+test("a leg is observed from the departure before to the arrival, without the halts on it", async () => {
+  const { rows } = await client.query("select stop_id, route_id, arrived_at from stop_state");
+  const [{ route_id: routeId, arrived_at: arrivedAt }] = rows;
+  const arrivedMs = (arrivedAt as Date).getTime();
+  const before = (minutes: number): number => arrivedMs - minutes * 60_000;
+  const added = await client.query(
+    "insert into stop (fleet_id, route_id, lat_deg, lon_deg) values (1, $1, 41.16, -8.61) returning stop_id",
+    [routeId],
+  );
+  await client.query(
+    "insert into stop_state (stop_id, route_id, status, arrived_at, departed_at) values ($1, $2, 'departed', $3, $4)",
+    [added.rows[0].stop_id, routeId, new Date(before(30)), new Date(before(20))],
+  );
+  const pauses = [{ fromMs: before(15), toMs: before(10) }];
+  await client.query("update route_state set fold = jsonb_set(fold, '{progress,pauses}', $1)", [
+    JSON.stringify(pauses),
+  ]);
+  const time = { fleetId: 1, fromMs: before(60), toMs: arrivedMs + 1 };
+  expect(await readLegs(client, time)).toEqual([
+    {
+      ...{ fromLatDeg: 41.16, fromLonDeg: -8.61, latDeg: 41.15, lonDeg: -8.6, driverId: null },
+      ...{ vehicleId: expect.any(Number), leftMs: before(20), arrivedMs, haltedS: 300 },
+    },
+  ]);
+  expect(await readLegs(client, { ...time, toMs: before(1) })).toEqual([]);
 });
