@@ -7,7 +7,7 @@ import { SETS } from "./trace-sets.ts";
 
 /**
  * How right positions, paths, visits and trips are: `npm run score -- [--only drives|traces] [--vehicles 6]
- * [--minutes 60] [--seed 1] [--sets a,b] [--every 5] [--from 0]
+ * [--minutes 60] [--seed 1] [--drives standstill] [--sets a,b] [--every 5] [--from 0]
  * [--valhalla] [--json]`. `--every 5` takes every fifth trace of a set, `--from` says beginning with which.
  */
 const { values: given } = parseArgs({
@@ -16,6 +16,7 @@ const { values: given } = parseArgs({
     vehicles: { type: "string", default: "6" },
     minutes: { type: "string", default: "60" },
     seed: { type: "string", default: "1" },
+    drives: { type: "string", default: "" },
     sets: { type: "string", default: Object.keys(SETS).join(",") },
     every: { type: "string", default: "1" },
     from: { type: "string", default: "0" },
@@ -28,7 +29,7 @@ const say = given.json ? console.error : console.log;
 const drives: NamedScore[] = [];
 if (given.only === undefined || given.only === "drives") {
   const [vehicles, minutes, seed] = [given.vehicles, given.minutes, given.seed].map(Number) as [number, number, number];
-  await scoreSimulatedDrives(vehicles, minutes, seed, (score) => drives.push(score));
+  await scoreSimulatedDrives(vehicles, minutes, seed, given.drives, (score) => drives.push(score));
   if (!given.json)
     console.log(`### Simulated drives in Gothenburg through decoder and stages\n\n${scoreTable(drives)}`);
 }

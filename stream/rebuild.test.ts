@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createGeofence } from "#store/geofences.ts";
 import type { JsonReport } from "./json-device.ts";
-import { drive, normalNoise } from "./match/sample-drives.ts";
+import { drive, normalNoise, ROUND_THE_CORNER, TWO_STREETS } from "./match/sample-drives.ts";
 import { StreamRoads } from "./match/stream-roads.ts";
 import { drawRoads } from "./roads/sample-roads.ts";
 import { at, openStreamFixture, START_MS, type StreamFixture } from "./stream-fixture.ts";
@@ -81,12 +81,8 @@ function dayOf(vehicle: number): JsonReport[][] {
       attributes: { ignition },
     });
   for (let leg = 0; leg < 6; leg++) {
-    const there = [
-      [0, 0],
-      [600, 0],
-      [600, 600],
-    ] as const;
-    for (const fix of drive(leg % 2 === 0 ? there : there.toReversed(), 11, 5, wander)) {
+    const line = leg % 2 === 0 ? ROUND_THE_CORNER : ROUND_THE_CORNER.toReversed();
+    for (const fix of drive(line, 11, 5, wander)) {
       atMs += 5_000;
       report(fix, fix.speedMps, fix.headingDeg, true);
     }
@@ -105,25 +101,7 @@ function dayOf(vehicle: number): JsonReport[][] {
 }
 
 test("smoothed and matched fixes, events of geofences and trips, trips and paths of a day rebuild to the same hash", async () => {
-  const network = await drawRoads([
-    {
-      id: 10,
-      line: [
-        [-200, 0],
-        [0, 0],
-        [600, 0],
-        [900, 0],
-      ],
-    },
-    {
-      id: 20,
-      line: [
-        [600, 0],
-        [600, 600],
-        [600, 900],
-      ],
-    },
-  ]);
+  const network = await drawRoads(TWO_STREETS);
   const roads = new StreamRoads(network);
   await fixture.forget();
   await fixture.rows("truncate frame");

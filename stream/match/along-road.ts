@@ -16,6 +16,8 @@ const WHITE_VARIANCE_M2 = 0.6 ** 2;
 /** Measured speed: Doppler noise, quantisation and the lag of the device's filter. */
 const SPEED_SIGMA_MPS = 0.6;
 const SPEED_SIGMA_SHARE = 0.04;
+/** What is not known of the speed of a vehicle that stands, (m/s)². */
+const RESTING_VARIANCE = 0.6 ** 2;
 /** Degrees of freedom of the Student tails: a fix five sigma off is rare, not impossible. */
 const TAIL = 7;
 
@@ -69,6 +71,25 @@ export function predict(from: Float64Array, at: number, dtS: number, noise: Nois
   to[covNN] = to[covNN]! * kept + fresh;
   to[E] = to[E]! * memory;
   to[N] = to[N]! * memory;
+}
+
+/** As `predict` for a vehicle that stands (`h[at…]`): only the receiver's error goes on. */
+export function rest(h: Float64Array, at: number, dtS: number, noise: Noise): void {
+  const memory = noise.memoryAfter(dtS);
+  const kept = memory * memory;
+  const fresh = noise.varianceM2 * (1 - kept);
+  h[at + S] = 0;
+  h[at + covSS] = RESTING_VARIANCE;
+  h[at + covAS] = 0;
+  h[at + covSE] = 0;
+  h[at + covSN] = 0;
+  h[at + covAE]! *= memory;
+  h[at + covAN]! *= memory;
+  h[at + covEE] = h[at + covEE]! * kept + fresh;
+  h[at + covEN]! *= kept;
+  h[at + covNN] = h[at + covNN]! * kept + fresh;
+  h[at + E]! *= memory;
+  h[at + N]! *= memory;
 }
 
 /** Conditions the state on a measured speed and returns the log-likelihood of that speed. */

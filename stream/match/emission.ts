@@ -5,6 +5,8 @@ import type { EdgePlace } from "./project.ts";
 /** Heading from velocity: a sideways error of this speed, plus what a polyline's corners and mapping leave open. */
 const SIDEWAYS_SIGMA_MPS = 0.55;
 const SHAPE_SIGMA_RAD = 0.1;
+/** Below this speed a heading is whatever the receiver made up. */
+const HEADING_MPS_MIN = 1;
 const ASSUMED_SPEED_MPS = 4;
 const TAIL = 4;
 
@@ -18,7 +20,7 @@ export interface Heading {
 
 /** Reads a heading (degrees clockwise from north, NaN for none). Slow vehicles report poor ones. */
 export function readHeading(headingDeg: number, speedMps: number, to: Heading): void {
-  to.known = headingDeg >= 0;
+  to.known = headingDeg >= 0 && !(speedMps < HEADING_MPS_MIN);
   if (!to.known) return;
   const angle = (headingDeg * Math.PI) / 180;
   to.east = Math.sin(angle);

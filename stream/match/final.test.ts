@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { drawRoads } from "../roads/sample-roads.ts";
+import { drawRoads, lineOf, way } from "../roads/sample-roads.ts";
 import { FinalMatcher } from "./final.ts";
 import { drivenWays } from "./legs.ts";
 import type { MatchFix } from "./match-fix.ts";
@@ -8,49 +8,18 @@ import { drive, normalNoise, positionsOnly } from "./sample-drives.ts";
 import { BICYCLE, CAR, TRUCK, type VehicleKind } from "./transition.ts";
 
 function pathOf(roads: RoadNetwork, fixes: readonly MatchFix[]): number[] {
-  return drivenWays(roads, new FinalMatcher(roads).match(fixes).stretches).map((way) =>
-    way.forward ? way.wayId : -way.wayId,
+  return drivenWays(roads, new FinalMatcher(roads).match(fixes).stretches).map(({ wayId, forward }) =>
+    forward ? wayId : -wayId,
   );
 }
 
-const cross = [
-  {
-    id: 1,
-    line: [
-      [-400, 0],
-      [0, 0],
-    ],
-  },
-  {
-    id: 2,
-    line: [
-      [0, 0],
-      [400, 0],
-    ],
-  },
-  {
-    id: 3,
-    line: [
-      [0, 0],
-      [0, 400],
-    ],
-  },
-] as const;
+const cross = [way(1, "-400,0 0,0"), way(2, "0,0 400,0"), way(3, "0,0 0,400")] as const;
 
 test("A drive that turns at a crossing has both ways as its path, with their lengths.", async () => {
   const roads = await drawRoads(cross);
-  const { stretches, placed } = new FinalMatcher(roads).match(
-    drive(
-      [
-        [-300, 0],
-        [0, 0],
-        [0, 300],
-      ],
-      12,
-    ),
-  );
+  const { stretches, placed } = new FinalMatcher(roads).match(drive(lineOf("-300,0 0,0 0,300"), 12));
   const ways = drivenWays(roads, stretches);
-  expect(ways.map((way) => [way.wayId, way.forward])).toEqual([
+  expect(ways.map(({ wayId, forward }) => [wayId, forward])).toEqual([
     [1, true],
     [3, true],
   ]);
@@ -60,309 +29,68 @@ test("A drive that turns at a crossing has both ways as its path, with their len
 });
 
 test("White noise of 10 m every second does not make the path zigzag between parallel roads.", async () => {
-  const roads = await drawRoads([
-    {
-      id: 1,
-      line: [
-        [-1000, 0],
-        [0, 0],
-        [1000, 0],
-      ],
-    },
-    {
-      id: 2,
-      line: [
-        [-1000, 18],
-        [0, 18],
-        [1000, 18],
-      ],
-    },
-    {
-      id: 3,
-      line: [
-        [0, 0],
-        [0, 18],
-      ],
-    },
-  ]);
+  const roads = await drawRoads([way(1, "-1000,0 0,0 1000,0"), way(2, "-1000,18 0,18 1000,18"), way(3, "0,0 0,18")]);
   const normal = normalNoise(7);
-  const fixes = drive(
-    [
-      [-900, 0],
-      [900, 0],
-    ],
-    12,
-    1,
-    () => [10 * normal(), 10 * normal()],
-  );
+  const fixes = drive(lineOf("-900,0 900,0"), 12, 1, () => [10 * normal(), 10 * normal()]);
   expect(pathOf(roads, fixes)).toEqual([1]);
 });
 
 test("A one-way street is never driven against its direction.", async () => {
   const roads = await drawRoads([
-    {
-      id: 1,
-      line: [
-        [-400, 0],
-        [400, 0],
-      ],
-      tags: { oneway: "yes" },
-    },
-    {
-      id: 2,
-      line: [
-        [400, 25],
-        [-400, 25],
-      ],
-      tags: { oneway: "yes" },
-    },
+    way(1, "-400,0 400,0", { oneway: "yes" }),
+    way(2, "400,25 -400,25", { oneway: "yes" }),
   ]);
-  const westward = drive(
-    [
-      [380, 10],
-      [-380, 10],
-    ],
-    12,
-  );
+  const westward = drive(lineOf("380,10 -380,10"), 12);
   expect(pathOf(roads, westward)).toEqual([2]);
   expect(pathOf(roads, positionsOnly(westward))).toEqual([2]);
 });
 
 test("Of two carriageways the one in the direction of travel is taken although the other is nearer.", async () => {
   const roads = await drawRoads([
-    {
-      id: 1,
-      line: [
-        [-400, 0],
-        [400, 0],
-      ],
-      tags: { highway: "primary", oneway: "yes" },
-    },
-    {
-      id: 2,
-      line: [
-        [400, 12],
-        [-400, 12],
-      ],
-      tags: { highway: "primary", oneway: "yes" },
-    },
+    way(1, "-400,0 400,0", { highway: "primary", oneway: "yes" }),
+    way(2, "400,12 -400,12", { highway: "primary", oneway: "yes" }),
   ]);
-  expect(
-    pathOf(
-      roads,
-      drive(
-        [
-          [-380, 9],
-          [380, 9],
-        ],
-        15,
-        5,
-      ),
-    ),
-  ).toEqual([1]);
+  expect(pathOf(roads, drive(lineOf("-380,9 380,9"), 15, 5))).toEqual([1]);
 });
 
 test("A vehicle that turns round in the street goes back along the same way.", async () => {
-  const roads = await drawRoads([
-    {
-      id: 1,
-      line: [
-        [-400, 0],
-        [400, 0],
-      ],
-    },
-  ]);
-  const there = drive(
-    [
-      [-300, 2],
-      [100, 2],
-    ],
-    8,
-  );
-  const back = drive(
-    [
-      [100, -2],
-      [-300, -2],
-    ],
-    8,
-  ).map((fix, i) => ({ ...fix, timeMs: there.at(-1)!.timeMs + 5000 + i * 1000 }));
+  const roads = await drawRoads([way(1, "-400,0 400,0")]);
+  const there = drive(lineOf("-300,2 100,2"), 8);
+  const back = drive(lineOf("100,-2 -300,-2"), 8).map((fix, i) => ({
+    ...fix,
+    timeMs: there.at(-1)!.timeMs + 5000 + i * 1000,
+  }));
   expect(pathOf(roads, [...there, ...back])).toEqual([1, -1]);
 });
 
 test("A forbidden turn is avoided where the fixes allow another way.", async () => {
-  const ways = [
-    {
-      id: 1,
-      line: [
-        [-400, 0],
-        [0, 0],
-      ],
-    },
-    {
-      id: 2,
-      line: [
-        [0, 0],
-        [0, 60],
-      ],
-    },
-    {
-      id: 3,
-      line: [
-        [0, 60],
-        [400, 60],
-      ],
-    },
-    {
-      id: 4,
-      line: [
-        [0, 0],
-        [20, -40],
-        [20, 60],
-      ],
-    },
-    {
-      id: 5,
-      line: [
-        [0, 60],
-        [20, 60],
-      ],
-    },
-  ] as const;
-  const sparse = drive(
-    [
-      [-300, 0],
-      [0, 0],
-      [0, 60],
-      [300, 60],
-    ],
-    10,
-    20,
-  );
-  const free = await drawRoads(
-    ways
-      .filter((way) => way.id !== 5)
-      .map((way) =>
-        way.id === 3
-          ? {
-              ...way,
-              line: [
-                [0, 60],
-                [20, 60],
-                [400, 60],
-              ] as const,
-            }
-          : way,
-      ),
-  );
-  const banned = await drawRoads(
-    ways
-      .filter((way) => way.id !== 5)
-      .map((way) =>
-        way.id === 3
-          ? {
-              ...way,
-              line: [
-                [0, 60],
-                [20, 60],
-                [400, 60],
-              ] as const,
-            }
-          : way,
-      ),
-    [{ from: 1, via: [0, 0], to: 2, restriction: "no_left_turn" }],
-  );
+  const ways = [way(1, "-400,0 0,0"), way(2, "0,0 0,60"), way(3, "0,60 20,60 400,60"), way(4, "0,0 20,-40 20,60")];
+  const sparse = drive(lineOf("-300,0 0,0 0,60 300,60"), 10, 20);
+  const free = await drawRoads(ways);
+  const banned = await drawRoads(ways, [{ from: 1, via: [0, 0], to: 2, restriction: "no_left_turn" }]);
   expect(pathOf(free, positionsOnly(sparse))).toContain(2);
   expect(pathOf(banned, positionsOnly(sparse))).not.toContain(2);
 });
 
 test("A tunnel without fixes is part of the path.", async () => {
   const roads = await drawRoads([
-    {
-      id: 1,
-      line: [
-        [-500, 0],
-        [0, 0],
-      ],
-    },
-    {
-      id: 2,
-      line: [
-        [0, 0],
-        [900, 0],
-      ],
-      tags: { tunnel: "yes", layer: "-1" },
-    },
-    {
-      id: 3,
-      line: [
-        [900, 0],
-        [1400, 0],
-      ],
-    },
-    {
-      id: 4,
-      line: [
-        [0, 0],
-        [0, 300],
-        [900, 300],
-        [900, 0],
-      ],
-    },
+    way(1, "-500,0 0,0"),
+    way(2, "0,0 900,0", { tunnel: "yes", layer: "-1" }),
+    way(3, "900,0 1400,0"),
+    way(4, "0,0 0,300 900,300 900,0"),
   ]);
-  const fixes = drive(
-    [
-      [-400, 0],
-      [1300, 0],
-    ],
-    15,
-  ).filter((_, i) => i < 26 || i > 88);
+  const fixes = drive(lineOf("-400,0 1300,0"), 15).filter((_, i) => i < 26 || i > 88);
   expect(pathOf(roads, fixes)).toEqual([1, 2, 3]);
 });
 
 test("A yard away from the street is off the network, and the street is found again afterwards.", async () => {
-  const roads = await drawRoads([
-    {
-      id: 1,
-      line: [
-        [-600, 0],
-        [600, 0],
-      ],
-    },
-  ]);
+  const roads = await drawRoads([way(1, "-600,0 600,0")]);
   const normal = normalNoise(3);
   const noise = (): readonly [number, number] => [normal(), normal()];
   const legs = [
-    drive(
-      [
-        [-300, 0],
-        [0, 0],
-      ],
-      10,
-      1,
-      noise,
-    ),
-    drive(
-      [
-        [0, -5],
-        [0, -80],
-        [30, -80],
-        [30, -60],
-        [5, -60],
-        [5, -5],
-      ],
-      2,
-      1,
-      noise,
-    ),
-    drive(
-      [
-        [5, 0],
-        [300, 0],
-      ],
-      10,
-      1,
-      noise,
-    ),
+    drive(lineOf("-300,0 0,0"), 10, 1, noise),
+    drive(lineOf("0,-5 0,-80 30,-80 30,-60 5,-60 5,-5"), 2, 1, noise),
+    drive(lineOf("5,0 300,0"), 10, 1, noise),
   ];
   const fixes = legs.flat().map((fix, i) => ({ ...fix, timeMs: i * 1000 }));
   const { placed, stretches } = new FinalMatcher(roads).match(fixes);
@@ -373,92 +101,27 @@ test("A yard away from the street is off the network, and the street is found ag
 });
 
 test("One gross error in a drive changes neither the path nor the places around it.", async () => {
-  const roads = await drawRoads([
-    ...cross,
-    {
-      id: 4,
-      line: [
-        [-400, 150],
-        [400, 150],
-      ],
-    },
-  ]);
-  const fixes = drive(
-    [
-      [-300, 0],
-      [300, 0],
-    ],
-    12,
-    5,
-    (i) => (i === 5 ? [30, 150] : [0, 0]),
-  );
+  const roads = await drawRoads([...cross, way(4, "-400,150 400,150")]);
+  const fixes = drive(lineOf("-300,0 300,0"), 12, 5, (i) => (i === 5 ? [30, 150] : [0, 0]));
   expect(pathOf(roads, fixes)).toEqual([1, 2]);
 });
 
 test("An empty trace, a single fix and a trace far from every road are matched to nothing or to what is there.", async () => {
   const roads = await drawRoads(cross);
   expect(pathOf(roads, [])).toEqual([]);
-  expect(
-    new FinalMatcher(roads).match(
-      drive(
-        [
-          [-100, 3],
-          [-100, 3.1],
-        ],
-        0.05,
-        10,
-      ).slice(0, 1),
-    ).placed[0],
-  ).toBeDefined();
-  expect(
-    pathOf(
-      roads,
-      drive(
-        [
-          [5000, 5000],
-          [5600, 5000],
-        ],
-        12,
-      ),
-    ),
-  ).toEqual([]);
+  expect(new FinalMatcher(roads).match(drive(lineOf("-100,3 -100,3.1"), 0.05, 10).slice(0, 1)).placed[0]).toBeDefined();
+  expect(pathOf(roads, drive(lineOf("5000,5000 5600,5000"), 12))).toEqual([]);
 });
 
 test("A bicycle is matched to a cycleway, which cars and trucks never use.", async () => {
   const roads = await drawRoads([
-    {
-      id: 1,
-      line: [
-        [-400, 0],
-        [400, 0],
-      ],
-      tags: { highway: "cycleway" },
-    },
-    {
-      id: 2,
-      line: [
-        [-400, 30],
-        [400, 30],
-      ],
-      tags: { hgv: "no" },
-    },
-    {
-      id: 3,
-      line: [
-        [-400, 45],
-        [400, 45],
-      ],
-    },
+    way(1, "-400,0 400,0", { highway: "cycleway" }),
+    way(2, "-400,30 400,30", { hgv: "no" }),
+    way(3, "-400,45 400,45"),
   ]);
-  const fixes = drive(
-    [
-      [-300, 12],
-      [300, 12],
-    ],
-    6,
-  );
+  const fixes = drive(lineOf("-300,12 300,12"), 6);
   const wayFor = (vehicle: VehicleKind): number[] =>
-    drivenWays(roads, new FinalMatcher(roads, { vehicle }).match(fixes).stretches).map((way) => way.wayId);
+    drivenWays(roads, new FinalMatcher(roads, { vehicle }).match(fixes).stretches).map(({ wayId }) => wayId);
   expect(wayFor(BICYCLE)).toEqual([1]);
   expect(wayFor(CAR)).toEqual([2]);
   expect(wayFor(TRUCK)).not.toContain(2);

@@ -1,25 +1,10 @@
 import { expect, test } from "vitest";
-import { drawRoads } from "../roads/sample-roads.ts";
+import { drawRoads, lineOf, way } from "../roads/sample-roads.ts";
 import type { MatchFix } from "./match-fix.ts";
 import { matchLines } from "./match-lines.ts";
 import { drive } from "./sample-drives.ts";
 
-const TOWN = [
-  {
-    id: 1,
-    line: [
-      [-400, 0],
-      [0, 0],
-    ],
-  },
-  {
-    id: 2,
-    line: [
-      [0, 0],
-      [400, 0],
-    ],
-  },
-] as const;
+const TOWN = [way(1, "-400,0 0,0"), way(2, "0,0 400,0")] as const;
 
 function toLine(trace: string, fix: MatchFix): string {
   return JSON.stringify({
@@ -47,14 +32,7 @@ async function run(online: boolean, input: readonly string[]): Promise<Record<st
   return written;
 }
 
-const FIXES = drive(
-  [
-    [-200, 2],
-    [200, 2],
-  ],
-  10,
-  2,
-);
+const FIXES = drive(lineOf("-200,2 200,2"), 10, 2);
 
 test.each([true, false])("Each point has one answer and each trace one path (online: %s).", async (online) => {
   const input = ["a", 'b"quoted'].flatMap((trace) => FIXES.map((fix) => toLine(trace, fix)));
@@ -108,13 +86,7 @@ test("Bad lines become numbered errors and stop nothing.", async () => {
 });
 
 test("A point that no road explains has a null way and keeps its place.", async () => {
-  const [far] = drive(
-    [
-      [9000, 9000],
-      [9001, 9000],
-    ],
-    5,
-  );
+  const [far] = drive(lineOf("9000,9000 9001,9000"), 5);
   for (const online of [true, false])
     expect((await run(online, [toLine("t", far!)]))[0]).toMatchObject({
       wayId: null,

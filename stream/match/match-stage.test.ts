@@ -1,48 +1,18 @@
 import { beforeAll, expect, test } from "vitest";
 import { type DeviceFold, foldFixes, foldInitial } from "../fold.ts";
-import { drawRoads } from "../roads/sample-roads.ts";
+import { drawRoads, lineOf, way } from "../roads/sample-roads.ts";
 import { smoothStage } from "../smooth/smooth-stage.ts";
 import type { DeviceStage, Fix } from "../stage.ts";
 import type { MatchFix } from "./match-fix.ts";
 import { matchStage } from "./match-stage.ts";
-import { drive, normalNoise } from "./sample-drives.ts";
+import { drive, normalNoise, ROUND_THE_CORNER, TWO_STREETS } from "./sample-drives.ts";
 import { StreamRoads } from "./stream-roads.ts";
 
 const stages = [smoothStage as DeviceStage, matchStage as DeviceStage];
-const LINE: (readonly [number, number])[] = [
-  [0, 0],
-  [600, 0],
-  [600, 600],
-];
 let roads: StreamRoads;
 
 beforeAll(async () => {
-  const network = await drawRoads([
-    {
-      id: 10,
-      line: [
-        [-200, 0],
-        [0, 0],
-        [600, 0],
-        [900, 0],
-      ],
-    },
-    {
-      id: 20,
-      line: [
-        [600, 0],
-        [600, 600],
-        [600, 900],
-      ],
-    },
-    {
-      id: 30,
-      line: [
-        [0, 80],
-        [500, 80],
-      ],
-    },
-  ]);
+  const network = await drawRoads([...TWO_STREETS, way(30, "0,80 500,80")]);
   roads = new StreamRoads(network);
 });
 
@@ -81,7 +51,7 @@ function fold(frames: readonly (readonly MatchFix[])[], stored: boolean, on: Str
   return result;
 }
 
-const noisy = (line = LINE, sigmaM = 4, intervalS = 2): MatchFix[] => {
+const noisy = (line = ROUND_THE_CORNER, sigmaM = 4, intervalS = 2): MatchFix[] => {
   const noise = normalNoise(5);
   return drive(line, 12, intervalS, () => [noise() * sigmaM, noise() * sigmaM]);
 };
@@ -155,14 +125,10 @@ test("a vehicle that has stood for a while has its path written to where it stan
     timeMs: arrived.timeMs + (n + 1) * 10_000,
     speedMps: 0,
   }));
-  const away = drive(
-    [
-      [600, 600],
-      [600, 900],
-    ],
-    12,
-    2,
-  ).map((fix, n) => ({ ...fix, timeMs: parked.at(-1)!.timeMs + (n + 1) * 2_000 }));
+  const away = drive(lineOf("600,600 600,900"), 12, 2).map((fix, n) => ({
+    ...fix,
+    timeMs: parked.at(-1)!.timeMs + (n + 1) * 2_000,
+  }));
   const { segments } = fold(
     [...drives, ...parked, ...away].map((fix) => [fix]),
     true,
@@ -193,22 +159,12 @@ test("without roads nothing is matched and the track follows the positions", () 
 });
 
 test("on other roads than before the match starts again and the track goes on", async () => {
-  const drives = noisy(LINE, 1);
+  const drives = noisy(ROUND_THE_CORNER, 1);
   const before = fold(
     drives.slice(0, 20).map((fix) => [fix]),
     true,
   );
-  const others = new StreamRoads(
-    await drawRoads([
-      {
-        id: 99,
-        line: [
-          [-200, 0],
-          [900, 0],
-        ],
-      },
-    ]),
-  );
+  const others = new StreamRoads(await drawRoads([way(99, "-200,0 900,0")]));
   const fixes = drives.slice(20, 22).map((fix, n) => fixOf(fix, 99 * 1024 + n, fix.timeMs));
   const head = { seq: 99, deviceId: 7, protocol: "teltonika" as const, receivedAtMs: 0, bytes: new Uint8Array() };
   const step = foldFixes(before.fold, { frame: head, fixes, isKnown: () => false }, stages, { roads: others });

@@ -24,6 +24,9 @@ export class MatchState {
   acrossM = Number.NaN;
   acrossE = 0;
   acrossN = 0;
+  /** Where it has stood since it stopped; NaN: it moves. */
+  stoodLatE7 = Number.NaN;
+  stoodLonE7 = Number.NaN;
   readonly older = new Checkpoint();
   readonly newer = new Checkpoint();
 
@@ -39,6 +42,7 @@ export class MatchState {
     this.acrossM = Number.NaN;
     this.acrossE = 0;
     this.acrossN = 0;
+    this.stoodLatE7 = Number.NaN;
     this.older.count = 0;
     this.newer.count = 0;
     if (noiseToo) this.noiseSums.fill(0);
@@ -47,17 +51,17 @@ export class MatchState {
 
 /*
  * Serialised, little endian:  version u16 · hypotheses u16 · nodes u16 · outliers u16 · fingerprint of the roads u32
- *                             · fixes u32 · floats f64 (timeMs, latE7, lonE7, across ×3, noise) · hypotheses f64
+ *                             · fixes u32 · floats f64 (timeMs, latE7, lonE7, across ×3, stood ×2, noise) · hypotheses f64
  *                             · two checkpoints (count, timeMs, latE7, lonE7, hypotheses; f64) · nodes
  */
-const STATE_VERSION = 1;
+const STATE_VERSION = 2;
 const HEAD_BYTES = 16;
-const SCALARS = 6;
+const SCALARS = 8;
 const CHECKPOINT_SCALARS = 4;
 
 /**
  * The state as bytes, for the roads with this fingerprint. Nothing is rounded: a restored device gives the same answers.
- * At most 10 hypotheses and 6 in checkpoints of 136 bytes each, 90 nodes of 18 and a head of 208: below 4 kB. What is
+ * At most 10 hypotheses and 6 in checkpoints of 136 bytes each, 90 nodes of 18 and a head of 224: below 4 kB. What is
  * decided by now is handed over first.
  */
 export function serialiseMatchState(
@@ -84,6 +88,7 @@ export function serialiseMatchState(
   };
   for (const value of [state.timeMs, state.latE7, state.lonE7, state.acrossM, state.acrossE, state.acrossN])
     write(value);
+  for (const value of [state.stoodLatE7, state.stoodLonE7]) write(value);
   state.noiseSums.forEach(write);
   for (let i = 0; i < state.count * STRIDE; i++) write(state.hypotheses[i]!);
   for (const checkpoint of checkpoints) {
@@ -123,6 +128,8 @@ export function restoreMatchState(
   state.acrossM = read();
   state.acrossE = read();
   state.acrossN = read();
+  state.stoodLatE7 = read();
+  state.stoodLonE7 = read();
   for (let i = 0; i < NOISE_FIELDS; i++) state.noiseSums[i] = read();
   for (let i = 0; i < state.count * STRIDE; i++) state.hypotheses[i] = read();
   for (const checkpoint of [state.older, state.newer]) {

@@ -5,7 +5,7 @@ import type { FixStep, MatchFix } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
 import { Reach } from "./reach.ts";
 import type { MatchScratch } from "./scratch.ts";
-import { COST_PER_METRE, COST_PER_METRE_MIN, mayDrive, U_TURN_COST } from "./transition.ts";
+import { COST_PER_METRE, COST_PER_METRE_MIN, mayDrive, speedingCost, U_TURN_COST } from "./transition.ts";
 
 /** Nobody turns round faster than this, unless there was time to slow down in between. */
 const TURNING_SPEED_MPS = 4;
@@ -72,7 +72,7 @@ export class RoadCandidates {
       // To be on this edge costs at least the way from where the vehicle is expected to the edge's nearer end.
       const missedM = expectedM > endsM ? expectedM - endsM : expectedM < startsM ? startsM - expectedM : 0;
       if (prior + peak - missedM * missedM * perMetre2 > hopeless) {
-        this.#consider(source, h, directed, startsM, prior, label);
+        this.#consider(source, fix.speedMps, directed, startsM, prior, label);
         // What the best of the further edges could still reach: the same spread without the misfit.
         peak = INNOVATION.peak + PEAK_MARGIN;
       }
@@ -93,15 +93,15 @@ export class RoadCandidates {
   }
 
   /** Works out one candidate edge for a predicted hypothesis. */
-  #consider(source: number, h: Float64Array, directed: number, shiftM: number, prior: number, label: number): void {
-    const slots = this.#s.slots;
-    const place = this.#s.place;
+  #consider(source: number, speedMps: number, directed: number, shiftM: number, prior: number, label: number): void {
+    const { slots, place, predicted } = this.#s;
     const floats = slots.floats;
     const at = slots.workAt;
     const edgeM = this.#s.roads.edgeLengthM[directed >> 1]!;
-    const likelihood = observeOnEdge(h, shiftM, place, directed, edgeM, floats, at);
+    const likelihood = observeOnEdge(predicted, shiftM, place, directed, edgeM, floats, at);
     const { squared, distanceM } = INNOVATION;
     let score = prior + likelihood;
+    if (speedMps > 0) score -= speedingCost(this.#s.roads, directed >> 1, speedMps);
     if (score < slots.best - this.#s.beam) return;
     score += confine(floats, at, edgeM);
     if (this.#s.heading.known) {
@@ -143,7 +143,7 @@ export class RoadCandidates {
     h[FIELD.covAN] = -h[FIELD.covAN]!;
     h[FIELD.covSS] = 9;
     const before = this.#s.slots.count;
-    this.#consider(source, h, back, 0, prior, 0);
+    this.#consider(source, fix.speedMps, back, 0, prior, 0);
     if (this.#s.slots.count === before) return;
     const slot = before;
     const to = this.#s.slots.reservePath(slot, 1);

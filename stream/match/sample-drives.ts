@@ -1,12 +1,16 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { placeOf } from "../roads/sample-roads.ts";
+import { lineOf, placeOf, type SampleLine, way } from "../roads/sample-roads.ts";
 import type { MatchAnswer, MatchFix } from "./match-fix.ts";
 import { MatchState } from "./match-state.ts";
 import { Viterbi } from "./viterbi.ts";
 
+/** Two streets that meet at a corner, and the way from the one into the other. */
+export const TWO_STREETS = [way(10, "-200,0 0,0 600,0 900,0"), way(20, "600,0 600,600 600,900")] as const;
+export const ROUND_THE_CORNER = lineOf("0,0 600,0 600,600");
+
 /** Fixes of a vehicle that drives along a line (metres) at a constant speed, one every `intervalS`. */
 export function drive(
-  line: readonly (readonly [number, number])[],
+  line: SampleLine,
   speedMps: number,
   intervalS = 1,
   noise: (fix: number) => readonly [number, number] = () => [0, 0],

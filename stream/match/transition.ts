@@ -43,6 +43,17 @@ export function edgeCost(roads: RoadNetwork, edge: number): number {
   return METRE_COST[roads.edgeSpeedKmh[edge]!]! * factor * roads.edgeLengthM[edge]!;
 }
 
+/** Speeds (m/s) that happen at each limit (km/h); of what is beyond, this much costs half a nat, and no more than so much. */
+const TOLERATED_MPS = Float64Array.from({ length: 256 }, (_, limitKmh) => (limitKmh / 3.6) * 1.2 + 1);
+const SPEEDING_SIGMA_MPS = 2;
+const SPEEDING_COST_MAX = 5;
+
+/** Cost of a speed on an edge: nobody drives a ramp or a service road as fast as the motorway beside it. */
+export function speedingCost(roads: RoadNetwork, edge: number, speedMps: number): number {
+  const over = (speedMps - TOLERATED_MPS[roads.edgeSpeedKmh[edge]!]!) / SPEEDING_SIGMA_MPS;
+  return over > 0 ? Math.min(SPEEDING_COST_MAX, 0.5 * over * over) : 0;
+}
+
 /** Whether a vehicle of this kind may drive a directed edge. */
 export function mayDrive(roads: RoadNetwork, vehicle: VehicleKind, directed: number): boolean {
   return (roads.edgeAccess[directed >> 1]! & (directed & 1 ? vehicle.backward : vehicle.forward)) !== 0;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { drawRoads } from "../roads/sample-roads.ts";
+import { drawRoads, lineOf, placeOf, way } from "../roads/sample-roads.ts";
 import { MatchState, restoreMatchState, serialiseMatchState } from "./match-state.ts";
 import type { PathStep } from "./path-tree.ts";
 import { answerLive, drive, normalNoise, positionsOnly, signedWay } from "./sample-drives.ts";
@@ -33,18 +33,7 @@ function noisy(sigmaM: number, memory: number, seed: number): () => readonly [nu
 
 test("The first fix of a drive is answered with the street and, where the heading tells, its direction.", async () => {
   const roads = await drawRoads(GRID);
-  expect(
-    answerLive(
-      roads,
-      drive(
-        [
-          [400, 92],
-          [300, 92],
-        ],
-        10,
-      ).slice(0, 1),
-    ),
-  ).toEqual([-11]);
+  expect(answerLive(roads, drive(lineOf("400,92 300,92"), 10).slice(0, 1))).toEqual([-11]);
 });
 
 test("Every fix has an answer at once, and nearly all are right in a street grid with wandering noise.", async () => {
@@ -106,15 +95,7 @@ test("The path is decided long before the end of a drive, in order, and memory s
 test("A parked vehicle stays where it is however the receiver wanders.", async () => {
   const roads = await drawRoads(GRID);
   const noise = noisy(6, 0.9, 2);
-  const arriving = drive(
-    [
-      [0, 90],
-      [130, 90],
-    ],
-    4,
-    1,
-    noise,
-  );
+  const arriving = drive(lineOf("0,90 130,90"), 4, 1, noise);
   const last = arriving.at(-1)!;
   const parked = Array.from({ length: 120 }, (_, i) => {
     const [east, north] = noise();
@@ -137,6 +118,49 @@ test("A parked vehicle stays where it is however the receiver wanders.", async (
   });
   const spread = Math.max(...offsets.slice(10)) - Math.min(...offsets.slice(10));
   expect(spread).toBeLessThan(8);
+});
+
+test("A parked vehicle stays on its way although its receiver wanders further than before and makes up speeds and headings.", async () => {
+  const roads = await drawRoads([way(1, "-400,0 0,0 400,0"), way(2, "0,0 0,-200"), way(3, "-400,45 400,45")]);
+  const legs = [
+    drive(lineOf("-300,0 -80,0"), 8, 1),
+    drive(lineOf("-76,0 -60,0"), 4, 1),
+    drive(lineOf("-59,0 -57,0"), 1),
+  ];
+  const arriving = legs.flat().map((fix, i) => ({ ...fix, timeMs: i * 1000 }));
+  const wander = noisy(10, 0.985, 4);
+  const normal = normalNoise(5);
+  const parked = Array.from({ length: 300 }, (_, i) => {
+    const [east, north] = wander();
+    const grown = Math.min(1, i / 60);
+    const made = { speedMps: Math.abs(normal()) * 0.8, headingDeg: (i * 137) % 360, accuracyM: Number.NaN };
+    return { ...placeOf(-57 + grown * east, grown * north), ...made, timeMs: (arriving.length + i) * 1000 };
+  });
+  const answers = answerLive(roads, [...arriving, ...parked]).slice(arriving.length);
+  expect(answers.filter((answer) => answer === 1).length / answers.length).toBeGreaterThan(0.97);
+});
+
+test("A vehicle that creeps away without telling a speed worth the name has left the place where it stood.", async () => {
+  const roads = await drawRoads([way(1, "-400,0 0,0"), way(2, "0,0 0,-400")]);
+  const arriving = drive(lineOf("-200,0 -20,0"), 8);
+  const stopped = { ...arriving.at(-1)!, speedMps: 0, headingDeg: Number.NaN };
+  const standing = Array.from({ length: 20 }, (_, i) => ({ ...stopped, timeMs: stopped.timeMs + (i + 1) * 1000 }));
+  const creeping = drive(lineOf("-20,0 0,0 0,-200"), 1.5).map((fix, i) => ({
+    ...fix,
+    timeMs: standing.at(-1)!.timeMs + (i + 1) * 1000,
+  }));
+  expect(answerLive(roads, [...arriving, ...standing, ...creeping]).at(-1)).toBe(2);
+});
+
+test("Where a fast and a slow road run side by side, a speed that the slow one has never seen tells which it is.", async () => {
+  const roads = await drawRoads([
+    way(1, "-2000,0 2000,0", { highway: "motorway", maxspeed: "120" }),
+    way(2, "-2000,10 2000,10", { highway: "service", maxspeed: "30", oneway: "yes" }),
+  ]);
+  const between = drive(lineOf("-100,6 100,6"), 30).slice(0, 3);
+  expect(answerLive(roads, between).at(-1)).toBe(1);
+  const slowly = between.map((fix) => ({ ...fix, speedMps: 8 }));
+  expect(answerLive(roads, slowly.slice(0, 1))).toEqual([2]);
 });
 
 test("Fixes without speed and heading are matched too, and a fix that is not newer changes nothing.", async () => {
@@ -166,13 +190,7 @@ test("After a jump that nothing explains the match starts again at the new place
       ],
     },
   ]);
-  const here = drive(
-    [
-      [0, 90],
-      [400, 90],
-    ],
-    10,
-  );
+  const here = drive(lineOf("0,90 400,90"), 10);
   const there = drive(
     [
       [20_100, 0],

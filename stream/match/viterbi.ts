@@ -9,6 +9,7 @@ import { OffRoadCandidates } from "./off-road-candidates.ts";
 import { GAP, type PathStep } from "./path-tree.ts";
 import { RoadCandidates, type SearchWidth } from "./road-candidates.ts";
 import { type MatchOptions, MatchScratch } from "./scratch.ts";
+import { stand, stands } from "./standing.ts";
 import { Survivors } from "./survivors.ts";
 
 /** Beyond a gap of this length the drive before says nothing about the one after. */
@@ -57,6 +58,11 @@ export class Viterbi {
     if (!isFirst && step.dtS <= 0) return this.#report(state);
     if (!isFirst) state.noise.heedDisplacement(step.eastM, step.northM, step.dtS);
     state.noise.load(fix.accuracyM);
+    if (stands(state, step)) {
+      stand(state, step, this.#s);
+      moveTo(state, step);
+      return this.#report(state);
+    }
     readHeading(fix.headingDeg, fix.speedMps, this.#s.heading);
     this.#s.slots.clear();
     if (!isFirst && step.dtS <= GAP_S_MAX) {
@@ -75,9 +81,7 @@ export class Viterbi {
       this.#offRoad.restart(state, step);
     }
     this.#survivors.keepBest(state, decided);
-    state.timeMs = fix.timeMs;
-    state.latE7 = step.latE7;
-    state.lonE7 = step.lonE7;
+    moveTo(state, step);
     state.outliers = 0;
     this.#learnNoise(state, step.dtS);
     updateCheckpoints(state);
@@ -174,6 +178,13 @@ export class Viterbi {
     if (a < 0 || b < 0 || ((a ^ b) & 1) === 1) return false;
     return this.#s.roads.edgeWay[a >> 1] === this.#s.roads.edgeWay[b >> 1];
   }
+}
+
+/** The fix is the last one used from now on. */
+function moveTo(state: MatchState, { fix, latE7, lonE7 }: FixStep): void {
+  state.timeMs = fix.timeMs;
+  state.latE7 = latE7;
+  state.lonE7 = lonE7;
 }
 
 function readStep(state: MatchState, fix: MatchFix): FixStep {

@@ -9,11 +9,26 @@ const ORIGIN = { lat: 41.15, lon: -8.61 };
 const LAT_M = 111_195;
 const LON_M = LAT_M * Math.cos((ORIGIN.lat * Math.PI) / 180);
 
+/** Points as [east, north] in metres. */
+export type SampleLine = readonly (readonly [number, number])[];
+
+/** Ways meet where they have the same point. */
 export interface SampleWay {
   id: number;
-  /** Points as [east, north] in metres. Ways meet where they have the same point. */
-  line: readonly (readonly [number, number])[];
+  line: SampleLine;
   tags?: Record<string, string>;
+}
+
+/** A line written as "east,north east,north …", metres. */
+export function lineOf(points: string): SampleLine {
+  return points.split(" ").map((point) => {
+    const [east, north] = point.split(",").map(Number);
+    return [east!, north!] as const;
+  });
+}
+
+export function way(id: number, points: string, tags: Record<string, string> = {}): SampleWay {
+  return { id, line: lineOf(points), tags };
 }
 
 export function placeOf(east: number, north: number): { lat: number; lon: number } {
