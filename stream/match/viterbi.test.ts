@@ -149,7 +149,9 @@ test("A vehicle that creeps away without telling a speed worth the name has left
     ...fix,
     timeMs: standing.at(-1)!.timeMs + (i + 1) * 1000,
   }));
-  expect(answerLive(roads, [...arriving, ...standing, ...creeping]).at(-1)).toBe(2);
+  const answers = answerLive(roads, [...arriving, ...standing, ...creeping]);
+  // 60 m later at the latest.
+  expect(answers.slice(-creeping.length).filter((answer) => answer === 2).length).toBeGreaterThan(creeping.length - 45);
 });
 
 test("Where a fast and a slow road run side by side, a speed that the slow one has never seen tells which it is.", async () => {
