@@ -2,7 +2,7 @@ import { createConnection, type Socket } from "node:net";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import type { Envelope, FrameResult, ProtocolDecoder, RejectReason } from "#decoders/decoder.ts";
-import type { JournalWriter, NewFrame } from "#store/journal.ts";
+import type { JournalWriter, NewFrame, Receipt } from "#store/journal.ts";
 import {
   type Gateway,
   type GatewayDeps,
@@ -110,6 +110,14 @@ export class FakeJournal implements JournalWriter {
     this.#isHolding = false;
     this.ready = true;
     for (const commit of this.#held.splice(0)) commit();
+  }
+
+  offer(frame: NewFrame, receipt: Receipt): Error | undefined {
+    this.append(frame).then(
+      (seq) => receipt.committed(seq),
+      (error: Error) => receipt.failed(error),
+    );
+    return undefined;
   }
 
   append(frame: NewFrame): Promise<number> {

@@ -1,7 +1,7 @@
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from "./binary.ts";
 import { type NewFrame, partitionOf } from "./journal.ts";
 
-/** Frames with consecutive `seq` as the parameters $1 … $9 of the statements below. */
+/** Frames with consecutive `seq` as the parameters $1 … $9 of the statement below. */
 export function frameParameters(frames: readonly NewFrame[], firstSeq: number): Buffer[] {
   return [
     int8Array(frames.map((_, index) => firstSeq + index)),
@@ -18,17 +18,6 @@ export function frameParameters(frames: readonly NewFrame[], firstSeq: number): 
 
 const ROWS = `unnest($1::bigint[], $2::smallint[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
   $8::text[], $9::bytea[]) as n (seq, partition, device_id, kind, protocol, transport, received_at, remote_address, bytes)`;
-
-/**
- * One transaction: the frames, the sequence moved past them ($10 is the last seq) and one notification. Moving the
- * sequence is logged before the commit, so that no seq returns, not even when every frame has been dropped.
- */
-export const INSERT_FRAMES = `with stored as (
-    insert into frame (seq, partition, device_id, kind, protocol, transport, received_at, remote_address, bytes)
-    select n.* from ${ROWS}
-    returning 1
-  )
-  select setval('frame_seq', $10::bigint), pg_notify('frames', ''), count(*) from stored`;
 
 /** How many of the very same frames are stored: all or, for a transaction is whole, none. */
 export const COUNT_STORED = `select count(*)::integer as stored from frame f join ${ROWS}

@@ -29,7 +29,20 @@ export type NewFrame = {
 
 export type JournalFrame = NewFrame & { seq: number; partition: number };
 
+/** Who hears what became of a frame: of one commit all in the order in which they were offered, in one go. */
+export type Receipt = {
+  /** The frame is durably committed as `seq`. */
+  committed(seq: number): void;
+  /** `JournalClosedError`, or an error of this frame. */
+  failed(error: Error): void;
+};
+
 export type JournalWriter = {
+  /**
+   * Takes a frame and tells `receipt` what became of it, once and never before this call has returned; or refuses it at
+   * once, with the errors that `append` rejects with, and tells nothing.
+   */
+  offer(frame: NewFrame, receipt: Receipt): Error | undefined;
   /**
    * Resolves with the frame's `seq` once it is durably committed, and only then. While the database is away the call
    * stays pending and is retried. Rejects with `JournalFullError` when `pendingBytesMax` is reached, and with

@@ -16,6 +16,9 @@ const PENDING_BYTES_MAX = 50_000_000;
 const RECEIVED_AT_MS = 1_790_000_000_123;
 const LOCK_WAITERS = `select pid from pg_locks where locktype = 'advisory' and not granted
   and database = (select oid from pg_database where datname = current_database())`;
+/** The message with which the server ends every answer, and its length. */
+const READY = "Z".charCodeAt(0);
+const READY_BYTES = 6;
 const PATIENCE = { timeout: 15_000, interval: 10 };
 
 let database: TestDatabase;
@@ -53,7 +56,7 @@ async function openJournal(
 
 type Proxy = {
   url: string;
-  /** Cuts the connection where the server's next answer should pass. */
+  /** Cuts the connection where the server should next be heard to be ready: what was asked of it is done. */
   swallowNextAnswer(): void;
   /** Keeps what the server says back until released; `asked` resolves when the client has said something. */
   hold(): { asked: Promise<void>; release(): void };
@@ -78,7 +81,7 @@ async function openProxy(url: string): Promise<Proxy> {
       heard?.();
     });
     const answer = (bytes: Uint8Array) => {
-      if (!swallow) return void client.write(bytes);
+      if (!swallow || bytes.at(-READY_BYTES) !== READY) return void client.write(bytes);
       swallow = false;
       cut();
     };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JournalWriter, NewFrame } from "./journal.ts";
+import type { JournalWriter, NewFrame, Receipt } from "./journal.ts";
 import { JournalClosedError, JournalFrameError, JournalFullError } from "./journal-errors.ts";
 import { openSequencer, type Sequencer } from "./sequencer.ts";
 
@@ -34,8 +34,7 @@ export type PostgresJournalOptions = {
 type Pending = {
   frame: NewFrame;
   bytes: number;
-  resolve: (seq: number) => void;
-  reject: (error: Error) => void;
+  receipt: Receipt;
 };
 
 /** A batch whose commit was not confirmed: it is stored from `firstSeq` on, or not at all. */
@@ -115,17 +114,23 @@ class GroupCommitJournal implements PostgresJournal {
     };
   }
 
-  append(frame: NewFrame): Promise<number> {
-    if (this.#closing) return Promise.reject(new JournalClosedError("the journal is closed"));
+  offer(frame: NewFrame, receipt: Receipt): Error | undefined {
+    if (this.#closing) return new JournalClosedError("the journal is closed");
     const bytes = frame.bytes.byteLength + FRAME_OVERHEAD_BYTES;
     if (this.#pendingBytes + bytes > this.#options.pendingBytesMax) {
-      return Promise.reject(new JournalFullError(`${this.#pendingBytes} bytes wait for their commit`));
+      return new JournalFullError(`${this.#pendingBytes} bytes wait for their commit`);
     }
-    return new Promise((resolve, reject) => {
-      this.#pendingFrames += 1;
-      this.#pendingBytes += bytes;
-      this.#waiting.push({ frame, bytes, resolve, reject });
-      this.#wake?.();
+    this.#pendingFrames += 1;
+    this.#pendingBytes += bytes;
+    this.#waiting.push({ frame, bytes, receipt });
+    this.#wake?.();
+    return undefined;
+  }
+
+  append(frame: NewFrame): Promise<number> {
+    return new Promise((committed, failed) => {
+      const refusal = this.offer(frame, { committed, failed });
+      if (refusal !== undefined) failed(refusal);
     });
   }
 
@@ -285,14 +290,14 @@ class GroupCommitJournal implements PostgresJournal {
     const { batch, firstSeq } = committed;
     this.#commits += 1;
     this.#committedFrames += batch.length;
-    for (const [index, pending] of batch.entries()) this.#settle(pending, firstSeq + index);
+    for (let index = 0; index < batch.length; index++) this.#settle(batch[index]!, firstSeq + index);
   }
 
   #settle(pending: Pending, outcome: number | Error): void {
     this.#pendingFrames -= 1;
     this.#pendingBytes -= pending.bytes;
-    if (typeof outcome === "number") pending.resolve(outcome);
-    else pending.reject(outcome);
+    if (typeof outcome === "number") pending.receipt.committed(outcome);
+    else pending.receipt.failed(outcome);
   }
 
   #takeBatch(): Pending[] {

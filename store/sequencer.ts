@@ -1,6 +1,8 @@
 import pg from "pg";
+import { COPY_HEAD_BYTES, COPY_TAIL_BYTES, CopyQuery, sealCopy } from "./copy-query.ts";
 import { connectionSettings } from "./database.ts";
-import { COUNT_STORED, frameParameters, INSERT_FRAMES } from "./frame-rows.ts";
+import { COPY_FRAMES, FrameCopy } from "./frame-copy.ts";
+import { COUNT_STORED, frameParameters } from "./frame-rows.ts";
 import type { NewFrame } from "./journal.ts";
 
 /** One gateway process at a time appends: the holder of this lock. */
@@ -45,6 +47,14 @@ export type SequencerEvents = {
   unsafe(settings: readonly string[]): void;
 };
 
+/**
+ * One transaction: the frames, the sequence moved past them and one notification. Moving the sequence is logged before
+ * the commit, so that no seq returns, not even when every frame has been dropped.
+ */
+function appendStatements(lastSeq: number): string {
+  return `${COPY_FRAMES}; select setval('frame_seq', ${lastSeq}), pg_notify('frames', '')`;
+}
+
 /** Connects and waits for the lock, however long another process holds it. */
 export async function openSequencer(url: string, aborted: AbortSignal, events: SequencerEvents): Promise<Sequencer> {
   const client = new pg.Client(connectionSettings(url, "journal"));
@@ -74,15 +84,24 @@ export async function openSequencer(url: string, aborted: AbortSignal, events: S
         (select max(seq) + 1 from frame)) as next`,
     );
     let nextSeq = found.rows[0]!.next;
+    let copy = new FrameCopy();
     return {
       get nextSeq() {
         return nextSeq;
       },
       append: async (frames) => {
         const firstSeq = nextSeq;
-        const values = [...frameParameters(frames, firstSeq), firstSeq + frames.length - 1];
-        const append = { name: "append", text: INSERT_FRAMES, values, query_timeout: APPEND_PATIENCE_MS };
-        await client.query(append);
+        const message = sealCopy(copy.write(frames, firstSeq, COPY_HEAD_BYTES, COPY_TAIL_BYTES));
+        const text = appendStatements(firstSeq + frames.length - 1);
+        await new Promise<void>((resolve, reject) => {
+          client.query(
+            new CopyQuery(text, message, APPEND_PATIENCE_MS, (error) => (error ? reject(error) : resolve())),
+          );
+        }).catch((error) => {
+          // What the server refused may be on its way still: its bytes are not written over.
+          copy = new FrameCopy();
+          throw error;
+        });
         nextSeq = firstSeq + frames.length;
         return firstSeq;
       },

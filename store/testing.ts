@@ -33,6 +33,8 @@ export type TimescaleTestDatabase = {
   query<Row = Record<string, unknown>>(sql: string, parameters?: unknown[]): Promise<{ rows: Row[] }>;
   /** Runs a script of several statements. */
   run(script: string): Promise<unknown>;
+  /** Runs a COPY … from stdin on these bytes. */
+  copy(sql: string, bytes: Uint8Array<ArrayBuffer>): Promise<unknown>;
   close(): Promise<void>;
 };
 
@@ -42,6 +44,7 @@ export async function openTimescaleTestDatabase(options: { migrated?: boolean } 
   const database: TimescaleTestDatabase = {
     query: (sql, parameters) => engine.query(sql, parameters),
     run: (script) => engine.exec(script),
+    copy: (sql, bytes) => engine.query(sql.replace("from stdin", "from '/dev/blob'"), [], { blob: new Blob([bytes]) }),
     close: () => engine.close(),
   };
   if (options.migrated ?? true) await migrateWith(database);

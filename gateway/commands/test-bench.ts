@@ -4,7 +4,7 @@ import { type CommandStore, openCommandStore } from "#store/command-delivery.ts"
 import { createCommand, findCommand, type NewCommand, readCommandAudit, type StoredCommand } from "#store/commands.ts";
 import { type Database, openDatabase } from "#store/database.ts";
 import { findDeviceByUid, registerDevice } from "#store/devices.ts";
-import type { JournalWriter } from "#store/journal.ts";
+import type { JournalWriter, NewFrame } from "#store/journal.ts";
 import { openPostgresJournal } from "#store/postgres-journal.ts";
 import { openTestDatabase } from "#store/testing.ts";
 import type { ListenerSpec } from "../gateway-deps.ts";
@@ -155,10 +155,18 @@ export async function openCommandBench(): Promise<CommandBench> {
 
 /** Commits no frame of a device before `released`. */
 function holding(journal: JournalWriter, released: Promise<void>): JournalWriter {
+  const append = async (frame: NewFrame) => {
+    if (frame.kind === "frame") await released;
+    return journal.append(frame);
+  };
   return {
-    append: async (frame) => {
-      if (frame.kind === "frame") await released;
-      return journal.append(frame);
+    append,
+    offer: (frame, receipt) => {
+      append(frame).then(
+        (seq) => receipt.committed(seq),
+        (error: Error) => receipt.failed(error),
+      );
+      return undefined;
     },
     get ready() {
       return journal.ready;

@@ -82,12 +82,12 @@ describe("a publish", () => {
 
   it("waits while the journal is full, before those that came after it", async () => {
     const journal = new FakeJournal();
-    const append = journal.append.bind(journal);
+    const offer = journal.offer.bind(journal);
     let refusals = 2;
-    journal.append = (frame) => {
-      if (frame.kind !== "frame" || refusals === 0) return append(frame);
+    journal.offer = (frame, receipt) => {
+      if (frame.kind !== "frame" || refusals === 0) return offer(frame, receipt);
       refusals -= 1;
-      return Promise.reject(new JournalFullError("full"));
+      return new JournalFullError("full");
     };
     const { raw } = await openPhoneGateway({ journal });
     const phone = await loggedIn(await raw());

@@ -18,7 +18,8 @@ export type Broker = {
 /**
  * Opens the broker. Of what it does we use the protocol: connections, acknowledgements, subscriptions. Publishes of
  * devices end in the journal, and only the `authorizePublish` callback holds their acknowledgement: the broker sends
- * PUBACK or PUBREC when it is called, before anything else becomes of the publish.
+ * PUBACK or PUBREC when it is called, before anything else becomes of the publish. The session takes plain publishes
+ * past the broker (`plain-publish.ts`), and keeps the keep-alive.
  */
 export async function openBroker(limits: GatewayLimits, onError: (error: unknown) => void): Promise<Broker> {
   let connections = 0;
@@ -47,7 +48,6 @@ export async function openBroker(limits: GatewayLimits, onError: (error: unknown
   await broker.listen();
   broker.on("clientError", (client, error) => sessionOf(client.conn).failed(error));
   broker.on("connectionError", (client, error) => sessionOf(client.conn).failed(error));
-  broker.on("keepaliveTimeout", (client) => sessionOf(client.conn).close("idle"));
   // Its types do not know this event.
   (broker as EventEmitter).on("error", onError);
   return {

@@ -12,7 +12,9 @@ import type { MqttContext } from "./mqtt-context.ts";
 import { PacketMeter } from "./packet-meter.ts";
 import { commandTopic, maySubscribe, uidOfPublish } from "./phone-identity.ts";
 import { type LoginRefusal, logIn } from "./phone-login.ts";
-import { type Acknowledge, type Publisher, Publishes } from "./publishes.ts";
+import type { Acknowledge } from "./publish-turn.ts";
+import { type Publisher, Publishes } from "./publishes.ts";
+import type { EndsTurns } from "./turn-ends.ts";
 
 /** Publishes to the client at the other end of a connection, with QoS 1. */
 export type Deliver = (connection: Duplex, topic: string, payload: Buffer) => void;
@@ -32,7 +34,7 @@ export type Deliver = (connection: Duplex, topic: string, payload: Buffer) => vo
  *            waiting the rest stays in the socket, which bounds the memory of a session
  * closed     nothing is read or acknowledged any more; the socket is destroyed within CLOSE_TIMEOUT_MS
  */
-export class MqttSession implements GatewaySession, Publisher {
+export class MqttSession implements GatewaySession, Publisher, EndsTurns {
   readonly #context: MqttContext;
   readonly #connection: Duplex;
   readonly #meter = new PacketMeter();
@@ -46,6 +48,12 @@ export class MqttSession implements GatewaySession, Publisher {
   #closedAtMs = 0;
   /** When the packet was begun of which more is expected. */
   #packetBegunAtMs = 0;
+  /** Silence after which the connection is closed: one and a half times the keep-alive (MQTT 3.1.1, 3.1.2.10). */
+  #silenceMsMax = Number.POSITIVE_INFINITY;
+  /** Packet identifiers whose PUBACK leaves at the end of this turn. */
+  #pubacks: number[] = [];
+  /** Bytes were left in the connection, as too many publishes are in flight. */
+  #hasLeftBytes = false;
   readonly #publishes: Publishes;
   readonly #deliver: Deliver;
   /** Takes commands once the device has subscribed to them. */
@@ -82,10 +90,20 @@ export class MqttSession implements GatewaySession, Publisher {
 
   /** What the broker may have of the bytes that arrived; null for nothing now. */
   read(): Buffer | null {
-    const packets = this.#packetsWelcome();
-    const bytes = packets > 0 ? readUngated(this.#connection) : null;
-    if (bytes === null) return null;
+    if (this.#packetsWelcome() <= 0) {
+      this.#hasLeftBytes = true;
+      return null;
+    }
+    const read = readUngated(this.#connection);
+    if (read === null) return null;
     this.#heardAtMs = this.#context.monotonicMs();
+    const bytes = this.#takePlain(read);
+    if (bytes.length === 0) return null;
+    const packets = this.#packetsWelcome();
+    if (packets <= 0) {
+      this.#leave(bytes);
+      return null;
+    }
     const wasInside = this.#meter.isInside;
     const metered = this.#meter.take(bytes, packets);
     if (metered.kind === "refused") {
@@ -96,8 +114,21 @@ export class MqttSession implements GatewaySession, Publisher {
     if (!wasInside || metered.byteCount < bytes.length) this.#packetBegunAtMs = this.#heardAtMs;
     this.#context.tally.bytesReceived += metered.byteCount;
     if (metered.byteCount === bytes.length) return bytes;
-    this.#connection.unshift(bytes.subarray(metered.byteCount));
+    this.#leave(bytes.subarray(metered.byteCount));
     return bytes.subarray(0, metered.byteCount);
+  }
+
+  /** What is left of the bytes behind the plain publishes that they begin with. */
+  #takePlain(bytes: Buffer): Buffer {
+    if (this.#state !== "open" || this.#meter.isInside) return bytes;
+    const taken = this.#publishes.takePlain(bytes, this.#packetsWelcome());
+    this.#context.tally.bytesReceived += taken;
+    return taken === 0 ? bytes : bytes.subarray(taken);
+  }
+
+  #leave(bytes: Buffer): void {
+    this.#hasLeftBytes = true;
+    this.#connection.unshift(bytes);
   }
 
   #packetsWelcome(): number {
@@ -118,7 +149,9 @@ export class MqttSession implements GatewaySession, Publisher {
     this.#login = packet;
     packet.clean = true;
     const idleS = Math.max(1, Math.floor(this.#context.limits.IDLE_TIMEOUT_MS / 1_500));
-    packet.keepalive = Math.min(packet.keepalive || idleS, KEEP_ALIVE_S_MAX);
+    this.#silenceMsMax = 1_500 * Math.min(packet.keepalive || idleS, KEEP_ALIVE_S_MAX);
+    // The broker's own timer would not hear of the publishes that are taken past it.
+    packet.keepalive = 0;
   }
 
   /** Resolves with the reason for which the login is refused; undefined when the client is in. */
@@ -216,6 +249,8 @@ export class MqttSession implements GatewaySession, Publisher {
         return;
       case "open":
         if (this.#connection.writableLength > UNREAD_MQTT_BYTES_MAX) this.close("slowReader");
+        else if (this.#publishes.inFlight === 0 && monotonicMs - this.#heardAtMs > this.#silenceMsMax)
+          this.close("idle");
         else if (
           this.#publishes.inFlight === 0 &&
           this.#meter.isInside &&
@@ -229,6 +264,7 @@ export class MqttSession implements GatewaySession, Publisher {
   }
 
   close(reason: CloseReason): void {
+    if (reason === "drain") this.flushPubacks();
     if (!this.#end(reason)) return;
     // What is acknowledged leaves before a drained connection does.
     if (reason === "drain") this.#connection.end();
@@ -251,7 +287,7 @@ export class MqttSession implements GatewaySession, Publisher {
       sessions: wasLive ? 0 : 1,
       closeReason: reason,
       durationMs: Math.round(this.#closedAtMs - this.#openedAtMs),
-      frames: this.#publishes.committed,
+      frames: this.#publishes.committedCount,
       rejectedFrames: 0,
     });
     return true;
@@ -284,6 +320,30 @@ export class MqttSession implements GatewaySession, Publisher {
   published(): void {
     if (this.#publishes.inFlight === 0 && this.isClosed) this.#leaveCommands();
     else if (this.#context.isDraining()) this.drain();
+    else if (this.#hasLeftBytes) this.#context.turnEnds.add(this);
+  }
+
+  sendPuback(messageId: number): void {
+    if (this.#pubacks.push(messageId) === 1) this.#context.turnEnds.add(this);
+  }
+
+  /** What the turn brought together leaves with one write, and what was left in the connection is read. */
+  turnEnds(): void {
+    this.flushPubacks();
+    if (!this.#hasLeftBytes || this.#packetsWelcome() <= 0) return;
+    this.#hasLeftBytes = false;
+    this.#connection.emit("readable");
+  }
+
+  flushPubacks(): void {
+    const ids = this.#pubacks;
+    if (ids.length === 0) return;
+    if (!this.isClosed) {
+      const bytes = pubackBytes(ids);
+      this.#connection.write(bytes);
+      this.#context.tally.bytesSent += bytes.length;
+    }
+    ids.length = 0;
   }
 
   /** What the connection brought is committed: no answer to a command comes on it any more. */
@@ -309,4 +369,17 @@ export class MqttSession implements GatewaySession, Publisher {
     const where = { protocol: "owntracks", transport: "mqtt", remoteAddress: this.remoteAddress } as const;
     return { ...where, device, atMs: now() };
   }
+}
+
+/** PUBACKs, MQTT 3.1.1 section 3.4. */
+function pubackBytes(messageIds: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(4 * messageIds.length);
+  let at = 0;
+  for (const id of messageIds) {
+    bytes[at++] = 0x40;
+    bytes[at++] = 2;
+    bytes[at++] = id >> 8;
+    bytes[at++] = id & 0xff;
+  }
+  return bytes;
 }
