@@ -12,6 +12,7 @@ type GatedConnection = Duplex & { [SESSION]?: MqttSession };
 export function gateReads(connection: GatedConnection, session: MqttSession): void {
   connection[SESSION] = session;
   connection.read = gatedRead;
+  connection.push = gatedPush;
   connection.on("close", onClose);
 }
 
@@ -29,6 +30,19 @@ export function readUngated(connection: Duplex, size?: number): Buffer | null {
 
 function gatedRead(this: GatedConnection, size?: number): Buffer | null {
   return size === 0 ? readUngated(this, 0) : (this[SESSION]?.read() ?? null);
+}
+
+/**
+ * What comes in while nothing is left of before is offered to the session first: what it takes needs no buffer and no
+ * `readable` event, a tenth of what a publish costs.
+ */
+function gatedPush(this: GatedConnection, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
+  let rest = chunk;
+  if (chunk !== null && this.readableLength === 0) {
+    rest = this[SESSION]?.takeFirst(chunk) ?? chunk;
+    if (rest.length === 0) return true;
+  }
+  return (Object.getPrototypeOf(this) as Duplex).push.call(this, rest, encoding);
 }
 
 function onClose(this: GatedConnection): void {

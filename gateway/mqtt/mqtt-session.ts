@@ -88,6 +88,17 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
     return this.#state === "closed";
   }
 
+  /** What is left of bytes that came in, behind the plain publishes that they begin with. */
+  takeFirst(bytes: Buffer): Buffer {
+    if (this.#state !== "open" || this.#meter.isInside) return bytes;
+    const packets = this.#packetsWelcome();
+    if (packets <= 0) return bytes;
+    this.#heardAtMs = this.#context.monotonicMs();
+    const taken = this.#publishes.takePlain(bytes, packets);
+    this.#context.tally.bytesReceived += taken;
+    return taken === 0 ? bytes : bytes.subarray(taken);
+  }
+
   /** What the broker may have of the bytes that arrived; null for nothing now. */
   read(): Buffer | null {
     if (this.#packetsWelcome() <= 0) {
@@ -96,9 +107,9 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
     }
     const read = readUngated(this.#connection);
     if (read === null) return null;
-    this.#heardAtMs = this.#context.monotonicMs();
-    const bytes = this.#takePlain(read);
+    const bytes = this.takeFirst(read);
     if (bytes.length === 0) return null;
+    this.#heardAtMs = this.#context.monotonicMs();
     const packets = this.#packetsWelcome();
     if (packets <= 0) {
       this.#leave(bytes);
@@ -116,14 +127,6 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
     if (metered.byteCount === bytes.length) return bytes;
     this.#leave(bytes.subarray(metered.byteCount));
     return bytes.subarray(0, metered.byteCount);
-  }
-
-  /** What is left of the bytes behind the plain publishes that they begin with. */
-  #takePlain(bytes: Buffer): Buffer {
-    if (this.#state !== "open" || this.#meter.isInside) return bytes;
-    const taken = this.#publishes.takePlain(bytes, this.#packetsWelcome());
-    this.#context.tally.bytesReceived += taken;
-    return taken === 0 ? bytes : bytes.subarray(taken);
   }
 
   #leave(bytes: Buffer): void {
