@@ -142,6 +142,24 @@ test("frames of many sessions come back in the order of their seq, byte for byte
   expect(journal.stats().commits).toBeLessThan(20);
 });
 
+test("receipts are told in the order of the offers, after the call, and a refusal tells none", async () => {
+  const journal = await openJournal(database.url, 3_000);
+  const told: string[] = [];
+  const offer = (deviceId: number) =>
+    journal.offer(frame(deviceId), {
+      committed: () => told.push(`${deviceId} committed`),
+      failed: () => told.push(`${deviceId} failed`),
+    });
+  expect(Array.from({ length: 9 }, (_, deviceId) => offer(deviceId))).toEqual(Array(9).fill(undefined));
+  expect(offer(9)).toMatchObject({ code: "JOURNAL_FULL" });
+  expect(told).toEqual([]);
+  await vi.waitFor(() => expect(told).toHaveLength(9), PATIENCE);
+  expect(told).toEqual(Array.from({ length: 9 }, (_, deviceId) => `${deviceId} committed`));
+  await journal.close();
+  expect(offer(1)).toMatchObject({ code: "JOURNAL_CLOSED" });
+  expect(told).toHaveLength(9);
+});
+
 test("a reader stays in order with a silent partition, a late starter and a limit of one", async () => {
   const journal = await openJournal(database.url);
   const reader = openJournalReader(await openStore(database.url));

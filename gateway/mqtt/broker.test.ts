@@ -137,6 +137,50 @@ describe("a publish", () => {
     expect(journal.frames()).toEqual([framed("hello")]);
   });
 
+  it("under the usual topic is held back as the first one is, also behind what the broker takes", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    phone.send(publishBytes({ messageId: 1 }));
+    await phone.receives(puback(1));
+    phone.receivedHex = "";
+    journal.hold();
+    const packets = [
+      publishBytes({ messageId: 2, payload: location(2) }),
+      publishBytes({ messageId: 3, payload: location(3), topic: `${TOPIC}/event` }),
+      publishBytes({ messageId: 4, payload: location(4), topic: `${TOPIC}/event` }),
+      publishBytes({ messageId: 5, payload: location(5), qos: 2 }),
+      publishBytes({ messageId: 6, payload: location(6) }),
+      packetBytes(0xc0, Buffer.alloc(0)),
+    ];
+    phone.send(Buffer.concat(packets));
+    await until(() => journal.pendingFrames === 5);
+    await phone.receives("d000");
+    journal.release();
+    // PUBRECs have an order of their own: the broker notes the packet before it answers.
+    await phone.receives(`d000${puback(2)}${puback(3)}${puback(4)}${puback(6)}50020005`);
+    expect(journal.frames()).toEqual([
+      framed("{}"),
+      framed(location(2)),
+      framed(location(3), `${TOPIC}/event`),
+      framed(location(4), `${TOPIC}/event`),
+      framed(location(5)),
+      framed(location(6)),
+    ]);
+  });
+
+  it("arrives whole however it is cut, behind others and before others", async () => {
+    const { raw, journal } = await openPhoneGateway();
+    const phone = await loggedIn(await raw());
+    const count = 40;
+    const bytes = Buffer.concat(Array.from({ length: count }, (_, index) => publishBytes({ messageId: index + 1 })));
+    for (let at = 0, step = 1; at < bytes.length; at += step, step = (step * 7) % 101) {
+      phone.send(bytes.subarray(at, at + step));
+      await sleep(1);
+    }
+    await phone.receives(Array.from({ length: count }, (_, index) => puback(index + 1)).join(""));
+    expect(journal.frames()).toHaveLength(count);
+  });
+
   it("arrives whole when every byte comes by itself", async () => {
     const { raw } = await openPhoneGateway();
     const phone = await raw();
@@ -200,6 +244,16 @@ describe("a connection", () => {
     const endless = await loggedIn(await raw(), { user: "bo", keepAliveS: 0 });
     await Promise.all([silent.closed(), endless.closed()]);
     expect(await metric("gateway_closed_total", { reason: "idle" })).toBe(2);
+  });
+
+  it("lives as long as it publishes, without a ping", async () => {
+    const { raw } = await openPhoneGateway();
+    const phone = await loggedIn(await raw(), { keepAliveS: 1 });
+    for (let messageId = 1; messageId <= 6; messageId += 1) {
+      phone.send(publishBytes({ messageId }));
+      await pause(500);
+    }
+    expect(phone.isClosed).toBe(false);
   });
 
   it("keeps nothing from one time to the next: a session is never present", async () => {
