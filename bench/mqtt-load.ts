@@ -115,7 +115,7 @@ class Phone {
     const end = start + count * this.#publishBytes;
     for (let at = start; at < end; at += this.#publishBytes) {
       this.#timeS += 1;
-      this.#publishes.latin1Write(String(this.#timeS), at + this.#timeAt);
+      this.#publishes.write(String(this.#timeS), at + this.#timeAt, "latin1");
     }
     this.#inFlight += count;
     this.#socket.write(this.#publishes.subarray(start, end));
