@@ -1,7 +1,6 @@
-import { connect, type Socket } from "node:net";
-import type { DeviceLink, Fault, LinkContext, SimulatedRecord } from "../device.ts";
-import { chooseFault, corrupted } from "./fault.ts";
+import type { DeviceLink, LinkContext, SimulatedRecord } from "../device.ts";
 import { createGatherer } from "./gatherer.ts";
+import { openTcpConnection } from "./tcp-connection.ts";
 
 /** What is known of a message beside its records when its bytes are made. */
 export type MessageHead = {
@@ -55,105 +54,75 @@ type Message = {
   timer: NodeJS.Timeout | undefined;
 };
 
-const SPLIT_PAUSE_MS = 30;
-const VANISH_AFTER_MAX_MS = 25;
 const NOTHING = new Uint8Array(0);
 
 /**
- * A device on a TCP connection whose messages carry numbers and are answered one by one, several under way at once.
- *
- *     offline ⇄ waiting ──▶ connecting ──▶ (loggingIn ──▶) open
- *                 ▲   loss, no answer, strange answer      │
- *                 └────────────────────────────────────────┘
- *
- * A message that is not answered is repeated on its connection, each time after a longer wait, and again on the next one.
+ * A device on a TCP connection whose messages carry numbers and are answered one by one, several under way at once. A
+ * message that is not answered is repeated on its connection, each time after a longer wait, and again on the next one.
  */
 export function openMessageLink(context: LinkContext, dialect: MessageDialect): DeviceLink {
-  const { uid, host, port, outbox, behaviour, random, counters } = context;
+  const { uid, outbox, behaviour, random, counters } = context;
   const gatherer = createGatherer(outbox, behaviour);
-  let state: "offline" | "waiting" | "connecting" | "loggingIn" | "open" = "waiting";
-  let socket: Socket | undefined;
-  let received: Uint8Array = NOTHING;
   let queue: Message[] = [];
   let inFlight: Message[] = [];
   let lastRecord: SimulatedRecord | undefined;
   let loginNumber = -1;
   let heartbeatNumber: number | undefined;
   let nextNumber = 0;
-  let failures = 0;
-  let stateTimer: NodeJS.Timeout | undefined;
   let gatherTimer: NodeJS.Timeout | undefined;
   let heartbeatTimer: NodeJS.Timeout | undefined;
+  const connection = openTcpConnection(context, { login, opened, take, hungUp });
 
   function wake(): void {
     gatherer.noteWaiting();
-    if (state === "open") sendAll();
+    if (connection.state === "open") sendAll();
     else compose(outbox.size);
   }
 
-  function dial(): void {
-    state = "connecting";
-    received = NOTHING;
-    counters.connections++;
-    const mine = connect({ host, port, noDelay: true });
-    socket = mine;
-    mine.on("connect", () => mine === socket && logIn());
-    mine.on("data", (bytes) => mine === socket && receive(bytes));
-    mine.on("error", () => mine === socket && lose());
-    mine.on("close", () => mine === socket && lose());
-  }
-
-  function logIn(): void {
-    if (!dialect.login) {
-      becomeOpen();
-      return;
-    }
-    state = "loggingIn";
+  function login(): Uint8Array | null {
+    if (!dialect.login) return null;
     loginNumber = takeNumber();
-    socket?.write(dialect.login(uid, loginNumber));
-    stateTimer = setTimeout(giveUpWaiting, behaviour.responseTimeoutMs);
+    return dialect.login(uid, loginNumber);
   }
 
-  function becomeOpen(): void {
-    clearTimeout(stateTimer);
-    state = "open";
+  function opened(): void {
     heartbeatTimer = setInterval(beat, behaviour.heartbeatMs);
     sendAll();
   }
 
   function beat(): void {
     if (heartbeatNumber !== undefined) {
-      giveUpWaiting();
+      connection.giveUp();
       return;
     }
     heartbeatNumber = takeNumber();
-    socket?.write(dialect.heartbeat(uid, heartbeatNumber, lastRecord));
+    connection.write(dialect.heartbeat(uid, heartbeatNumber, lastRecord));
   }
 
-  function receive(bytes: Uint8Array): void {
-    received = received.length === 0 ? bytes : Buffer.concat([received, bytes]);
-    while (received.length > 0) {
-      const answer = dialect.readAnswer(received, uid);
-      if (answer.kind === "incomplete") return;
-      if (answer.kind === "strange") {
-        counters.strangeAnswers++;
-        lose();
-        return;
-      }
-      received = received.subarray(answer.consumed);
-      if (answer.kind === "command") obey(answer);
-      else accept(answer);
+  function take(bytes: Uint8Array): number | undefined {
+    const answer = dialect.readAnswer(bytes, uid);
+    switch (answer.kind) {
+      case "incomplete":
+        return 0;
+      case "strange":
+        return undefined;
+      case "command":
+        obey(answer);
+        return answer.consumed;
+      case "answer":
+        accept(answer);
+        return answer.consumed;
     }
   }
 
   function obey({ reply }: Extract<MessageAnswer, { kind: "command" }>): void {
     counters.commands++;
-    socket?.write(reply(takeNumber()));
+    connection.write(reply(takeNumber()));
   }
 
   /** An answer to nothing that is under way is the second one, to a message that was repeated. */
   function accept({ to, number }: Extract<MessageAnswer, { kind: "answer" }>): void {
-    if (to === "login" && state === "loggingIn" && number === loginNumber) becomeOpen();
+    if (to === "login" && connection.state === "loggingIn" && number === loginNumber) connection.open();
     else if (to === "heartbeat" && number === heartbeatNumber) {
       heartbeatNumber = undefined;
       counters.heartbeats++;
@@ -166,7 +135,7 @@ export function openMessageLink(context: LinkContext, dialect: MessageDialect): 
   function acknowledge(message: Message): void {
     clearTimeout(message.timer);
     inFlight = inFlight.filter((other) => other !== message);
-    failures = 0;
+    connection.prove();
     counters.acks++;
     context.onAcknowledged(message.records, performance.now() - message.sentAtMs);
     if (!message.acknowledged && random() < behaviour.faults.duplicate) {
@@ -189,12 +158,12 @@ export function openMessageLink(context: LinkContext, dialect: MessageDialect): 
       if (!next || "inMs" in next) return;
       composed += next.records.length;
       lastRecord = next.records.at(-1);
-      for (const records of dialect.group(next.records)) queue.push(newMessage(records, state !== "open"));
+      for (const records of dialect.group(next.records)) queue.push(newMessage(records, connection.state !== "open"));
     }
   }
 
   function sendAll(): void {
-    while (state === "open" && inFlight.length < dialect.inFlightMax) {
+    while (connection.state === "open" && inFlight.length < dialect.inFlightMax) {
       if (queue.length === 0) compose(1);
       const message = queue.shift();
       if (!message) return;
@@ -212,72 +181,16 @@ export function openMessageLink(context: LinkContext, dialect: MessageDialect): 
     if (message.sends++ > 0) counters.resends++;
     message.sentAtMs = performance.now();
     message.timer = setTimeout(() => repeat(message), behaviour.responseTimeoutMs * (1 + message.repetitions));
-    const fault = chooseFault(behaviour.faults, random);
-    if (fault) counters.faults++;
-    write(message.bytes, fault === "corrupt" && !dialect.hasChecksum ? "cut" : fault);
+    connection.send(message.bytes, dialect.hasChecksum);
   }
 
   function repeat(message: Message): void {
     if (message.repetitions++ < dialect.repetitionsMax) transmit(message);
-    else giveUpWaiting();
-  }
-
-  function write(bytes: Uint8Array, fault: Fault | null): void {
-    const mine = socket;
-    const cutAt = 1 + Math.floor(random() * (bytes.length - 1));
-    switch (fault) {
-      case "cut":
-        mine?.write(bytes.subarray(0, cutAt));
-        loseSoon(0);
-        return;
-      case "vanish":
-        mine?.write(bytes);
-        loseSoon(random() * VANISH_AFTER_MAX_MS);
-        return;
-      case "split":
-        mine?.write(bytes.subarray(0, cutAt));
-        mine?.cork();
-        mine?.write(bytes.subarray(cutAt));
-        setTimeout(() => mine?.uncork(), SPLIT_PAUSE_MS);
-        return;
-      case "corrupt":
-        mine?.write(corrupted(bytes, random));
-        return;
-      case "duplicate":
-      case null:
-        mine?.write(bytes);
-        return;
-    }
-  }
-
-  /** Nothing more is sent on this connection, which breaks in a moment; answers that still come are not heard. */
-  function loseSoon(afterMs: number): void {
-    const mine = socket;
-    socket = undefined;
-    mine?.removeAllListeners("data");
-    mine?.resume();
-    mine?.on("error", () => undefined);
-    setTimeout(() => mine?.destroy(), afterMs);
-    lose();
-  }
-
-  function giveUpWaiting(): void {
-    counters.responseTimeouts++;
-    lose();
-  }
-
-  function lose(): void {
-    counters.connectionLosses++;
-    hangUp();
-    state = "waiting";
-    const { backoffMs } = behaviour;
-    const pauseMs = backoffMs[Math.min(failures++, backoffMs.length - 1)] ?? 0;
-    stateTimer = setTimeout(dial, pauseMs * (0.75 + 0.5 * random()));
+    else connection.giveUp();
   }
 
   /** What was under way goes back to the front of the queue. */
-  function hangUp(): void {
-    clearTimeout(stateTimer);
+  function hungUp(): void {
     clearTimeout(gatherTimer);
     clearInterval(heartbeatTimer);
     heartbeatNumber = undefined;
@@ -286,17 +199,6 @@ export function openMessageLink(context: LinkContext, dialect: MessageDialect): 
     for (const message of unanswered) Object.assign(message, { outlived: true, repetitions: 0 });
     inFlight = [];
     queue = [...unanswered, ...queue];
-    const old = socket;
-    socket = undefined;
-    old?.destroy();
-  }
-
-  function setOnline(online: boolean): void {
-    if (online === (state !== "offline")) return;
-    hangUp();
-    state = online ? "waiting" : "offline";
-    failures = 0;
-    if (online) dial();
   }
 
   function takeNumber(): number {
@@ -305,11 +207,10 @@ export function openMessageLink(context: LinkContext, dialect: MessageDialect): 
     return number;
   }
 
-  dial();
   return {
     wake,
-    setOnline,
-    close: () => setOnline(false),
+    setOnline: connection.setOnline,
+    close: () => connection.setOnline(false),
     get busy() {
       return outbox.size > 0 || queue.length > 0 || inFlight.some(({ acknowledged }) => !acknowledged);
     },
