@@ -13,7 +13,7 @@ import {
 import { prepareCommand } from "#gateway";
 import { listen, openDatabase } from "#store";
 import { openRoads } from "#stream/roads/open.ts";
-import type { Config } from "./config.ts";
+import { addressRanges, type Config } from "./config.ts";
 import { readinessOfRoles } from "./readiness.ts";
 import type { Listener, Metrics, Parts } from "./role.ts";
 
@@ -40,6 +40,7 @@ export async function startApi({ config, links, log, registry, closers }: Parts)
       freshness: { delayedS: config.FRESH_DELAYED_S, staleS: config.FRESH_STALE_S, offlineS: config.FRESH_OFFLINE_S },
       ...(config.ROADS === undefined ? {} : { roads: openRoads(config.ROADS) }),
       ...(config.PUBLIC_URL === undefined ? {} : { publicUrl: config.PUBLIC_URL }),
+      ...(config.TRUST_PROXY === undefined ? {} : { trustProxy: addressRanges(config.TRUST_PROXY) }),
       ...phonesOf(config),
       logger: log,
       now: Date.now,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseConfig } from "./config.ts";
+import { addressRanges, parseConfig } from "./config.ts";
 
 test("an empty environment gives the documented defaults", () => {
   const result = parseConfig({});
@@ -20,6 +20,17 @@ test("all errors are reported together, each with its name", () => {
   expect(result.kind).toBe("invalid");
   const text = result.kind === "invalid" ? result.errors.join("\n") : "";
   for (const name of ["HTTP_PORT", "LOG_LEVEL", "TLS_CERT", "CONNECTIONS_MAX"]) expect(text).toContain(name);
+});
+
+test("load balancers are named by addresses and ranges of them", () => {
+  const parsed = parseConfig({ TRUST_PROXY: "10.0.0.0/8, ::1,192.0.2.7" });
+  expect(parsed.kind === "ok" && addressRanges(parsed.config.TRUST_PROXY ?? "")).toEqual([
+    "10.0.0.0/8",
+    "::1",
+    "192.0.2.7",
+  ]);
+  const wrong = parseConfig({ TRUST_PROXY: "10.0.0.0/33,true,10.0.0.0/8/8,fe80::/129,192.0.2.7/" });
+  expect(wrong.kind === "invalid" && wrong.errors).toHaveLength(5);
 });
 
 test("an InfluxDB that is named in part is an error for each setting that is missing", () => {

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 
@@ -86,6 +87,13 @@ export const ConfigSchema = Type.Object({
     365,
     "Days that pictures and names of proofs of delivery are kept; hashes and verdicts stay",
   ),
+  CONTACT_RETENTION_DAYS: Count(
+    365,
+    "Days that the contact of a stop without a proof is kept after it was last changed or expected",
+  ),
+  TRUST_PROXY: Text(
+    "Load balancers before the HTTP API, addresses or CIDR ranges with commas: their X-Forwarded-For says who asks, for limits by address",
+  ),
   PUBLIC_URL: Type.Optional(
     Type.String({
       pattern: "^https?://[^/]+$",
@@ -154,6 +162,9 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   if ((converted.SMTP_URL === undefined) !== (converted.SMTP_FROM === undefined)) {
     errors.push("SMTP_URL and SMTP_FROM: set both or neither");
   }
+  for (const range of addressRanges(String(converted.TRUST_PROXY ?? ""))) {
+    if (!isAddressRange(range)) errors.push(`TRUST_PROXY: is no address or CIDR range, got ${JSON.stringify(range)}`);
+  }
   for (const name of ["TELTONIKA_TLS_PORT", "MQTT_TLS_PORT"]) {
     if (converted[name] !== undefined && converted.TLS_CERT === undefined)
       errors.push(`${name}: needs TLS_CERT and TLS_KEY`);
@@ -165,4 +176,19 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     for (const name of missing) errors.push(`${name}: is missing; InfluxDB needs ${influx.join(", ")}`);
   }
   return errors.length > 0 ? { kind: "invalid", errors } : { kind: "ok", config: converted as Config };
+}
+
+/** The parts of a list of addresses and ranges. */
+export function addressRanges(list: string): string[] {
+  return list
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function isAddressRange(range: string): boolean {
+  const [address = "", bits, ...rest] = range.split("/");
+  const bitsMax = [0, 32, 128][[0, 4, 6].indexOf(isIP(address))] ?? 0;
+  if (bitsMax === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax);
 }

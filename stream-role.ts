@@ -27,6 +27,7 @@ export async function startStream(parts: Parts): Promise<Listener[]> {
       fixRetentionDays: config.FIX_RETENTION_DAYS,
       eventRetentionDays: config.EVENT_RETENTION_DAYS,
       proofRetentionDays: config.PROOF_RETENTION_DAYS,
+      contactRetentionDays: config.CONTACT_RETENTION_DAYS,
       now: Date.now,
       log: (line) => log.warn(line),
     }),

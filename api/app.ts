@@ -143,6 +143,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     // URLs carry device ids and cursors: they stay out of the log.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytesMax,
+    trustProxy: deps.trustProxy === undefined ? false : [...deps.trustProxy],
     forceCloseConnections: true,
     frameworkErrors: answerFrameworkError,
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },

@@ -52,6 +52,8 @@ export type ApiDeps = {
   roads?: RoadNetwork | undefined;
   /** Under which the outside knows this service (`https://track.example.org`); where a request came to unless told. */
   publicUrl?: string;
+  /** Addresses and CIDR ranges of load balancers that are believed when they say who asks; nobody is unless told. */
+  trustProxy?: readonly string[];
   /** Stores positions of drivers' phones; without it they keep them. */
   handPositions?: HandPositions;
   limits?: Partial<ApiLimits>;

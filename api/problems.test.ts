@@ -131,6 +131,24 @@ test("too many requests of a key or of an address are answered 429 and told when
   }
 });
 
+test("behind a load balancer each of those who ask has a limit of their own; others can't say that they are another", async () => {
+  const limits = { addressRequestsMax: 1 };
+  const behind = await openTestApi({ limits, trustProxy: ["10.1.0.0/16"] });
+  const ask = async (forwardedFor: string, remoteAddress: string) => {
+    const headers = { "x-forwarded-for": forwardedFor };
+    return (await behind.app.inject({ url: "/healthz", headers, remoteAddress })).statusCode;
+  };
+  try {
+    expect(await ask("192.0.2.1", "10.1.0.9")).toBe(200);
+    expect(await ask("192.0.2.2", "10.1.0.9")).toBe(200);
+    expect(await ask("192.0.2.2", "10.1.0.8")).toBe(429);
+    expect(await ask("198.51.100.1", "192.0.2.3")).toBe(200);
+    expect(await ask("198.51.100.2", "192.0.2.3")).toBe(429);
+  } finally {
+    await behind.close();
+  }
+});
+
 test("while the database is away the answer is 503 with Retry-After, and the API goes on when it is back", async () => {
   const gate = await openGate(api.database.url);
   const database = await openDatabase({ url: gate.url, applicationName: "api test, gated" });

@@ -29,7 +29,10 @@ export type TestApi = {
 };
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-type TestOptions = Pick<ApiDeps, "limits" | "readiness" | "geocode" | "pagesFolder" | "roads" | "handPositions"> & {
+type TestOptions = Pick<
+  ApiDeps,
+  "limits" | "readiness" | "geocode" | "pagesFolder" | "roads" | "handPositions" | "trustProxy"
+> & {
   database?: Database;
   /** Puts something between the API and its database. */
   through?: (database: Database) => Database;

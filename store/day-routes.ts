@@ -83,7 +83,7 @@ export async function listDayRoutes(database: Database, page: DayRoutesPage): Pr
          select pod.outcome,
            (select k.verdict from pod_verdict k where k.pod_id = pod.pod_id order by k.version desc limit 1) as verdict,
            (select k.verdict from pod_override k where k.pod_id = pod.pod_id order by k.override_id desc limit 1) as override
-         from pod where pod.stop_id = s.stop_id order by pod.pod_id desc limit 1) o on true
+         from current_pod(s) pod) o on true
        where s.route_id = r.route_id and s.position is not null) line on true
      where r.route_id > $2 and ($1::integer is null or r.fleet_id = $1)
        and (coalesce(r.starts_at, p.started_at, w.first_at, r.created_at) at time zone f.time_zone)::date

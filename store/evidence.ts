@@ -166,8 +166,8 @@ export async function eraseRecipient(
 }
 
 /** Whoever knew the version before must not bring the contact back unawares. Places stay: telemetry is judged by them. */
-const FORGET_RECIPIENT = `update stop set contact = '{}', notes = null, address = null, policy = policy #- '{proof,pin}',
-  version = version + 1, updated_at = $2 where stop_id = $1`;
+export const FORGET_RECIPIENT = `update stop set contact = '{}', notes = null, address = null,
+  policy = policy #- '{proof,pin}', version = version + 1, updated_at = $2 where stop_id = $1`;
 
 /** The entries about a POD, and the links of the chain from just before the first of them to the last. */
 export async function readEvidence(

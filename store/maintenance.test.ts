@@ -5,7 +5,13 @@ import { openTestDatabase, type TestDatabase } from "./testing.ts";
 
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.UTC(2026, 10, 22);
-const DAYS = { frameRetentionDays: 30, fixRetentionDays: 60, eventRetentionDays: 365, proofRetentionDays: 365 };
+const DAYS = {
+  frameRetentionDays: 30,
+  fixRetentionDays: 60,
+  eventRetentionDays: 365,
+  proofRetentionDays: 365,
+  contactRetentionDays: 90,
+};
 const OPTIONS = { ...DAYS, now: () => NOW_MS };
 
 let test_: TestDatabase;
@@ -178,4 +184,31 @@ test("the loop begins at once, goes on after a failed round and ends when closed
   const loop = openMaintenance(database, OPTIONS);
   await vi.waitFor(async () => expect(await daysKept("frame", "received_at")).toBeCloseTo(30), { timeout: 10_000 });
   await loop.close();
+});
+
+test("contacts of stops without a proof are forgotten a while after anybody was expected there", async () => {
+  const daysAgo = (days: number) => new Date(NOW_MS - days * 86_400_000);
+  const insert = async (externalId: string, changedDaysAgo: number, windowDaysAgo: number | null, contact = true) => {
+    await database.pool.query(
+      `insert into stop (fleet_id, external_id, lat_deg, lon_deg, address, contact, updated_at, window_end)
+       values (1, $1, 41, -8, 'Rua A', $2, $3, $4)`,
+      [
+        externalId,
+        contact ? { email: "a@example.org" } : {},
+        daysAgo(changedDaysAgo),
+        windowDaysAgo === null ? null : daysAgo(windowDaysAgo),
+      ],
+    );
+  };
+  await insert("old", 100, null);
+  await insert("over", 100, 91);
+  await insert("ahead", 100, -3);
+  await insert("lately", 100, 89);
+  await insert("changed", 10, 95);
+  await insert("nobody", 100, 100, false);
+  await maintain(database, { ...DAYS, now: () => NOW_MS });
+  const { rows } = await database.pool.query(
+    "select external_id as name from stop where contact = '{}' and address is null order by external_id",
+  );
+  expect(rows.map(({ name }) => name)).toEqual(["old", "over"]);
 });

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "./database.ts";
 import { endOverStopFences } from "./over-stops.ts";
-import { forgetOldRecipients } from "./proof-retention.ts";
+import { forgetOldContacts, forgetOldRecipients } from "./proof-retention.ts";
 
 export type MaintenanceOptions = {
   frameRetentionDays: number;
   fixRetentionDays: number;
   eventRetentionDays: number;
   proofRetentionDays: number;
+  contactRetentionDays: number;
   /** Unix milliseconds. */
   now: () => number;
   log?: (line: string) => void;
@@ -95,6 +96,8 @@ export async function maintain(
       await endOverStopFences(database, options.now());
       const proofsSince = new Date(options.now() - options.proofRetentionDays * DAY_MS);
       await forgetOldRecipients(database, proofsSince, options.now());
+      const contactsSince = new Date(options.now() - options.contactRetentionDays * DAY_MS);
+      await forgetOldContacts(database, contactsSince, options.now());
       return { frames, fixes, events };
     } finally {
       await client.query("select pg_advisory_unlock($1)", [MAINTENANCE_LOCK]);

@@ -44,6 +44,8 @@ export type AwaitedStop = {
   etaP50: Date | null;
   etaComputedAt: Date | null;
   etaBasis: string | null;
+  /** Since when it is waited for again after an attempt that failed, as the database writes it. */
+  attempt: string;
 };
 
 /** A trigger that was reached. `expiresAt`: when it is not worth telling any more. */
@@ -60,9 +62,11 @@ const EVENTS_PER_ROUND = 500;
 const STOPS_PER_ROUND = 20_000;
 const LOCK = 7_411_820_014;
 
+const FIRST_ATTEMPT = "-infinity";
+
 const AWAITED = `select s.stop_id as "stopId", s.fleet_id as "fleetId", s.route_id as "routeId", b.notifications,
     ss.status, ss.stops_before as "stopsBefore", ss.eta_p50 as "etaP50", ss.eta_computed_at as "etaComputedAt",
-    ss.eta_basis as "etaBasis"
+    ss.eta_basis as "etaBasis", coalesce(failed_before(s), '${FIRST_ATTEMPT}')::text as attempt
   from stop s join route r on r.route_id = s.route_id
   join brand b on b.brand_id = coalesce(r.brand_id,
     (select d.brand_id from brand d where d.fleet_id = s.fleet_id and d.is_default))
@@ -130,10 +134,10 @@ async function insertDue(query: Query, nowMs: number, due: readonly DueNotificat
   for (const one of due) {
     const { stop, trigger, threshold, passed, expiresAtMs } = one;
     const inserted = await query<{ id: string }>(
-      `insert into notification (fleet_id, stop_id, trigger, threshold, passed, due_at)
-       values ($1, $2, $3, $4, $5, $6) on conflict (stop_id, trigger, threshold) do nothing
+      `insert into notification (fleet_id, stop_id, trigger, threshold, passed, due_at, attempt)
+       values ($1, $2, $3, $4, $5, $6, $7) on conflict (stop_id, trigger, threshold, attempt) do nothing
        returning notification_id as id`,
-      [stop.fleetId, stop.stopId, trigger, threshold, passed, new Date(nowMs)],
+      [stop.fleetId, stop.stopId, trigger, threshold, passed, new Date(nowMs), stop.attempt],
     );
     if (inserted.length === 0 || passed) continue;
     made.push(one);
@@ -147,8 +151,9 @@ async function insertDue(query: Query, nowMs: number, due: readonly DueNotificat
 }
 
 function eventOf({ stop, trigger, threshold }: DueNotification, nowMs: number) {
+  const isFirst = stop.attempt === FIRST_ATTEMPT;
   return {
-    eventId: eventIdOf("notification.due", stop.stopId, trigger, threshold),
+    eventId: eventIdOf("notification.due", stop.stopId, trigger, threshold, ...(isFirst ? [] : [stop.attempt])),
     fleetId: stop.fleetId,
     deviceId: null,
     type: "notification.due",
@@ -201,7 +206,7 @@ export async function leaseMessages(
        left join brand b on b.brand_id = coalesce(r.brand_id,
          (select d.brand_id from brand d where d.fleet_id = s.fleet_id and d.is_default))
      where m.message_id = due.message_id and n.notification_id = m.notification_id
-     returning m.message_id as "messageId", m.channel, m.attempts, m.expires_at as "expiresAt", n.trigger, n.threshold,
+     returning m.message_id::text as "messageId", m.channel, m.attempts, m.expires_at as "expiresAt", n.trigger, n.threshold,
        s.stop_id as "stopId", s.contact, b.notifications -> 'quietHours' as "quietHours",
        s.status = 'planned' and coalesce(r.status = 'planned', false) and b.brand_id is not null as awaited`,
     [new Date(nowMs), new Date(nowMs + leaseMs), limit],

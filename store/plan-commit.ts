@@ -4,6 +4,7 @@ import {
   type DraftRoute,
   type DraftStop,
   isExpected,
+  isPlannedAgain,
   isResequenced,
   isRouteChanged,
   isStopChanged,
@@ -118,7 +119,9 @@ async function writeStops(
   idsOfStop: (stop: DraftStop) => { stopId: number; routeId: number | null },
 ): Promise<void> {
   if (stops.length === 0) return;
-  const rows = stops.map((stop) => ({ ...stop.content, ...idsOfStop(stop), status: stop.status }));
+  const rows = stops.map((stop) => ({
+    ...{ ...stop.content, ...idsOfStop(stop), status: stop.status, again: isPlannedAgain(stop) },
+  }));
   await query(WRITE_STOPS, [fleetId, JSON.stringify(rows)]);
 }
 
@@ -203,19 +206,20 @@ const WRITE_STOPS = `with given as (
     select * from json_to_recordset($2::json) as n ("stopId" bigint, "routeId" bigint, status text, "externalId" text,
       kind text, "latDeg" float8, "lonDeg" float8, "radiusM" float8, address text, contact jsonb, notes text,
       "windowStartMs" float8, "windowEndMs" float8, "serviceS" integer, demand float8, "promisedByMs" float8,
-      "timeZone" text, policy jsonb))
+      "timeZone" text, policy jsonb, again boolean))
   insert into stop as s (stop_id, fleet_id, route_id, status, external_id, kind, lat_deg, lon_deg, radius_m, address, contact,
-    notes, window_start, window_end, service_s, demand, promised_by, time_zone, policy)
+    notes, window_start, window_end, service_s, demand, promised_by, time_zone, policy, planned_at)
   overriding system value
   select "stopId", $1, "routeId", status, "externalId", kind, "latDeg", "lonDeg", "radiusM", address, contact, notes,
     to_timestamp("windowStartMs" / 1000), to_timestamp("windowEndMs" / 1000), "serviceS", demand,
-    to_timestamp("promisedByMs" / 1000), "timeZone", policy from given
+    to_timestamp("promisedByMs" / 1000), "timeZone", policy,
+    coalesce((select k.planned_at from stop k where k.stop_id = "stopId" and not again), clock_timestamp()) from given
   on conflict (stop_id) do update set version = s.version + 1, route_id = excluded.route_id, status = excluded.status,
     external_id = excluded.external_id, kind = excluded.kind, lat_deg = excluded.lat_deg, lon_deg = excluded.lon_deg,
     radius_m = excluded.radius_m, address = excluded.address, contact = excluded.contact, notes = excluded.notes,
     window_start = excluded.window_start, window_end = excluded.window_end, service_s = excluded.service_s,
     demand = excluded.demand, promised_by = excluded.promised_by, time_zone = excluded.time_zone,
-    policy = excluded.policy, updated_at = now()`;
+    policy = excluded.policy, planned_at = excluded.planned_at, updated_at = now()`;
 
 const PLACE_FENCES = `update stop s set geofence_id = f.fence from unnest($1::bigint[], $2::integer[]) as f (stop, fence)
   where s.stop_id = f.stop`;
@@ -240,7 +244,8 @@ const WRITE_VERSIONS = `with moved as (
   from given g join route r using (route_id) cross join moved m left join lateral (
     select jsonb_agg(jsonb_build_object('stopId', s.stop_id, 'version', s.version, 'kind', s.kind, 'latDeg', s.lat_deg,
       'lonDeg', s.lon_deg, 'geofenceId', s.geofence_id, 'windowStartMs', ${unixMs("s.window_start")},
-      'windowEndMs', ${unixMs("s.window_end")}, 'promisedByMs', ${unixMs("s.promised_by")}, 'serviceS', s.service_s)
+      'windowEndMs', ${unixMs("s.window_end")}, 'promisedByMs', ${unixMs("s.promised_by")}, 'serviceS', s.service_s,
+      'failedAtMs', ${unixMs("failed_before(s)")})
       order by s.position) as stops
     from stop s where s.route_id = r.route_id and s.position is not null
   ) planned on true

@@ -115,6 +115,17 @@ export function isStopChanged({ stored, status, route, content }: DraftStop): bo
   return route === null ? stored.routeId !== null : stored.routeId !== route.stored?.routeId;
 }
 
+/**
+ * Whether it is planned anew: for another route, or with a later promise. A failure before that is an earlier attempt's.
+ * A new order of the same route, or a smaller change, is not meant so.
+ */
+export function isPlannedAgain({ stored, status, route, content }: DraftStop): boolean {
+  if (stored === null || status === "removed" || route === null) return false;
+  const [dueMs, wasDueMs] = [content, stored].map(({ promisedByMs, windowEndMs }) => promisedByMs ?? windowEndMs);
+  const isLater = dueMs != null && (wasDueMs == null || dueMs > wasDueMs);
+  return isLater || stored.status === "removed" || stored.routeId !== route.stored?.routeId;
+}
+
 /** Whether anybody will come: on no route yet, or on one that is not cancelled. */
 export function isExpected({ status, route }: DraftStop): boolean {
   return status === "planned" && route?.status !== "cancelled";

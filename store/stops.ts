@@ -28,7 +28,7 @@ type Progress<Time> = {
 export type StopView = Stop & {
   routeExternalId: string | null;
   routeStatus: "planned" | "cancelled" | null;
-  /** Of its newest proof of delivery. */
+  /** Of the newest proof of the attempt that counts. */
   outcome: "delivered" | "failed" | null;
   /** Null before the stream has seen the stop on the route that it is on. */
   progress: StopProgress | null;
@@ -41,7 +41,7 @@ const PROGRESS = `case when p.stop_id is not null then json_build_object('status
   'atRisk', p.at_risk) end as progress`;
 
 const SELECT_STOP = `select ${STOP_COLUMNS}, r.external_id as "routeExternalId", r.status as "routeStatus", ${PROGRESS},
-    (select o.outcome from pod o where o.stop_id = s.stop_id order by o.pod_id desc limit 1) as outcome
+    (select o.outcome from current_pod(s) o) as outcome
   from stop s left join route r on r.route_id = s.route_id
   left join stop_state p on p.stop_id = s.stop_id and p.route_id = s.route_id`;
 

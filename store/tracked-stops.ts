@@ -49,7 +49,7 @@ export type TrackedStop = {
   brandAppearance: unknown;
   brandSupport: unknown;
   brandVisibility: unknown;
-  /** The newest proof of delivery. */
+  /** The newest proof of the attempt that counts. */
   pod: TrackedPod | null;
 };
 
@@ -68,9 +68,7 @@ export type TrackedPod = {
 export const COMPLETION_JOINS = `left join route r on r.route_id = s.route_id
   left join route_state rs on rs.route_id = s.route_id
   left join stop_state p on p.stop_id = s.stop_id and p.route_id = s.route_id
-  left join lateral (
-    select * from pod newest where newest.stop_id = s.stop_id order by newest.pod_id desc limit 1
-  ) pod on true`;
+  left join lateral current_pod(s) pod on true`;
 
 /** When a stop was over: delivered or left, not to be expected any more, or missed by a route that is over. Null: it is still ahead. */
 export const COMPLETED_AT = `coalesce(least(p.departed_at, pod.received_at),

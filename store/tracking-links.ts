@@ -1,6 +1,7 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Database } from "./database.ts";
 import { eventIdOf, insertEvents } from "./event-writes.ts";
+import { ownSecret } from "./own-secrets.ts";
 import { COMPLETED_AT, COMPLETION_JOINS } from "./tracked-stops.ts";
 import { inTransaction } from "./transaction.ts";
 
@@ -44,7 +45,21 @@ const COLUMNS = `l.link_id as "linkId", l.fleet_id as "fleetId", l.stop_id as "s
 type Made = { kind: "made"; link: TrackingLink; token: string } | { kind: "stopUnknown" } | { kind: "full" };
 
 /** Makes a link to a stop of this fleet (null: any) and its event; `token` exists nowhere else afterwards. */
-export async function createLink(database: Database, fleetId: number | null, link: NewLink): Promise<Made> {
+export function createLink(database: Database, fleetId: number | null, link: NewLink): Promise<Made> {
+  return makeLink(database, fleetId, link, randomBytes(TOKEN_RANDOM_BYTES));
+}
+
+/**
+ * The link that goes with a message, made by whoever asks first: attempts to send it again have the same. Its token is
+ * not kept either but made of the message's id and a secret of this installation.
+ */
+export async function linkOfMessage(database: Database, link: NewLink, messageId: string): Promise<Made> {
+  const secret = await ownSecret(database, "links in messages");
+  const token = createHmac("sha256", secret).update(messageId).digest().subarray(0, TOKEN_RANDOM_BYTES);
+  return makeLink(database, null, link, token);
+}
+
+function makeLink(database: Database, fleetId: number | null, link: NewLink, random: Buffer): Promise<Made> {
   return inTransaction(database, async (query, client) => {
     // The lock keeps two makers from passing the limit together.
     const [stop] = await query<{ fleetId: number; routeId: number | null }>(
@@ -53,7 +68,12 @@ export async function createLink(database: Database, fleetId: number | null, lin
       [link.stopId, fleetId],
     );
     if (stop === undefined) return { kind: "stopUnknown" };
-    const token = randomBytes(TOKEN_RANDOM_BYTES).toString("base64url");
+    const token = random.toString("base64url");
+    const [known] = await query<TrackingLink>(
+      `select ${COLUMNS} from tracking_link l where l.stop_id = $1 and l.token_hash = $2`,
+      [link.stopId, hashOf(token)],
+    );
+    if (known !== undefined) return { kind: "made", link: known, token };
     const [made] = await query<TrackingLink>(
       `insert into tracking_link as l (fleet_id, stop_id, token_hash, visibility, not_before, expires_at)
        select $1, $2, $3, $4, $5, $6

@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 
 function stopOf(part: Partial<AwaitedStop> = {}): AwaitedStop {
   return {
-    ...{ stopId: 7, fleetId: 1, routeId: 3, status: "en_route", stopsBefore: 2, etaBasis: "live" },
+    ...{ stopId: 7, fleetId: 1, routeId: 3, status: "en_route", stopsBefore: 2, etaBasis: "live", attempt: "" },
     notifications: { triggers: { routeStarted: true, stopsAway: [5, 3, 1], minutesAway: [30, 10], arrived: true } },
     etaP50: new Date(NOW_MS + 25 * MINUTE_MS),
     etaComputedAt: new Date(NOW_MS),

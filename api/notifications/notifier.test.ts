@@ -6,6 +6,7 @@ import { SMTPServer } from "smtp-server";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { insertEvents } from "#store/event-writes.ts";
 import { inTransaction } from "#store/transaction.ts";
+import { deliveryParts, sendPod } from "../pod/test-forms.ts";
 import { openTestApi, TEST_NOW_MS, type TestApi } from "../testing.ts";
 import { storeTrackedRoute } from "../tracking/tracking-fixture.ts";
 import { openEmail, openSms } from "./channels.ts";
@@ -119,8 +120,12 @@ async function told(stopId = stopIds[0]!): Promise<Told[]> {
   return (await api.call(secret, "GET", `/v1/stops/${stopId}/notifications`)).json().data;
 }
 
+const WAIT_MS = 30_000;
+
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + WAIT_MS;
   while (!(await condition())) {
+    if (Date.now() > endMs) throw new Error(`did not happen: ${condition}`);
     stored();
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -186,6 +191,26 @@ it("tells each threshold once, however often the vehicle comes and goes", async 
   expect(texts).toHaveLength(4);
 });
 
+it("tells again of a stop that failed and is planned again", async () => {
+  await askFor({ channels: ["sms"], triggers: { arrived: true } });
+  await begin();
+  const [stopId] = stopIds;
+  await happen("stop.arrived", { stopId: String(stopId), routeId: String(routeId) });
+  await until(() => texts.length === 1);
+  await api.database.pool.query("update stop set planned_at = $1", [new Date(TEST_NOW_MS - 60_000)]);
+  const failed = deliveryParts().map(([name, value]) =>
+    name === "outcome" ? ([name, "failed"] as const) : ([name, value] as const),
+  );
+  await sendPod(api, await api.key(), String(stopId), [...failed, ["reason", "nobody there"]]);
+  await happen("stop.arrived", { stopId: String(stopId), routeId: String(routeId), visit: "2" });
+  await api.database.pool.query("update stop set planned_at = $1", [new Date(TEST_NOW_MS + 60_000)]);
+  await happen("stop.arrived", { stopId: String(stopId), routeId: String(routeId), visit: "3" });
+  await happen("stop.arrived", { stopId: String(stopId), routeId: String(routeId), visit: "4" });
+  await happen("stop.arrived", { stopId: String(stopIds[1]), routeId: String(routeId) });
+  await until(() => texts.length === 3);
+  expect((await told(stopId)).map(({ trigger }) => trigger)).toEqual(["arrived", "arrived"]);
+});
+
 it("tells nobody of what late data has brought to light", async () => {
   await askFor({ channels: ["sms"], triggers: { arrived: true } });
   await begin();
@@ -246,6 +271,11 @@ it("tries again what was not taken, gives up what is refused for good or too lat
   nowMs += 31_000;
   await until(() => mails.length === 1);
   await until(async () => (await states())[0]?.[0] === "sent");
+  // One for the mail, however often it was tried, and one for the text message.
+  const links = await api.database.pool.query("select from tracking_link where stop_id = $1", [stopIds[0]]);
+  expect(links.rowCount).toBe(2);
+  const token = /https:\/\/track\.example\/t\/([\w-]{22})/.exec(mails[0]!.source.replaceAll("=\r\n", ""))![1];
+  expect((await api.app.inject({ url: `/v1/track/${token}` })).statusCode).toBe(200);
 
   mailAnswers = [451];
   await happen("stop.arrived", { stopId: String(stopIds[1]), routeId: String(routeId) });

@@ -10,7 +10,7 @@ import {
   settleMessage,
 } from "#store/notifications.ts";
 import { readTrackedStops } from "#store/tracked-stops.ts";
-import { createLink } from "#store/tracking-links.ts";
+import { linkOfMessage } from "#store/tracking-links.ts";
 import { pause } from "#stream/pause.ts";
 import { linkEndMs } from "../tracking/link-window.ts";
 import { Bell } from "../webhooks/bell.ts";
@@ -121,7 +121,7 @@ async function attempt(deps: NotifierDeps, message: LeasedMessage): Promise<Mess
     const [stop] = await readTrackedStops(deps.database, [message.stopId]);
     if (stop === undefined) return { state: "skipped", reason: "too_late" };
     if (isQuiet(message.quietHours, stop.timeZone, nowMs)) return { state: "skipped", reason: "quiet_hours" };
-    const url = await linkFor(deps, message.stopId, nowMs);
+    const url = await linkFor(deps, message, nowMs);
     const words = messageOf({ trigger, threshold, locale: contact.locale, stop, url, nowMs });
     await transport.send(to, words, `notification-${message.messageId}`);
     return { state: "sent" };
@@ -137,15 +137,15 @@ async function attempt(deps: NotifierDeps, message: LeasedMessage): Promise<Mess
   }
 }
 
-/** A link of its own for each message: the tokens of earlier ones are kept nowhere. */
+/** A link of its own for each message, the same for every attempt to send it. */
 async function linkFor(
   { database, publicUrl }: NotifierDeps,
-  stopId: number,
+  { messageId, stopId }: LeasedMessage,
   nowMs: number,
 ): Promise<string | undefined> {
   if (publicUrl === undefined) return undefined;
   const expiresAt = new Date(linkEndMs(nowMs, null, null));
-  const made = await createLink(database, null, { stopId, visibility: {}, notBefore: null, expiresAt });
+  const made = await linkOfMessage(database, { stopId, visibility: {}, notBefore: null, expiresAt }, messageId);
   return made.kind === "made" ? `${publicUrl}/t/${made.token}` : undefined;
 }
 

@@ -10,6 +10,8 @@ export type PlannedStop = EtaPlace & {
   readonly windowEndMs: number | null;
   readonly promisedByMs: number | null;
   readonly serviceS: number | null;
+  /** When an attempt failed that this plan does not count any more, since it has the stop again. */
+  readonly failedAtMs?: number | null;
   /** Who serves it, as the learned model calls them; null: not known. */
   readonly driver?: string | null;
 };
@@ -48,7 +50,7 @@ export function readPlan(stored: unknown): RoutePlan {
       ...{ stopId: String(stop.stopId), kind: stop.kind, latDeg: stop.latDeg, lonDeg: stop.lonDeg },
       ...{ geofenceId: stop.geofenceId ?? null, serviceS: stop.serviceS ?? null },
       ...{ windowStartMs: stop.windowStartMs ?? null, windowEndMs: stop.windowEndMs ?? null },
-      ...{ promisedByMs: stop.promisedByMs ?? null, driver },
+      ...{ promisedByMs: stop.promisedByMs ?? null, failedAtMs: stop.failedAtMs ?? null, driver },
     })),
   };
 }

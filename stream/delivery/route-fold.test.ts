@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { plainEstimator, planOf, RouteDrive, START_MS, stopAt } from "./route-fixture.ts";
 import { foldRoute, outputsInitial } from "./route-fold.ts";
-import { type RouteFold, routeInitial } from "./route-state.ts";
+import { type RouteFold, routeInitial, visitsThatCount } from "./route-state.ts";
 
 const three = [stopAt("11", 2_000), stopAt("12", 4_000), stopAt("13", 6_000)];
 
@@ -231,6 +231,38 @@ test("a driver who comes back soon continues the visit, one who comes back later
   drive.stand(910, 1_100, 2_000);
   drive.crossing("exited", 11, 1_105);
   expect(drive.told("stop.arrived")).toEqual(["stop.arrived 11 195", "stop.arrived 11 895"]);
+});
+
+test("a stop that failed and is planned again is driven to again, and its second visit is the one that is shown", () => {
+  const drive = new RouteDrive(planOf(three));
+  const left = visit(drive, 11, 0, 0, 2_000);
+  expect(drive.status("11")).toBe("departed");
+  const again = { ...three[0]!, failedAtMs: START_MS + (left - 30) * 1_000 };
+  drive.plan(planOf([three[1]!, three[2]!, again]), left + 5);
+  expect(drive.status("11")).toBe("planned");
+  drive.fix(left + 10, 2_100, { speedMps: 10 });
+  expect(drive.fold.state.stops["11"]?.eta).not.toBeNull();
+  // A smaller change of the plan does not begin anew.
+  drive.plan(planOf([again, three[1]!, three[2]!]), left + 20);
+  const back = visit(drive, 11, left + 600, 3_000, 2_000);
+  expect(drive.status("11")).toBe("departed");
+  drive.plan(planOf([again, three[1]!, three[2]!]), back + 10);
+  expect(drive.status("11")).toBe("departed");
+  expect(drive.told("stop.arrived")).toHaveLength(2);
+  expect(visitsThatCount(drive.fold.state.stops["11"]!)).toHaveLength(1);
+});
+
+test("a stop that failed while the vehicle stands there is expected again once it has left", () => {
+  const drive = new RouteDrive(planOf(three));
+  drive.drive(0, 200, 0, 2_000);
+  drive.crossing("entered", 11, 195);
+  drive.stand(210, 300, 2_000);
+  expect(drive.status("11")).toBe("arrived");
+  drive.plan(planOf([three[1]!, three[2]!, { ...three[0]!, failedAtMs: START_MS + 290_000 }]), 300);
+  expect(drive.status("11")).toBe("arrived");
+  drive.drive(310, 400, 2_000, 3_000);
+  drive.crossing("exited", 11, 320);
+  expect(drive.status("11")).toBe("planned");
 });
 
 test("the state is plain JSON: a fold that stops anywhere and goes on gives the same", () => {

@@ -5,7 +5,16 @@ import { checkCompleted, checkMissed, checkSetOff, startRoute } from "./lifecycl
 import { plannedStartMs, type RoutePlan } from "./plan.ts";
 import { isServed } from "./remaining.ts";
 import { type Cause, type RouteContext, RouteDraft } from "./route-draft.ts";
-import type { RouteCrossing, RouteFix, RouteFold, RouteInput, RouteOutputs, RouteState } from "./route-state.ts";
+import {
+  type RouteCrossing,
+  type RouteFix,
+  type RouteFold,
+  type RouteInput,
+  type RouteOutputs,
+  type RouteState,
+  type StopState,
+  visitsThatCount,
+} from "./route-state.ts";
 import { stepStand } from "./stand.ts";
 import { judgeVisits, leaveOverlapped, reviseVisits } from "./stop-visits.ts";
 
@@ -86,10 +95,11 @@ function takePlan(draft: RouteDraft, before: RoutePlan | null, input: Extract<Ro
   if (before !== null && before.vehicleId !== plan.vehicleId) forgetVehicle(state);
   const planned = new Set(plan.stops.map(({ stopId }) => stopId));
   for (const { stopId } of before?.stops ?? []) if (!planned.has(stopId)) dropStop(draft, stopId);
-  for (const { stopId } of plan.stops) {
-    const { status, visits } = draft.stop(stopId);
-    const isBack = status === "cancelled" && plan.status === "planned";
-    draft.show(stopId, isBack ? { status: statusOfVisits(visits.length) } : {});
+  for (const { stopId, failedAtMs = null } of plan.stops) {
+    if (failedAtMs !== null && failedAtMs !== draft.stop(stopId).failedAtMs) expectAgain(draft, stopId, failedAtMs);
+    const stop = draft.stop(stopId);
+    const isBack = stop.status === "cancelled" && plan.status === "planned";
+    draft.show(stopId, isBack ? { status: statusOfVisits(stop) } : {});
   }
   if (plan.status === "cancelled") {
     cancel(draft);
@@ -105,8 +115,16 @@ function takePlan(draft: RouteDraft, before: RoutePlan | null, input: Extract<Ro
   settle(draft, "plan", true);
 }
 
-function statusOfVisits(visits: number): "departed" | "planned" {
-  return visits > 0 ? "departed" : "planned";
+function statusOfVisits(stop: StopState): "departed" | "planned" {
+  return visitsThatCount(stop).length > 0 ? "departed" : "planned";
+}
+
+/** An attempt failed, and the plan has the stop again. Where the vehicle still stands there it is first to leave. */
+function expectAgain(draft: RouteDraft, stopId: string, failedAtMs: number): void {
+  const stop = { ...draft.stop(stopId), failedAtMs };
+  const isThere = stop.visits.at(-1)?.departedAtMs === null;
+  const status = isThere ? "arrived" : stop.status === "cancelled" ? "cancelled" : statusOfVisits(stop);
+  draft.show(stopId, { failedAtMs, status, missed: null, enRouteAtMs: null, approachingAtMs: null });
 }
 
 /** Another vehicle drives the route: what is known of the one before says nothing of it. */

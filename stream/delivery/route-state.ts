@@ -39,6 +39,8 @@ export type StopState = {
   readonly status: StopStatus;
   readonly crossings: readonly Crossing[];
   readonly visits: readonly Visit[];
+  /** Visits that began by then are of an attempt that failed; null: all of them count. */
+  readonly failedAtMs: number | null;
   readonly missed: { readonly eventId: string; readonly rule: MissedRule; readonly atMs: number } | null;
   readonly enRouteAtMs: number | null;
   readonly approachingAtMs: number | null;
@@ -98,10 +100,25 @@ export function routeInitial(cursorSeq: number): RouteFold {
   return { plan: null, state };
 }
 
+/** The visits of the attempt that counts. */
+export function visitsThatCount({ visits, failedAtMs }: Pick<StopState, "visits" | "failedAtMs">): readonly Visit[] {
+  return failedAtMs === null ? visits : visits.filter(({ arrivedAtMs }) => arrivedAtMs > failedAtMs);
+}
+
 export function stopInitial(stopId: string): StopState {
   return {
-    ...{ stopId, status: "planned", crossings: [], visits: [], missed: null, enRouteAtMs: null, approachingAtMs: null },
-    ...{ stopsBefore: null, eta: null, absence: null, told: null, issued: null, atRisk: false, riskSinceMs: null },
+    ...{ stopId, status: "planned", crossings: [], visits: [], failedAtMs: null, missed: null },
+    ...{
+      enRouteAtMs: null,
+      approachingAtMs: null,
+      stopsBefore: null,
+      eta: null,
+      absence: null,
+      told: null,
+      issued: null,
+      atRisk: false,
+      riskSinceMs: null,
+    },
   };
 }
 

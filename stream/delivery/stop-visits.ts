@@ -4,7 +4,7 @@ import type { PlannedStop } from "./plan.ts";
 import { plannedStartMs } from "./plan.ts";
 import { isServed } from "./remaining.ts";
 import type { RouteDraft } from "./route-draft.ts";
-import type { RouteCrossing, StopStatus, Visit } from "./route-state.ts";
+import { type RouteCrossing, type StopStatus, type Visit, visitsThatCount } from "./route-state.ts";
 import { isStand, type Stand } from "./stand.ts";
 
 /**
@@ -226,8 +226,10 @@ function departed(draft: RouteDraft, stop: PlannedStop, visit: Visit, atMs: numb
 function put(draft: RouteDraft, stop: PlannedStop, visits: readonly Visit[]): void {
   const before = draft.stop(stop.stopId);
   const last = visits.at(-1);
+  const isThere = last !== undefined && last.departedAtMs === null;
   let status: StopStatus = before.status;
-  if (last !== undefined) status = last.departedAtMs === null ? "arrived" : "departed";
+  if (isThere) status = "arrived";
+  else if (visitsThatCount({ ...before, visits }).length > 0) status = "departed";
   else if (isServed(before.status)) status = "planned";
   draft.show(stop.stopId, { visits, status });
 }

@@ -8,14 +8,15 @@ import { type RoutePlan, readPlan } from "./plan.ts";
 import { remainingStops, servingStop } from "./remaining.ts";
 import type { RouteContext } from "./route-draft.ts";
 import { foldRoute, outputsInitial } from "./route-fold.ts";
-import type {
-  RouteCrossing,
-  RouteFix,
-  RouteFold,
-  RouteInput,
-  RouteOutputs,
-  RouteState,
-  StopState,
+import {
+  type RouteCrossing,
+  type RouteFix,
+  type RouteFold,
+  type RouteInput,
+  type RouteOutputs,
+  type RouteState,
+  type StopState,
+  visitsThatCount,
 } from "./route-state.ts";
 
 /** An input of the journal: it has a place and a time of receipt. */
@@ -282,8 +283,8 @@ function placeOf(input: JournalInput): { seq: number; receivedAtMs: number } {
 }
 
 function stopRowOf(routeId: string, stop: StopState): StopRow {
-  const { stopId, status, visits, stopsBefore, eta, absence, told, atRisk } = stop;
-  const [visit] = visits;
+  const { stopId, status, stopsBefore, eta, absence, told, atRisk } = stop;
+  const [visit] = visitsThatCount(stop);
   return {
     ...{ stopId, routeId, status, stopsBefore, atRisk },
     ...{ arrivedAtMs: visit?.arrivedAtMs ?? null, departedAtMs: visit?.departedAtMs ?? null },
