@@ -2,6 +2,7 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyInstance, LogController } from "fastify";
+import { touchKeys } from "#store/keys.ts";
 import { requireKeys } from "./auth.ts";
 import { BrandSchema } from "./brand-json.ts";
 import { PAGES_FOLDER, readBuiltPages } from "./built-pages.ts";
@@ -23,7 +24,6 @@ import { Fix, Position } from "./fix-json.ts";
 import { GeofenceSchema, PresenceSchema } from "./geofence-json.ts";
 import { keepAnswers } from "./idempotency.ts";
 import { CreatedKey, Key } from "./key-json.ts";
-import { KeyUsage } from "./key-usage.ts";
 import { KpiSchema } from "./kpi-json.ts";
 import { buildLazySerializers } from "./lazy-serializers.ts";
 import { API_LIMITS, UID_CHARACTERS_MAX } from "./limits.ts";
@@ -80,6 +80,7 @@ import { Track } from "./tracking/track-json.ts";
 import { Trip } from "./trip-json.ts";
 import { VehiclePositionSchema, VehicleSchema } from "./vehicle-json.ts";
 import { DeliverySchema, DeliveryWithLog, WebhookSchema, WebhookWithSecret } from "./webhook-json.ts";
+import { WriteLater } from "./write-later.ts";
 
 /** uids are URL-escaped in paths: up to three characters for each byte of at most four. */
 const PARAM_CHARACTERS_MAX = UID_CHARACTERS_MAX * 12;
@@ -151,7 +152,12 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   });
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   const waker = new FeedWaker(deps.database, deps.logger, deps.onStored);
-  const usage = new KeyUsage(deps.database, deps.logger, limits.keyUsageFlushMs);
+  const usage = new WriteLater(
+    (lastUsedMs) => touchKeys(deps.database, lastUsedMs),
+    Math.max,
+    deps.logger,
+    limits.keyUsageFlushMs,
+  );
   const measures = createMeasures(deps.registry);
   const pages = readBuiltPages(deps.pagesFolder ?? PAGES_FOLDER);
   const context: RouteContext = { ...deps, limits, waker, measures, pages };

@@ -45,7 +45,7 @@ test("a key is made by the API, shown once, stored hashed, used, and revoked", a
   expect(rows[0].row).not.toContain(secret.slice(12));
 
   expect((await api.call(secret, "GET", "/v1/devices")).statusCode).toBe(200);
-  const listed = (await api.call(admin, "GET", "/v1/keys")).json().data.find((key: { id: number }) => key.id === id);
+  const listed = (await api.call(admin, "GET", "/v1/keys")).json().data.find((key: { id: string }) => key.id === id);
   expect(listed).toMatchObject({ name: "van tablets", prefix: secret.slice(0, 12), revokedAt: null });
   expect(JSON.stringify(listed)).not.toContain(secret);
 

@@ -2,9 +2,9 @@ import bearerAuth from "@fastify/bearer-auth";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Database } from "#store/database.ts";
 import { type ApiKey, findKey, KEY_PREFIX } from "#store/keys.ts";
-import type { KeyUsage } from "./key-usage.ts";
 import { PROBLEM_RESPONSES } from "./openapi.ts";
 import { Problem } from "./problems.ts";
+import type { WriteLater } from "./write-later.ts";
 
 /** What a key may do. `admin` includes all the others. */
 export const SCOPES = [
@@ -56,7 +56,7 @@ declare module "fastify" {
 
 const KEY_PATTERN = new RegExp(`^${KEY_PREFIX}[A-Za-z0-9_-]{43}$`);
 
-type AuthDeps = { database: Database; usage: KeyUsage; now: () => number };
+type AuthDeps = { database: Database; usage: WriteLater; now: () => number };
 
 /**
  * Requires a key, and the scope that the route names, for every route registered on `app` afterwards. A route without a

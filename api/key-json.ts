@@ -6,7 +6,7 @@ import { Nullable, named, Time, timeText, timeTextOrNull } from "./schemas.ts";
 export const Scopes = Type.Array(Type.Enum([...SCOPES]), { minItems: 1, uniqueItems: true });
 
 const key = {
-  id: Type.Integer(),
+  id: Type.String(),
   fleetId: Nullable(Type.Integer({ description: "Null: every fleet" })),
   name: Type.String(),
   prefix: Type.String({ description: "How the key begins" }),
@@ -27,7 +27,7 @@ export const CreatedKey = named(
 export function keyJson({ keyId, ...rest }: ApiKey): Static<typeof Key> {
   return {
     ...rest,
-    id: keyId,
+    id: String(keyId),
     createdAt: timeText(rest.createdAt),
     expiresAt: timeTextOrNull(rest.expiresAt),
     lastUsedAt: timeTextOrNull(rest.lastUsedAt),

@@ -21,7 +21,7 @@ export const Priority = Type.Integer({
 export const VehicleSchema = named(
   "Vehicle",
   Type.Object({
-    id: Type.Integer(),
+    id: Type.String(),
     fleetId: Type.Integer(),
     externalId: Nullable(Type.String({ description: "What the fleet calls it; one vehicle of a fleet has it" })),
     name: Nullable(Type.String()),
@@ -43,7 +43,7 @@ export const VehicleSchema = named(
 export const VehiclePositionSchema = named(
   "VehiclePosition",
   Type.Object({
-    vehicleId: Type.Integer(),
+    vehicleId: Type.String(),
     externalId: Nullable(Type.String()),
     ...Position.properties,
     source: Type.Object(
@@ -65,7 +65,7 @@ priority and was good for a time.`,
 export function vehicleJson(vehicle: Vehicle): Static<typeof VehicleSchema> {
   const { vehicleId, fleetId, externalId, name, kind, devices, createdAt, updatedAt } = vehicle;
   return {
-    id: vehicleId,
+    id: String(vehicleId),
     ...{ fleetId, externalId, name },
     kind: kind as (typeof VEHICLE_KINDS)[number],
     devices: devices.map(({ boundFromMs, ...device }) => ({ ...device, boundFrom: timeText(new Date(boundFromMs)) })),
@@ -81,7 +81,7 @@ export function vehiclePositionJson(
 ): Static<typeof VehiclePositionSchema> {
   const { vehicleId, externalId, deviceUid, protocol, reason, since } = position;
   return {
-    ...{ vehicleId, externalId },
+    ...{ vehicleId: String(vehicleId), externalId },
     ...positionJson(position, nowMs, thresholds),
     source: { deviceUid, protocol, reason: reason as (typeof LIVE_REASONS)[number], since: timeText(since) },
   };

@@ -16,9 +16,9 @@ beforeEach(async () => {
   secret = await api.key({ fleetId, scopes: ["vehicles:read", "vehicles:write", "fixes:read"] });
 });
 
-async function add(body: object = { kind: "van" }): Promise<number> {
+async function add(body: object = { kind: "van" }): Promise<string> {
   const answer = await api.call(secret, "POST", "/v1/vehicles", body);
-  expect(answer.statusCode).toBe(201);
+  expect([answer.statusCode, typeof answer.json().id]).toEqual([201, "string"]);
   return answer.json().id;
 }
 
@@ -78,7 +78,7 @@ test("devices are put into a vehicle and taken out; putting again changes the pr
 test("a device is in one vehicle at a time, a vehicle has so many devices, and nothing is bound from the future", async () => {
   const [one, two] = [await add(), await add()];
   for (let n = 0; n <= 10; n++) await api.device(fleetId, `d${n} of ${one}`);
-  const url = (vehicle: number, n: number) =>
+  const url = (vehicle: string, n: number) =>
     `/v1/vehicles/${vehicle}/devices/${encodeURIComponent(`d${n} of ${one}`)}`;
   for (let n = 0; n < 10; n++) expect((await api.call(secret, "PUT", url(one, n), {})).statusCode).toBe(200);
   expect(code(await api.call(secret, "PUT", url(one, 10), {}))).toEqual([409, "vehicle_full"]);
@@ -97,7 +97,7 @@ test("the position of a vehicle names the device that speaks for it, and why", a
   const vehicleId = await storeVehicle(api.database, fleetId, devices, TEST_NOW_MS - 61_000);
   const at = new Date(TEST_NOW_MS - 61_000).toISOString();
   const expected = {
-    vehicleId,
+    vehicleId: String(vehicleId),
     ...{ id: "2048", deviceUid: `live ${fleetId}`, protocol: "teltonika", lat: -33.1, time: at },
     attributes: { ignition: true },
     freshness: { state: "delayed" },

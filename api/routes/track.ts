@@ -4,7 +4,7 @@ import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { openArtefact } from "#store/artefacts.ts";
 import { readTrackedStops } from "#store/tracked-stops.ts";
-import { type FoundLink, findLink } from "#store/tracking-links.ts";
+import { addLinkViews, type FoundLink, findLink } from "#store/tracking-links.ts";
 import { PAGE_HEADERS } from "../built-pages.ts";
 import type { RouteContext } from "../context.ts";
 import { PROBLEM_RESPONSES } from "../openapi.ts";
@@ -13,13 +13,13 @@ import { limitTracking } from "../rate-limits.ts";
 import { Ref } from "../schemas.ts";
 import { accentsOf } from "../tracking/brand-look.ts";
 import { brandColour, parseLogo } from "../tracking/brand-view.ts";
-import { LinkViews } from "../tracking/link-views.ts";
 import { isLinkOpen } from "../tracking/link-window.ts";
 import { goneDocument, trackDocument } from "../tracking/page/document.ts";
 import { languageFor } from "../tracking/page/languages.ts";
 import { Track } from "../tracking/track-json.ts";
 import { TrackStream } from "../tracking/track-stream.ts";
 import { photoPath, TrackWatch } from "../tracking/track-watch.ts";
+import { WriteLater } from "../write-later.ts";
 
 const TokenParams = Type.Object({ token: Type.String({ minLength: 1, maxLength: 100 }) });
 const PhotoParams = Type.Object({ ...TokenParams.properties, id: Type.String({ pattern: "^\\d{1,18}$" }) });
@@ -46,7 +46,12 @@ export const trackRoutes =
   (context: RouteContext): FastifyPluginAsyncTypebox =>
   async (app) => {
     const { database, logger, limits, now, pages, freshness, onStored, measures } = context;
-    const views = new LinkViews(database, logger, limits.linkViewsFlushMs);
+    const views = new WriteLater(
+      (noted) => addLinkViews(database, noted),
+      (before, after) => before + after,
+      logger,
+      limits.linkViewsFlushMs,
+    );
     const pollMs = limits.trackPollMs;
     const watch = new TrackWatch({ database, logger, freshness, now, onStored, pollMs });
     const streams = new Set<TrackStream>();
@@ -162,7 +167,7 @@ has changed.`,
       const shown = link && (await watch.read(link, token));
       if (link === undefined || shown === undefined)
         return reply.code(404).send(goneDocument(template, language.texts));
-      if (request.method === "GET") views.note(link.linkId);
+      if (request.method === "GET") views.note(link.linkId, 1);
       const colour = brandColour(shown.appearance);
       const accents = colour === null ? null : accentsOf(colour);
       const { view, tag } = shown;

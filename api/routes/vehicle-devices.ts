@@ -52,7 +52,7 @@ another vehicle; a vehicle has up to ${VEHICLE_DEVICES_MAX} devices.`,
         const result = await bindDevice(database, { vehicleId, deviceId, priority, boundFromMs });
         switch (result.kind) {
           case "elsewhere":
-            throw new Problem("device_bound", { extensions: { vehicleId: result.vehicleId } });
+            throw new Problem("device_bound", { extensions: { vehicleId: String(result.vehicleId) } });
           case "full":
             throw new Problem("vehicle_full");
           case "bound":

@@ -199,7 +199,7 @@ export function planLiveDay(options: LiveDayOptions): LiveDay {
   };
 }
 
-type VehicleRef = { id: string | number };
+type VehicleRef = { id: string };
 
 /** The van of an earlier day, which has its devices still, or a new one. */
 async function vanOf(api: DayApi, externalId: string, name: string): Promise<VehicleRef> {

@@ -21,14 +21,14 @@ const unit = (fix: FixJson | null): Unit => ({
 
 test("A device in a vehicle is not listed beside it; names are in the order that people count.", () => {
   const units = unitsOf({
-    vehicles: [{ id: 3, name: "Van 10", externalId: null, kind: "van", devices: [{ uid: "a" }, { uid: "b" }] }],
+    vehicles: [{ id: "3", name: "Van 10", externalId: null, kind: "van", devices: [{ uid: "a" }, { uid: "b" }] }],
     devices: [
       { uid: "a", name: "tracker", protocol: "teltonika" },
       { uid: "b", name: "phone", protocol: "owntracks" },
       { uid: "c", name: "Van 9", protocol: "gt06" },
       { uid: "d", name: null, protocol: null },
     ],
-    vehiclePositions: [{ ...fixOf("b", 5), vehicleId: 3, externalId: null }],
+    vehiclePositions: [{ ...fixOf("b", 5), vehicleId: "3", externalId: null }],
     positions: [fixOf("a", 900), fixOf("b", 5), fixOf("c", 5)],
   });
   expect(units.map(({ id, name, deviceUid, fix }) => [id, name, deviceUid, fix?.deviceUid])).toEqual([

@@ -8,7 +8,7 @@ export type Unit = {
   name: string;
   /** What the name does not say: the vehicle's kind, or the device's protocol. */
   kind: string;
-  vehicleId: number | null;
+  vehicleId: string | null;
   /** The device that speaks for it; null where none ever did. */
   deviceUid: string | null;
   /** Its newest fix with a position. */
@@ -18,14 +18,14 @@ export type Unit = {
 export type UnitState = FreshnessState | "unheard";
 
 export type VehicleJson = {
-  id: number;
+  id: string;
   name: string | null;
   externalId: string | null;
   kind: string;
   devices: { uid: string }[];
 };
 export type DeviceJson = { uid: string; name: string | null; protocol: string | null };
-export type VehiclePositionJson = FixJson & { vehicleId: number; externalId: string | null };
+export type VehiclePositionJson = FixJson & { vehicleId: string; externalId: string | null };
 
 export type FleetAnswer = {
   vehicles: readonly VehicleJson[];
@@ -51,7 +51,7 @@ export function unitsOf({ vehicles, devices, vehiclePositions, positions }: Flee
   return units.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
 }
 
-function vehicleUnit(id: number, vehicle?: VehicleJson, position?: VehiclePositionJson): Unit {
+function vehicleUnit(id: string, vehicle?: VehicleJson, position?: VehiclePositionJson): Unit {
   const name = vehicle?.name ?? vehicle?.externalId ?? position?.externalId ?? `Vehicle ${id}`;
   const deviceUid = position?.deviceUid ?? vehicle?.devices[0]?.uid ?? null;
   return {

@@ -20,7 +20,7 @@ export function RouteView({ route, back, showStop, nowMs, fleet, select }: Route
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const trouble = troubleWords(routeStanding(route, nowMs));
-  const unit = fleet.units.find(({ vehicleId }) => vehicleId !== null && String(vehicleId) === route.vehicle?.id);
+  const unit = fleet.units.find(({ vehicleId }) => vehicleId === route.vehicle?.id);
   return (
     <section
       class="drill"
