@@ -1,11 +1,8 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Database } from "./database.ts";
+import { lookupOf, MAY_BE_OF_TOKEN, newToken, rowOfToken, tokenHash } from "./link-tokens.ts";
 import { inTransaction } from "./transaction.ts";
 
-/**
- * Links by which a driver works without a key. The token is shown once, when it is made; the table keeps its SHA-256, which
- * suffices for 128 random bits.
- */
+/** Links by which a driver works without a key. */
 
 export type DriverLink = {
   linkId: number;
@@ -18,10 +15,6 @@ export type DriverLink = {
 
 /** Links of one driver that could still be opened. */
 export const LINKS_PER_DRIVER_MAX = 20;
-/** 22 characters of base64url. */
-const TOKEN_RANDOM_BYTES = 16;
-/** Of the hash, what the index holds. */
-const LOOKUP_BYTES = 8;
 
 const COLUMNS = `l.link_id as "linkId", l.fleet_id as "fleetId", l.driver_id as "driverId", l.expires_at as "expiresAt",
   l.revoked_at as "revokedAt", l.created_at as "createdAt"`;
@@ -42,13 +35,13 @@ export async function createDriverLink(
       [asked.driverId, fleetId],
     );
     if (driver === undefined) return { kind: "driverUnknown" };
-    const token = randomBytes(TOKEN_RANDOM_BYTES).toString("base64url");
+    const token = newToken();
     const [link] = await query<DriverLink>(
       `insert into driver_link as l (fleet_id, driver_id, token_hash, expires_at, created_at)
        select $1, $2, $3, $4, $5 where (
          select count(*) from driver_link where driver_id = $2 and revoked_at is null and expires_at > $5
        ) < ${LINKS_PER_DRIVER_MAX} returning ${COLUMNS}`,
-      [driver.fleetId, asked.driverId, hashOf(token), asked.expiresAt, asked.now],
+      [driver.fleetId, asked.driverId, tokenHash(token), asked.expiresAt, asked.now],
     );
     return link === undefined ? { kind: "full" } : { kind: "made", link, token };
   });
@@ -91,14 +84,13 @@ export async function findOpenDriverLink(
   token: string,
   nowMs: number,
 ): Promise<DriverLink | undefined> {
-  const hash = hashOf(token);
   const { rows } = await database.pool.query<DriverLink & { tokenHash: Buffer }>({
     name: "find-driver-link",
     text: `select ${COLUMNS}, l.token_hash as "tokenHash" from driver_link l
-      where substring(l.token_hash for ${LOOKUP_BYTES}) = $1`,
-    values: [hash.subarray(0, LOOKUP_BYTES)],
+      where ${MAY_BE_OF_TOKEN}`,
+    values: [lookupOf(token)],
   });
-  const found = rows.find(({ tokenHash }) => timingSafeEqual(tokenHash, hash));
+  const found = rowOfToken(rows, token);
   if (found === undefined || found.revokedAt !== null || found.expiresAt.getTime() <= nowMs) return undefined;
   return found;
 }
@@ -118,8 +110,4 @@ export async function endOfNextDay(
     [fleetId, driverId, now],
   );
   return rows[0]?.ends;
-}
-
-function hashOf(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
 }

@@ -1,14 +1,12 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { Database } from "./database.ts";
 import { eventIdOf, insertEvents } from "./event-writes.ts";
+import { lookupOf, MAY_BE_OF_TOKEN, newToken, rowOfToken, tokenHash } from "./link-tokens.ts";
 import { ownSecret } from "./own-secrets.ts";
 import { COMPLETED_AT, COMPLETION_JOINS } from "./tracked-stops.ts";
 import { inTransaction } from "./transaction.ts";
 
-/**
- * Links by which somebody without a key follows one stop. The token is shown once, when it is made; the table keeps its
- * SHA-256, which suffices for 128 random bits.
- */
+/** Links by which somebody without a key follows one stop. */
 
 export type TrackingLink = {
   linkId: number;
@@ -33,10 +31,6 @@ export type NewLink = Pick<TrackingLink, "stopId" | "visibility" | "notBefore" |
 
 /** Links of one stop, revoked ones included. */
 export const LINKS_PER_STOP_MAX = 100;
-/** 22 characters of base64url. */
-const TOKEN_RANDOM_BYTES = 16;
-/** Of the hash, what the index holds. */
-const LOOKUP_BYTES = 8;
 
 const COLUMNS = `l.link_id as "linkId", l.fleet_id as "fleetId", l.stop_id as "stopId", l.visibility,
   l.not_before as "notBefore", l.expires_at as "expiresAt", l.revoked_at as "revokedAt", l.views,
@@ -46,7 +40,7 @@ type Made = { kind: "made"; link: TrackingLink; token: string } | { kind: "stopU
 
 /** Makes a link to a stop of this fleet (null: any) and its event; `token` exists nowhere else afterwards. */
 export function createLink(database: Database, fleetId: number | null, link: NewLink): Promise<Made> {
-  return makeLink(database, fleetId, link, randomBytes(TOKEN_RANDOM_BYTES));
+  return makeLink(database, fleetId, link, newToken());
 }
 
 /**
@@ -55,11 +49,10 @@ export function createLink(database: Database, fleetId: number | null, link: New
  */
 export async function linkOfMessage(database: Database, link: NewLink, messageId: string): Promise<Made> {
   const secret = await ownSecret(database, "links in messages");
-  const token = createHmac("sha256", secret).update(messageId).digest().subarray(0, TOKEN_RANDOM_BYTES);
-  return makeLink(database, null, link, token);
+  return makeLink(database, null, link, newToken(createHmac("sha256", secret).update(messageId).digest()));
 }
 
-function makeLink(database: Database, fleetId: number | null, link: NewLink, random: Buffer): Promise<Made> {
+function makeLink(database: Database, fleetId: number | null, link: NewLink, token: string): Promise<Made> {
   return inTransaction(database, async (query, client) => {
     // The lock keeps two makers from passing the limit together.
     const [stop] = await query<{ fleetId: number; routeId: number | null }>(
@@ -68,17 +61,16 @@ function makeLink(database: Database, fleetId: number | null, link: NewLink, ran
       [link.stopId, fleetId],
     );
     if (stop === undefined) return { kind: "stopUnknown" };
-    const token = random.toString("base64url");
     const [known] = await query<TrackingLink>(
       `select ${COLUMNS} from tracking_link l where l.stop_id = $1 and l.token_hash = $2`,
-      [link.stopId, hashOf(token)],
+      [link.stopId, tokenHash(token)],
     );
     if (known !== undefined) return { kind: "made", link: known, token };
     const [made] = await query<TrackingLink>(
       `insert into tracking_link as l (fleet_id, stop_id, token_hash, visibility, not_before, expires_at)
        select $1, $2, $3, $4, $5, $6
        where (select count(*) from tracking_link where stop_id = $2) < ${LINKS_PER_STOP_MAX} returning ${COLUMNS}`,
-      [stop.fleetId, link.stopId, hashOf(token), JSON.stringify(link.visibility), link.notBefore, link.expiresAt],
+      [stop.fleetId, link.stopId, tokenHash(token), JSON.stringify(link.visibility), link.notBefore, link.expiresAt],
     );
     if (made === undefined) return { kind: "full" };
     await insertEvents(client, [eventOf("link.created", made, stop.routeId, made.createdAt)]);
@@ -127,15 +119,14 @@ export async function listLinks(
 
 /** The link of this token in whatever state it is; the caller decides whether it is open. */
 export async function findLink(database: Database, token: string): Promise<FoundLink | undefined> {
-  const hash = hashOf(token);
   const { rows } = await database.pool.query<FoundLink & { tokenHash: Buffer }>({
     name: "find-link",
     text: `select ${COLUMNS}, l.token_hash as "tokenHash", ${COMPLETED_AT} as "completedAt"
       from tracking_link l join stop s on s.stop_id = l.stop_id ${COMPLETION_JOINS}
-      where substring(l.token_hash for ${LOOKUP_BYTES}) = $1`,
-    values: [hash.subarray(0, LOOKUP_BYTES)],
+      where ${MAY_BE_OF_TOKEN}`,
+    values: [lookupOf(token)],
   });
-  return rows.find(({ tokenHash }) => timingSafeEqual(tokenHash, hash));
+  return rowOfToken(rows, token);
 }
 
 /** Of these links those that are revoked or gone. */
@@ -157,10 +148,6 @@ export async function addLinkViews(database: Database, views: ReadonlyMap<number
      from unnest($1::bigint[], $2::integer[]) as seen (link_id, views) where l.link_id = seen.link_id`,
     [[...views.keys()], [...views.values()]],
   );
-}
-
-function hashOf(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
 }
 
 function eventOf(type: "link.created" | "link.revoked", link: TrackingLink, routeId: number | null, at: Date) {

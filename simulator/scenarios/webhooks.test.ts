@@ -9,6 +9,8 @@ import { runWebhookScenario, type WebhookResult } from "./webhooks.ts";
 
 const TEST_MS_MAX = 240_000;
 const EVENTS = 400;
+/** Few events a stop: those that fail half the time follow each other, each a second later. */
+const STOPS = 100;
 const checkout = fileURLToPath(new URL("../../", import.meta.url));
 
 let dataDir: string;
@@ -16,7 +18,7 @@ let result: WebhookResult;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "telematics-webhooks-"));
-  result = await runWebhookScenario({ events: EVENTS, stops: 40, kills: 2, seed: 20_261_122, checkout, dataDir });
+  result = await runWebhookScenario({ events: EVENTS, stops: STOPS, kills: 2, seed: 20_261_122, checkout, dataDir });
 }, TEST_MS_MAX);
 
 afterAll(async () => {
