@@ -1,8 +1,6 @@
 import type { ClientBase, Pool } from "pg";
 import type { Attributes } from "#decoders/decoder.ts";
-import type { Cursor } from "./fold-commit.ts";
 import type { DeviceStateRow, PositionRow } from "./fold-rows.ts";
-import { PARTITIONS } from "./journal.ts";
 import { selectTracked } from "./track-columns.ts";
 
 type Queryable = Pick<Pool, "query"> | Pick<ClientBase, "query">;
@@ -15,29 +13,6 @@ export type FoldDevice = {
   model: string | null;
   settings: Attributes;
 };
-
-/** First key of the advisory locks that claim partitions; the second is the partition. */
-const CLAIM_LOCK = 0x666f6c64;
-
-/**
- * Claims the partitions that no other stream holds, for as long as this session lives. Returns the cursors of those newly
- * claimed; `held` are not claimed twice.
- */
-export async function claimPartitions(client: ClientBase, held: readonly number[]): Promise<Cursor[]> {
-  const wanted = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter((p) => !held.includes(p));
-  if (wanted.length === 0) return [];
-  const { rows: claimed } = await client.query<{ partition: number }>(
-    `select partition from unnest($2::integer[]) as partition where pg_try_advisory_lock($1, partition)`,
-    [CLAIM_LOCK, wanted],
-  );
-  if (claimed.length === 0) return [];
-  // Read after the locks are held: the previous holder can commit nothing more without being noticed.
-  const { rows } = await client.query<{ partition: number; seq: string; revision: number }>(
-    `select partition, seq, revision from stream_cursor where partition = any($1::smallint[]) order by partition`,
-    [claimed.map((row) => row.partition)],
-  );
-  return rows.map((row) => ({ ...row, seq: Number(row.seq) }));
-}
 
 export async function readFoldDevices(database: Queryable, deviceIds: readonly number[]): Promise<FoldDevice[]> {
   const { rows } = await database.query<FoldDevice>({

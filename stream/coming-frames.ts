@@ -19,4 +19,9 @@ export class ComingFrames {
   took(frames: number): void {
     this.#waiting = this.#waiting.slice(frames);
   }
+
+  /** Frames of these devices are another writer's from now on. */
+  forget(isTheirs: (deviceId: number) => boolean): void {
+    this.#waiting = this.#waiting.filter((frame) => !isTheirs(frame.deviceId));
+  }
 }

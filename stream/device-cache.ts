@@ -54,4 +54,9 @@ export class DeviceCache {
       this.#devices.delete(deviceId);
     }
   }
+
+  /** Forgets the states of these devices: another writer changes them. */
+  forget(isTheirs: (deviceId: number) => boolean): void {
+    for (const deviceId of [...this.#folds.keys()].filter(isTheirs)) this.#folds.delete(deviceId);
+  }
 }

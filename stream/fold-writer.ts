@@ -4,10 +4,11 @@ import type { Logger } from "pino";
 import type { Database } from "#store/database.ts";
 import { type Cursor, type CursorMove, commitFold, type FoldBatch } from "#store/fold-commit.ts";
 import { FixCopy } from "#store/fold-copy.ts";
-import { claimPartitions, findStoredFixes } from "#store/fold-devices.ts";
+import { findStoredFixes } from "#store/fold-devices.ts";
 import { type RetryFrame, readRetries } from "#store/fold-quarantine.ts";
 import { readSilentDevices } from "#store/fold-silence.ts";
-import type { JournalFrame, JournalReader } from "#store/journal.ts";
+import { type JournalFrame, type JournalReader, partitionOf } from "#store/journal.ts";
+import { claimPartitions, findShare, joinStreams, releasePartitions } from "#store/partition-claims.ts";
 import type { Caution } from "./caution.ts";
 import { ComingFrames } from "./coming-frames.ts";
 import { type FindDecoder, faultOf, readFrame } from "./decode-frames.ts";
@@ -71,6 +72,7 @@ export class FoldWriter {
   readonly #devices: DeviceCache;
   readonly #fences: FenceDirectory;
   readonly #coming: ComingFrames;
+  #joined = false;
   #inFlight: { commit: Promise<void>; accepted: FixIdentities } | undefined;
 
   constructor(deps: FoldWriterDeps) {
@@ -93,13 +95,28 @@ export class FoldWriter {
     this.#fences.stale();
   }
 
-  /** Claims what no other process holds. Call only when nothing is in flight. */
+  /** Claims its share of what no other stream holds, and lets go what is beyond it. Call only when nothing is in flight. */
   async claim(): Promise<void> {
+    const { client, metrics } = this.#deps;
     await this.settle();
-    for (const cursor of await claimPartitions(this.#deps.client, this.partitions)) {
-      this.#cursors.set(cursor.partition, cursor);
-    }
-    this.#deps.metrics.partitions.set(this.#cursors.size);
+    if (!this.#joined) await joinStreams(client);
+    this.#joined = true;
+    const held = this.partitions;
+    const claimed = await claimPartitions(client, held);
+    for (const cursor of claimed) this.#cursors.set(cursor.partition, cursor);
+    const surplus = this.#cursors.size - (await findShare(client));
+    const inOrder = [...claimed.map(({ partition }) => partition), ...held];
+    if (surplus > 0) await this.#release(inOrder.slice(0, surplus));
+    metrics.partitions.set(this.#cursors.size);
+  }
+
+  /** Another stream goes on with them: what is remembered of their devices will not hold any more. */
+  async #release(partitions: readonly number[]): Promise<void> {
+    const isTheirs = (deviceId: number) => partitions.includes(partitionOf(deviceId));
+    for (const partition of partitions) this.#cursors.delete(partition);
+    this.#coming.forget(isTheirs);
+    this.#devices.forget(isTheirs);
+    await releasePartitions(this.#deps.client, partitions);
   }
 
   /** Reads and folds the next frames and begins their commit; false where there are none. */

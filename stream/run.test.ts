@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { PARTITIONS, partitionOf } from "#store/journal.ts";
 import { jsonDecoder } from "./json-device.ts";
 import type { StageItem } from "./stage.ts";
 import { at, openStreamFixture, START_MS, type StreamFixture } from "./stream-fixture.ts";
@@ -231,21 +232,30 @@ test("the state survives a restart: one stream after each frame ends where one s
   expect(await fixture.outcome()).toEqual(piecewise);
 });
 
-test("two streams share the journal without doubling, and one takes over what the other leaves", async () => {
+test("two streams share the partitions without doubling, and each goes on with what the other leaves", async () => {
+  const appendAll = async (...rounds: number[]) => {
+    for (const round of rounds) for (const deviceId of fixture.deviceIds) await fixture.append(deviceId, [at(round)]);
+  };
   const one = await fixture.start();
-  await fixture.until(() => one.partitions.length === 16);
+  await fixture.until(() => one.partitions.length === PARTITIONS);
+  await appendAll(0, 1);
   const two = await fixture.start();
-  for (let round = 0; round < 5; round++) {
-    for (const deviceId of fixture.deviceIds) await fixture.append(deviceId, [at(round)]);
-  }
+  await appendAll(2, 3);
+  await fixture.until(() => one.partitions.length === PARTITIONS / 2 && two.partitions.length === PARTITIONS / 2);
+  const held = [...one.partitions, ...two.partitions].sort((a, b) => a - b);
+  expect(held).toEqual(Array.from({ length: PARTITIONS }, (_, partition) => partition));
+  expect(two.partitions).toEqual(expect.arrayContaining(fixture.deviceIds.map(partitionOf)));
+  await appendAll(4, 5);
   await fixture.settled();
-  expect(two.partitions).toEqual([]);
-  await fixture.stop(one);
-  await fixture.until(() => two.partitions.length === 16);
-  for (const deviceId of fixture.deviceIds) await fixture.append(deviceId, [at(4), at(9)]);
-  await fixture.settled();
+  // The first gets back what it had, and must not go on from where it stood then.
   await fixture.stop(two);
-  expect((await fixture.outcome()).fix).toHaveLength(3 * 6);
+  await fixture.until(() => one.partitions.length === PARTITIONS);
+  await appendAll(6);
+  await fixture.settled();
+  await fixture.stop(one);
+  expect((await fixture.outcome()).fix).toHaveLength(3 * 7);
+  const counted = await fixture.rows("select counters->'fixes' as fixes from device_state");
+  expect(counted).toEqual(fixture.deviceIds.map(() => ({ fixes: 7 })));
 });
 
 test("a commit notifies of the devices that it wrote", async () => {
