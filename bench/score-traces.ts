@@ -5,6 +5,7 @@ import type { MatchFix } from "#stream/match/match-fix.ts";
 import { MatchState } from "#stream/match/match-state.ts";
 import { Viterbi } from "#stream/match/viterbi.ts";
 import type { RoadNetwork } from "#stream/roads/network-file.ts";
+import { betweenFixes } from "./between-fixes.ts";
 import { type Evaluation, evaluate } from "./trace-evaluator.ts";
 import {
   makeFolder,
@@ -34,6 +35,8 @@ export type TraceScore = {
   traces: number;
   fixes: number;
   evaluation: Evaluation;
+  /** Route mismatch where the truth ends at the first and the last fix. */
+  between: Pick<Evaluation, "rmf_way" | "rmf_geo">;
   onlinePerCpuS: number | null;
   finalPerCpuS: number | null;
   onlineP99Us: number | null;
@@ -76,6 +79,7 @@ async function scoreOurs(folder: string, set: string, traces: readonly Trace[]):
   return {
     ...{ set, matcher: "ours", traces: traces.length, fixes: cost.fixes },
     evaluation: evaluate(folder, traces, answers),
+    between: evaluate(folder, traces.map(betweenFixes), answers),
     onlinePerCpuS: perCpuS(cost.fixes, cost.onlineCpuUs),
     finalPerCpuS: perCpuS(cost.fixes, cost.finalCpuUs),
     onlineP99Us: steps[Math.floor(steps.length * 0.99)] ?? null,
@@ -110,6 +114,7 @@ async function scoreValhalla(
   return {
     ...{ set, matcher: `Valhalla ${mode}`, traces: traces.length, fixes: cost.fixes },
     evaluation: sample === undefined ? evaluation : { ...evaluation, live: sample },
+    between: evaluate(folder, traces.map(betweenFixes), answers),
     onlinePerCpuS: live.fixes > 0 ? perCpuS(live.fixes, cost.onlineCpuUs) : null,
     finalPerCpuS: perCpuS(cost.fixes, cost.finalCpuUs),
     onlineP99Us: null,
@@ -171,7 +176,14 @@ function perCpuS(fixes: number, cpuUs: number): number {
 }
 
 /** The rows of the table, for `printTable`. */
-export function rowOfTraces({ set, matcher, traces, evaluation, ...cost }: TraceScore): Record<string, string> {
+export function rowOfTraces({
+  set,
+  matcher,
+  traces,
+  evaluation,
+  between,
+  ...cost
+}: TraceScore): Record<string, string> {
   const aim = matcher === "ours" ? (SETS[set] ?? {}) : {};
   const { live, final, rmf_geo, rmf_way, geo_plus, geo_minus } = evaluation;
   const isByWay = SETS[set]?.byWay === true;
@@ -186,6 +198,7 @@ export function rowOfTraces({ set, matcher, traces, evaluation, ...cost }: Trace
     matcher,
     "traces · fixes": `${traces} · ${evaluation.fixes}`,
     "mismatch % (aim)": withAim(percent(isByWay ? rmf_way : rmf_geo), aim.final),
+    "between first and last fix %": percent(isByWay ? between.rmf_way : between.rmf_geo),
     "d+ · d− %": isByWay ? "–" : `${percent(geo_plus)} · ${percent(geo_minus)}`,
     "right way live % (aim)": withAim(of(live?.wayTolPct, 1), aim.online),
     "final %": of(final?.wayTolPct, 1),

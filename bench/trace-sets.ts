@@ -40,7 +40,14 @@ export type TraceFix = [
   headingDeg: number | null,
   ...rest: number[],
 ];
-export type Trace = { id: string; map: string; fixes: TraceFix[] };
+export type Trace = {
+  id: string;
+  map: string;
+  fixes: TraceFix[];
+  /** The truth: ways with direction ±1, and their line where the set has it. */
+  route: [wayId: number, direction: number, metres: number][];
+  geom?: [lat: number, lon: number][] | undefined;
+};
 
 /** What a matcher says of a trace, as the traces' evaluator reads it: ways with direction ±1. */
 export type TraceAnswer = {
