@@ -5,7 +5,16 @@ import type { EtaStop } from "./eta.ts";
 import { EtaEngine } from "./eta-engine.ts";
 import { unlearnedModel } from "./eta-model.ts";
 import { Legs } from "./leg.ts";
-import { addRests, fitRests, haltOutlook, type RestModel, type RestSum, restMinS, restSumsOf } from "./rests.ts";
+import {
+  addRests,
+  fitRests,
+  haltOutlook,
+  type RestModel,
+  type RestSum,
+  restMinS,
+  restShareAtStop,
+  restSumsOf,
+} from "./rests.ts";
 import { fitServices, serviceAbove, serviceRest, serviceSumOf } from "./service-times.ts";
 
 const HOUR_MS = 3_600_000;
@@ -38,6 +47,16 @@ test("a halt is a rest where rests begin, a pause elsewhere, and a rest once it 
   expect(after(5).otherLeft.mean / 60).toBeLessThan(8);
   expect(after(20).restLeft.mean).toBeLessThan(after(10).restLeft.mean);
   expect(restMinS(rests)).toBeGreaterThan(15 * 60);
+});
+
+test("a long service is taken for a rest at the hours of rests only, and only where it is rarer than one", () => {
+  const rests = usualRests();
+  const share = (hours: number, above: number, hasRested = false) =>
+    restShareAtStop(rests, hours * HOUR_MS, { expectedS: 150, servedS: 900, above }, hasRested);
+  expect(share(4.3, 0.001)).toBeGreaterThan(0.7);
+  expect(share(4.3, 0.2)).toBeLessThan(0.2);
+  expect(share(2, 0.001)).toBeLessThan(0.05);
+  expect(share(4.3, 0.001, true)).toBe(0);
 });
 
 test("the half hour in which a day ends counts for as much as was under way of it", () => {
