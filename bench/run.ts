@@ -11,6 +11,7 @@ const BENCHES = [
   "ingest",
   "ack-latency",
   "mqtt-acks",
+  "match-speed",
   "geofence",
   "tracking-viewers",
   "solomon",
