@@ -134,12 +134,16 @@ function conditionOn(h: Float64Array, at: number, c: number, step: number, gain:
  * log-likelihood that a fix exactly there would have had. */
 export const INNOVATION = { squared: 0, distanceM: 0, peak: 0 };
 
+/** What `weighPosition` worked out, for `settlePosition` to finish. */
+const WEIGHED = new Float64Array(16);
+
 /**
- * Conditions a predicted state on the fix, given the straight road through (`eastM`, `northM`) at offset `atM` with
- * direction (`tangentE`, `tangentN`), all relative to the fix, and writes the result to `to[at…]`. `shiftM` is taken off
- * the predicted offset first (the length of the edges crossed since). Returns the log-likelihood of the fix.
+ * Weighs the fix against a predicted state, given the straight road through (`eastM`, `northM`) at offset `atM` with
+ * direction (`tangentE`, `tangentN`), all relative to the fix. `shiftM` is taken off the predicted offset first (the length
+ * of the edges crossed since). Returns the offset that the fix makes likeliest; `positionLikelihood` says how likely the fix is,
+ * and `settlePosition` gives the state after it. In three parts because most candidates fall at the second.
  */
-export function observePosition(
+export function weighPosition(
   h: Float64Array,
   shiftM: number,
   eastM: number,
@@ -147,19 +151,15 @@ export function observePosition(
   atM: number,
   tangentE: number,
   tangentN: number,
-  to: Float64Array,
-  at: number,
 ): number {
+  const w = WEIGHED;
   const along = h[A]! - shiftM;
   const yE = -(eastM + tangentE * (along - atM) + h[E]!);
   const yN = -(northM + tangentN * (along - atM) + h[N]!);
   const aE = h[covAA]! * tangentE + h[covAE]!;
   const aN = h[covAA]! * tangentN + h[covAN]!;
-  const sE = h[covAS]! * tangentE + h[covSE]!;
-  const sN = h[covAS]! * tangentN + h[covSN]!;
   const eE = h[covAE]! * tangentE + h[covEE]!;
   const eN = h[covAE]! * tangentN + h[covEN]!;
-  const nE = h[covAN]! * tangentE + h[covEN]!;
   const nN = h[covAN]! * tangentN + h[covNN]!;
   const vEE = tangentE * aE + eE + WHITE_VARIANCE_M2;
   const vEN = tangentE * aN + eN;
@@ -170,10 +170,49 @@ export function observePosition(
   const iNN = vEE / determinant;
   const wE = iEE * yE + iEN * yN;
   const wN = iEN * yE + iNN * yN;
-  const squared = yE * wE + yN * wN;
-  INNOVATION.squared = squared;
+  INNOVATION.squared = yE * wE + yN * wN;
   INNOVATION.distanceM = Math.sqrt(yE * yE + yN * yN);
-  to[at + A] = along + aE * wE + aN * wN;
+  const after = along + aE * wE + aN * wN;
+  w[0] = after;
+  w[1] = aE;
+  w[2] = aN;
+  w[3] = eE;
+  w[4] = eN;
+  w[5] = nN;
+  w[6] = iEE;
+  w[7] = iEN;
+  w[8] = iNN;
+  w[9] = wE;
+  w[10] = wN;
+  w[11] = tangentE;
+  w[12] = tangentN;
+  w[13] = determinant;
+  return after;
+}
+
+/** Log-likelihood of the fix weighed last. */
+export function positionLikelihood(): number {
+  INNOVATION.peak = -0.5 * Math.log(WEIGHED[13]!);
+  return INNOVATION.peak + tailOf(INNOVATION.squared);
+}
+
+/** Writes the predicted state `h`, conditioned on the fix weighed last, to `to[at…]`. */
+export function settlePosition(h: Float64Array, to: Float64Array, at: number): void {
+  const w = WEIGHED;
+  const aE = w[1]!;
+  const aN = w[2]!;
+  const eE = w[3]!;
+  const eN = w[4]!;
+  const nN = w[5]!;
+  const iEE = w[6]!;
+  const iEN = w[7]!;
+  const iNN = w[8]!;
+  const wE = w[9]!;
+  const wN = w[10]!;
+  const sE = h[covAS]! * w[11]! + h[covSE]!;
+  const sN = h[covAS]! * w[12]! + h[covSN]!;
+  const nE = h[covAN]! * w[11]! + h[covEN]!;
+  to[at + A] = w[0]!;
   to[at + S] = h[S]! + sE * wE + sN * wN;
   to[at + E] = h[E]! + eE * wE + eN * wN;
   to[at + N] = h[N]! + nE * wE + nN * wN;
@@ -195,8 +234,6 @@ export function observePosition(
   to[at + covEE] = h[covEE]! - (kEE * eE + kEN * eN);
   to[at + covEN] = h[covEN]! - (kEE * nE + kEN * nN);
   to[at + covNN] = h[covNN]! - (kNE * nE + kNN * nN);
-  INNOVATION.peak = -0.5 * Math.log(determinant);
-  return INNOVATION.peak + tailOf(squared);
 }
 
 /** Log-likelihood of a squared distance in sigmas in two dimensions with Student tails, 0 at the centre. */

@@ -20,7 +20,7 @@ export class Checkpoint {
   lonE7 = 0;
 
   copyFrom(from: Checkpoint): void {
-    this.hypotheses.set(from.hypotheses);
+    for (let i = 0; i < from.count * STRIDE; i++) this.hypotheses[i] = from.hypotheses[i]!;
     this.count = from.count;
     this.timeMs = from.timeMs;
     this.latE7 = from.latE7;
@@ -34,7 +34,7 @@ export function updateCheckpoints(state: MatchState): void {
   if (newer.count > 0 && state.timeMs - newer.timeMs < CHECKPOINT_S * 1000) return;
   older.copyFrom(newer);
   newer.count = Math.min(CHECKPOINT_HYPOTHESES, state.count);
-  newer.hypotheses.set(state.hypotheses.subarray(0, newer.count * STRIDE));
+  for (let i = 0; i < newer.count * STRIDE; i++) newer.hypotheses[i] = state.hypotheses[i]!;
   newer.timeMs = state.timeMs;
   newer.latE7 = state.latE7;
   newer.lonE7 = state.lonE7;

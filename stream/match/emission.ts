@@ -1,4 +1,4 @@
-import { observePosition } from "./along-road.ts";
+import { positionLikelihood, weighPosition } from "./along-road.ts";
 import { FIELD } from "./hypothesis.ts";
 import type { EdgePlace } from "./project.ts";
 
@@ -43,18 +43,16 @@ const WELL_KNOWN_M2 = 100;
 const ROUNDS_MAX = 3;
 
 /**
- * Conditions a predicted hypothesis on the fix (the origin of `place`) if the vehicle is on a directed edge, and writes it
- * to `to[at…]` with its offset on that edge. The road is taken as straight around the likeliest place; where the outcome
- * lies on another stretch of a bent road it is worked out again there. Returns the log-likelihood.
+ * Weighs the fix (the origin of `place`) against a predicted hypothesis if the vehicle is on a directed edge; `place` is then
+ * where. The road is taken as straight around the likeliest place; where the outcome lies on another stretch of a bent road it
+ * is worked out again there. Returns the log-likelihood; `settlePosition` gives the state after the fix.
  */
-export function observeOnEdge(
+export function weighOnEdge(
   h: Float64Array,
   shiftM: number,
   place: EdgePlace,
   directed: number,
   edgeM: number,
-  to: Float64Array,
-  at: number,
 ): number {
   const expectedM = h[FIELD.alongM]! - shiftM;
   const varianceM2 = h[FIELD.covAA]!;
@@ -68,24 +66,12 @@ export function observeOnEdge(
       h[FIELD.errorNorthM]!,
       h[FIELD.covEE]! + 1,
     );
-  let likelihood = 0;
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    likelihood = observePosition(
-      h,
-      shiftM,
-      place.eastM,
-      place.northM,
-      place.atM,
-      place.tangentE,
-      place.tangentN,
-      to,
-      at,
-    );
-    const along = to[at + FIELD.alongM]!;
+    const along = weighPosition(h, shiftM, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN);
     if ((along >= place.fromM - 1 || place.fromM <= 0) && (along <= place.toM + 1 || place.toM >= edgeM)) break;
     const before = place.fromM;
     place.placeAt(directed, along);
     if (place.fromM === before) break;
   }
-  return likelihood;
+  return positionLikelihood();
 }

@@ -35,6 +35,8 @@ export class Noise {
   varianceM2 = PRIOR_SIGMA_M ** 2;
   #memoryPerS = PRIOR_MEMORY_PER_S;
   #scale = 1;
+  #priorIntervalS = 0;
+  #priorProduct = 1;
   #afterS = -1;
   #afterPerS = -1;
   #after = 0;
@@ -46,15 +48,21 @@ export class Noise {
 
   /** Takes the sums of a device and, when the receiver told it, the accuracy of the fix (m, 68 %). */
   load(accuracyM: number): void {
-    const [weight, squares, products, intervals] = this.#sums as unknown as [number, number, number, number];
+    const weight = this.#sums[0]!;
+    const squares = this.#sums[1]!;
+    const products = this.#sums[2]!;
+    const intervals = this.#sums[3]!;
     this.#scale =
       accuracyM > 0 ? Math.min(SIGMA_M_MAX, Math.max(SIGMA_M_MIN, accuracyM * SIGMA_PER_ACCURACY)) : PRIOR_SIGMA_M;
     const total = weight + PRIOR_WEIGHT;
     const variance = (squares + PRIOR_WEIGHT) / total;
     this.varianceM2 = Math.min(SIGMA_M_MAX ** 2, Math.max(SIGMA_M_MIN ** 2, variance * this.#scale ** 2));
     const intervalS = weight > 0 ? intervals / weight : 1;
-    const priorProduct = PRIOR_MEMORY_PER_S ** intervalS;
-    const correlation = (products + PRIOR_WEIGHT * priorProduct) / (squares + PRIOR_WEIGHT);
+    if (intervalS !== this.#priorIntervalS) {
+      this.#priorIntervalS = intervalS;
+      this.#priorProduct = PRIOR_MEMORY_PER_S ** intervalS;
+    }
+    const correlation = (products + PRIOR_WEIGHT * this.#priorProduct) / (squares + PRIOR_WEIGHT);
     this.#memoryPerS = Math.min(MEMORY_PER_S_MAX, Math.max(0, correlation) ** (1 / Math.max(0.2, intervalS)));
     this.#heedJitter();
   }
@@ -109,7 +117,8 @@ export class Noise {
 
   /** Learns from two successive distances across the road (m), `dtS` apart. */
   learn(acrossM: number, previousM: number, dtS: number): void {
-    const [now, before] = [clampUnit(acrossM / this.#scale), clampUnit(previousM / this.#scale)];
+    const now = clampUnit(acrossM / this.#scale);
+    const before = clampUnit(previousM / this.#scale);
     const s = this.#sums;
     const keep = s[0]! >= WEIGHT_MAX ? 1 - 1 / WEIGHT_MAX : 1;
     s[0] = s[0]! * keep + 1;

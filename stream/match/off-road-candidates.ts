@@ -1,5 +1,5 @@
 import { findEdgesNear } from "../roads/grid-index.ts";
-import { confine, INNOVATION, observePosition } from "./along-road.ts";
+import { confine, INNOVATION, settlePosition, weighPosition } from "./along-road.ts";
 import { headingLikelihood } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep, MatchFix } from "./match-fix.ts";
@@ -109,7 +109,8 @@ export class OffRoadCandidates {
     h[FIELD.covEE] = variance;
     h[FIELD.covNN] = variance;
     const { floats, workAt } = this.#s.slots;
-    observePosition(h, 0, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN, floats, workAt);
+    weighPosition(h, 0, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN);
+    settlePosition(h, floats, workAt);
     floats[workAt + SCORE] = score + confine(floats, workAt, this.#s.roads.edgeLengthM[directed >> 1]!);
     floats[workAt + EDGE] = directed;
     const atM = floats[workAt + ALONG]!;

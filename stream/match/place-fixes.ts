@@ -1,6 +1,6 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { confine, motionOver, observeSpeed, predict } from "./along-road.ts";
-import { observeOnEdge } from "./emission.ts";
+import { confine, motionOver, observeSpeed, predict, settlePosition } from "./along-road.ts";
+import { weighOnEdge } from "./emission.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import type { Leg, Stretch } from "./legs.ts";
 import type { MatchFix } from "./match-fix.ts";
@@ -119,7 +119,8 @@ function observeOnLeg(
 ): void {
   const shiftM = leg.startM - leg.fromM;
   const edgeM = roads.edgeLengthM[leg.directed >> 1]!;
-  observeOnEdge(h, shiftM, place, leg.directed, edgeM, to, at);
+  weighOnEdge(h, shiftM, place, leg.directed, edgeM);
+  settlePosition(h, to, at);
   confine(to, at, edgeM);
   to[at + ALONG] = to[at + ALONG]! + shiftM;
 }

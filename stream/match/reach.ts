@@ -5,6 +5,8 @@ import { edgeCost, mayDrive, turnCost, type VehicleKind } from "./transition.ts"
 /** Most labels one search may make; beyond it the search ends and what was found counts. */
 export const LABELS_MAX = 1 << 14;
 const TABLE_SIZE = LABELS_MAX * 2;
+/** Most searches are short: their table stays within the nearest cache. */
+const TABLE_SIZE_MIN = 256;
 
 /**
  * Bounded one-to-many search over directed edges from one of them, cheapest first. A label is a directed edge with the
@@ -18,13 +20,13 @@ export class Reach {
   readonly parent = new Int32Array(LABELS_MAX);
   readonly #closed = new Uint8Array(LABELS_MAX);
   readonly #heap = new Int32Array(LABELS_MAX);
-  readonly #tableEdge = new Int32Array(TABLE_SIZE);
-  readonly #tableLabel = new Int32Array(TABLE_SIZE);
-  readonly #tableStamp = new Uint32Array(TABLE_SIZE);
+  /** Labels by the hash of their edge; empty below `#firstOfSearch`, which all labels of earlier searches are. */
+  readonly #table = new Float64Array(TABLE_SIZE);
+  #tableMask = TABLE_SIZE_MIN - 1;
+  #firstOfSearch = 1;
   readonly #roads: RoadNetwork;
   readonly #vehicle: VehicleKind;
   readonly #wayCostFactor: number;
-  #stamp = 0;
   #heapSize = 0;
   #labels = 0;
 
@@ -35,7 +37,8 @@ export class Reach {
   }
 
   begin(directed: number): void {
-    this.#stamp++;
+    this.#firstOfSearch += this.#labels;
+    this.#tableMask = TABLE_SIZE_MIN - 1;
     this.#heapSize = 0;
     this.#labels = 0;
     this.#offer(directed, 0, 0, -1);
@@ -68,27 +71,44 @@ export class Reach {
   }
 
   #offer(directed: number, lengthM: number, cost: number, parent: number): void {
-    let at = (Math.imul(directed, 0x9e3779b1) >>> 0) & (TABLE_SIZE - 1);
-    while (this.#tableStamp[at] === this.#stamp) {
-      if (this.#tableEdge[at] === directed) {
-        const known = this.#tableLabel[at]!;
+    const first = this.#firstOfSearch;
+    let at = this.#hash(directed);
+    for (let known = this.#table[at]! - first; known >= 0; known = this.#table[at]! - first) {
+      if (this.edge[known] === directed) {
         if (this.#closed[known] === 1 || this.cost[known]! <= cost) return;
         this.#closed[known] = 1;
         break;
       }
-      at = (at + 1) & (TABLE_SIZE - 1);
+      at = (at + 1) & this.#tableMask;
     }
     if (this.#labels === LABELS_MAX) return;
     const label = this.#labels++;
-    this.#tableStamp[at] = this.#stamp;
-    this.#tableEdge[at] = directed;
-    this.#tableLabel[at] = label;
+    this.#table[at] = first + label;
     this.edge[label] = directed;
     this.lengthM[label] = lengthM;
     this.cost[label] = cost;
     this.parent[label] = parent;
     this.#closed[label] = 0;
     this.#push(label);
+    if (this.#labels * 2 > this.#tableMask + 1) this.#growTable();
+  }
+
+  #hash(directed: number): number {
+    return (Math.imul(directed, 0x9e3779b1) >>> 8) & this.#tableMask;
+  }
+
+  #growTable(): void {
+    const first = this.#firstOfSearch;
+    this.#tableMask = this.#tableMask * 2 + 1;
+    this.#table.fill(0, 0, this.#tableMask + 1);
+    // The newest label of an edge is the one that stands.
+    for (let label = this.#labels - 1; label >= 0; label--) {
+      const directed = this.edge[label]!;
+      let at = this.#hash(directed);
+      while (this.#table[at]! >= first && this.edge[this.#table[at]! - first] !== directed)
+        at = (at + 1) & this.#tableMask;
+      if (this.#table[at]! < first) this.#table[at] = first + label;
+    }
   }
 
   #push(label: number): void {

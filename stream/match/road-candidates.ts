@@ -1,5 +1,5 @@
-import { confine, INNOVATION, observeSpeed, predict } from "./along-road.ts";
-import { headingLikelihood, observeOnEdge } from "./emission.ts";
+import { confine, INNOVATION, observeSpeed, predict, settlePosition } from "./along-road.ts";
+import { headingLikelihood, weighOnEdge } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep, MatchFix } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
@@ -98,11 +98,12 @@ export class RoadCandidates {
     const floats = slots.floats;
     const at = slots.workAt;
     const edgeM = this.#s.roads.edgeLengthM[directed >> 1]!;
-    const likelihood = observeOnEdge(predicted, shiftM, place, directed, edgeM, floats, at);
+    const likelihood = weighOnEdge(predicted, shiftM, place, directed, edgeM);
     const { squared, distanceM } = INNOVATION;
     let score = prior + likelihood;
     if (speedMps > 0) score -= speedingCost(this.#s.roads, directed >> 1, speedMps);
     if (score < slots.best - this.#s.beam) return;
+    settlePosition(predicted, floats, at);
     score += confine(floats, at, edgeM);
     if (this.#s.heading.known) {
       const along = floats[at + ALONG]!;

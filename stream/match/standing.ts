@@ -1,6 +1,6 @@
 import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
-import { confine, rest } from "./along-road.ts";
-import { observeOnEdge } from "./emission.ts";
+import { confine, rest, settlePosition } from "./along-road.ts";
+import { weighOnEdge } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
@@ -58,7 +58,8 @@ export function stand(state: MatchState, { fix, dtS }: FixStep, { predicted, pla
       Math.min(predicted[FIELD.covAA]! + creptM2, CREPT_M_MAX ** 2),
     );
     const edgeM = roads.edgeLengthM[directed >> 1]!;
-    observeOnEdge(predicted, 0, place, directed, edgeM, h, at);
+    weighOnEdge(predicted, 0, place, directed, edgeM);
+    settlePosition(predicted, h, at);
     confine(h, at, edgeM);
   }
 }

@@ -4,7 +4,7 @@ import { rewind, updateCheckpoints } from "./checkpoint.ts";
 import { readHeading } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep, MatchAnswer, MatchFix } from "./match-fix.ts";
-import type { MatchState } from "./match-state.ts";
+import { HYPOTHESES_MAX, type MatchState } from "./match-state.ts";
 import { OffRoadCandidates } from "./off-road-candidates.ts";
 import { GAP, type PathStep } from "./path-tree.ts";
 import { RoadCandidates, type SearchWidth } from "./road-candidates.ts";
@@ -40,6 +40,7 @@ export class Viterbi {
   readonly #onRoad: RoadCandidates;
   readonly #offRoad: OffRoadCandidates;
   readonly #survivors: Survivors;
+  readonly #weights = new Float64Array(HYPOTHESES_MAX);
   readonly #answer: MatchAnswer = { directed: OFF_ROAD, offsetM: 0, latE7: 0, lonE7: 0, confidence: 0, offRoad: true };
 
   constructor(roads: RoadNetwork, options: MatchOptions = {}) {
@@ -147,15 +148,19 @@ export class Viterbi {
   #report(state: MatchState): MatchAnswer {
     const answer = this.#answer;
     const h = state.hypotheses;
+    const weights = this.#weights;
     let total = 0;
     let best = 0;
     let share = 0;
+    for (let i = 0; i < state.count; i++) {
+      weights[i] = Math.exp(h[i * STRIDE + SCORE]!);
+      total += weights[i]!;
+    }
     // Hypotheses on the same way and direction speak for one answer.
     for (let i = 0; i < state.count; i++) {
-      total += Math.exp(h[i * STRIDE + SCORE]!);
       let same = 0;
       for (let k = 0; k < state.count; k++)
-        if (this.#sameWay(h[i * STRIDE + EDGE]!, h[k * STRIDE + EDGE]!)) same += Math.exp(h[k * STRIDE + SCORE]!);
+        if (this.#sameWay(h[i * STRIDE + EDGE]!, h[k * STRIDE + EDGE]!)) same += weights[k]!;
       if (same > share) {
         share = same;
         best = i;
