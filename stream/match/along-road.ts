@@ -134,6 +134,12 @@ function conditionOn(h: Float64Array, at: number, c: number, step: number, gain:
  * log-likelihood that a fix exactly there would have had. */
 export const INNOVATION = { squared: 0, distanceM: 0, peak: 0 };
 
+/** Variance of the receiver's error in the direction in which it is largest, m². */
+export function widestVariance(h: Float64Array): number {
+  const half = (h[covEE]! - h[covNN]!) / 2;
+  return (h[covEE]! + h[covNN]!) / 2 + Math.sqrt(half * half + h[covEN]! * h[covEN]!) + WHITE_VARIANCE_M2;
+}
+
 /** What `weighPosition` worked out, for `settlePosition` to finish. */
 const WEIGHED = new Float64Array(16);
 

@@ -59,8 +59,9 @@ export class OffRoadCandidates {
   /** The candidate off the network; `leftM` is where the road was left, NaN for one that was off it before. */
   #offer({ latE7, lonE7 }: FixStep, source: number, score: number, leftM: number): void {
     const { slots } = this.#s;
+    if (score < slots.best - this.#s.beam) return;
     const { floats, workAt } = slots;
-    floats.fill(0, workAt, workAt + STRIDE);
+    for (let i = workAt; i < workAt + STRIDE; i++) floats[i] = 0;
     floats[workAt + SCORE] = score;
     floats[workAt + EDGE] = OFF_ROAD;
     floats[workAt + ALONG] = latE7;

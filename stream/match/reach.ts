@@ -18,6 +18,8 @@ export class Reach {
   readonly lengthM = new Float64Array(LABELS_MAX);
   readonly cost = new Float64Array(LABELS_MAX);
   readonly parent = new Int32Array(LABELS_MAX);
+  /** How far the start of the edge is from where the caller measures. */
+  readonly startAwayM = new Float64Array(LABELS_MAX);
   readonly #closed = new Uint8Array(LABELS_MAX);
   readonly #heap = new Int32Array(LABELS_MAX);
   /** Labels by the hash of their edge; empty below `#firstOfSearch`, which all labels of earlier searches are. */
@@ -36,12 +38,13 @@ export class Reach {
     this.#wayCostFactor = wayCostFactor;
   }
 
-  begin(directed: number): void {
+  /** Starts with one edge, whose start is `awayM` away. */
+  begin(directed: number, awayM: number): void {
     this.#firstOfSearch += this.#labels;
     this.#tableMask = TABLE_SIZE_MIN - 1;
     this.#heapSize = 0;
     this.#labels = 0;
-    this.#offer(directed, 0, 0, -1);
+    this.#offer(directed, 0, 0, -1, awayM);
   }
 
   /** The next cheapest label, or −1. */
@@ -55,8 +58,8 @@ export class Reach {
     return -1;
   }
 
-  /** Offers every edge that can follow a label's. */
-  expand(label: number): void {
+  /** Offers every edge that can follow a label's, which ends `awayM` away. */
+  expand(label: number, awayM: number): void {
     const roads = this.#roads;
     const from = this.edge[label]!;
     const edge = from >> 1;
@@ -66,11 +69,11 @@ export class Reach {
     for (let i = roads.outStart[vertex]!; i < roads.outStart[vertex + 1]!; i++) {
       const to = roads.outEdge[i]!;
       if (!mayDrive(roads, this.#vehicle, to)) continue;
-      this.#offer(to, lengthM, cost + turnCost(roads, from, to, isBanned(roads, from, to)), label);
+      this.#offer(to, lengthM, cost + turnCost(roads, from, to, isBanned(roads, from, to)), label, awayM);
     }
   }
 
-  #offer(directed: number, lengthM: number, cost: number, parent: number): void {
+  #offer(directed: number, lengthM: number, cost: number, parent: number, awayM: number): void {
     const first = this.#firstOfSearch;
     let at = this.#hash(directed);
     for (let known = this.#table[at]! - first; known >= 0; known = this.#table[at]! - first) {
@@ -88,6 +91,7 @@ export class Reach {
     this.lengthM[label] = lengthM;
     this.cost[label] = cost;
     this.parent[label] = parent;
+    this.startAwayM[label] = awayM;
     this.#closed[label] = 0;
     this.#push(label);
     if (this.#labels * 2 > this.#tableMask + 1) this.#growTable();

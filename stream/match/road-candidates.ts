@@ -1,4 +1,5 @@
-import { confine, INNOVATION, observeSpeed, predict, settlePosition } from "./along-road.ts";
+import type { RoadNetwork } from "../roads/network-file.ts";
+import { confine, INNOVATION, observeSpeed, predict, settlePosition, tailOf, widestVariance } from "./along-road.ts";
 import { headingLikelihood, weighOnEdge } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep, MatchFix } from "./match-fix.ts";
@@ -16,6 +17,11 @@ const NEARBY_M = 120;
 const PEAK_MAX = 2;
 const PEAK_MARGIN = 1;
 
+/** What is nearer is not worth the logarithm. */
+const FAR_SIGMAS = 2;
+/** Most candidates of one search that are put off until a likely one is known. */
+const LATER_MAX = 256;
+
 const { score: SCORE, edge: EDGE, alongM: ALONG } = FIELD;
 
 /** How far a search goes: in sigmas beyond the expected distance, and in multiples of the straight line. */
@@ -28,6 +34,9 @@ export interface SearchWidth {
 export class RoadCandidates {
   readonly #s: MatchScratch;
   readonly #reach: Reach;
+  /** Labels put off, while nothing to compare with is known, and the most that they can score without their spread. */
+  readonly #later = new Int32Array(LATER_MAX);
+  readonly #laterBound = new Float64Array(LATER_MAX);
 
   constructor(scratch: MatchScratch) {
     this.#s = scratch;
@@ -59,30 +68,50 @@ export class RoadCandidates {
     const isLong = maxM - startM > NEARBY_M;
     if (isLong) maxM = Math.min(maxM, startM + search.detour * (this.#distanceToOrigin(start, startM) + 75) + gateM);
     const reach = this.#reach;
-    const { edgeLengthM, edgeFrom, edgeTo } = this.#s.roads;
+    const { edgeLengthM } = this.#s.roads;
+    const errorM = Math.sqrt(h[FIELD.errorEastM]! ** 2 + h[FIELD.errorNorthM]! ** 2);
+    const errorVariance = widestVariance(h);
+    const farM = FAR_SIGMAS * Math.sqrt(errorVariance);
     let peak = PEAK_MAX;
-    reach.begin(start);
+    let later = 0;
+    reach.begin(start, this.#s.place.vertexDistanceM(startVertex(this.#s.roads, start)));
     for (let label = reach.next(); label >= 0; label = reach.next()) {
       const prior = score - reach.cost[label]!;
       const hopeless = this.#s.slots.best - this.#s.beam;
       if (prior + peak < hopeless) break;
       const directed = reach.edge[label]!;
+      const edgeM = edgeLengthM[directed >> 1]!;
       const startsM = reach.lengthM[label]!;
-      const endsM = startsM + edgeLengthM[directed >> 1]!;
-      // To be on this edge costs at least the way from where the vehicle is expected to the edge's nearer end.
+      const endsM = startsM + edgeM;
+      const awayM = this.#s.place.vertexDistanceM(startVertex(this.#s.roads, directed ^ 1));
+      // To be on this edge costs at least the way from where the vehicle is expected to the edge's nearer end,
       const missedM = expectedM > endsM ? expectedM - endsM : expectedM < startsM ? startsM - expectedM : 0;
-      if (prior + peak - missedM * missedM * perMetre2 > hopeless) {
-        this.#consider(source, fix.speedMps, directed, startsM, prior, label);
-        // What the best of the further edges could still reach: the same spread without the misfit.
-        peak = INNOVATION.peak + PEAK_MARGIN;
+      let bound = prior - missedM * missedM * perMetre2;
+      if (bound + peak > hopeless) {
+        // and as large an error of the fix as the edge is away from it: no point of an edge is nearer than this.
+        const gapM = (reach.startAwayM[label]! + awayM - edgeM) / 2 - errorM;
+        if (gapM > farM) bound = Math.min(bound, prior + tailOf((gapM * gapM) / errorVariance));
+        if (bound < score - this.#s.beam && later < LATER_MAX && hopeless === Number.NEGATIVE_INFINITY) {
+          this.#later[later] = label;
+          this.#laterBound[later++] = bound;
+        } else if (bound + peak > hopeless) {
+          this.#consider(source, fix.speedMps, directed, startsM, prior, label);
+          // What the best of the further edges could still reach: the same spread without the misfit.
+          peak = INNOVATION.peak + PEAK_MARGIN;
+        }
       }
       if (endsM > maxM) continue;
       if (isLong) {
-        const vertex = directed & 1 ? edgeFrom[directed >> 1]! : edgeTo[directed >> 1]!;
-        const leftM = this.#s.place.vertexDistanceM(vertex) - gateM;
+        const leftM = awayM - gateM;
         if (endsM + leftM > maxM || prior + peak - metreCostMin * leftM < hopeless) continue;
       }
-      reach.expand(label);
+      reach.expand(label, awayM);
+    }
+    for (let i = 0; i < later; i++) {
+      if (this.#laterBound[i]! + peak <= this.#s.slots.best - this.#s.beam) continue;
+      const label = this.#later[i]!;
+      const prior = score - reach.cost[label]!;
+      this.#consider(source, fix.speedMps, reach.edge[label]!, reach.lengthM[label]!, prior, label);
     }
     if (h[FIELD.speedMps]! < TURNING_SPEED_MPS || dtS > TURNING_S) this.#turnRound(source, start, score, fix);
   }
@@ -153,4 +182,8 @@ export class RoadCandidates {
     this.#s.slots.enterM[slot] = edgeM - turnedAtM;
     this.#s.slots.leaveM[slot] = turnedAtM;
   }
+}
+
+function startVertex(roads: RoadNetwork, directed: number): number {
+  return directed & 1 ? roads.edgeTo[directed >> 1]! : roads.edgeFrom[directed >> 1]!;
 }

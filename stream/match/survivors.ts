@@ -67,15 +67,16 @@ export class Survivors {
     const { tree, hypotheses: h } = state;
     const slots = this.#s.slots;
     const tips = this.#tips;
-    const first = checkpointTips(state, tips);
-    this.#firstTip = first;
     let needed = 0;
+    for (let k = 0; k < candidates; k++) needed += slots.pathLength[this.#order[k]!]!;
+    const fits = tree.used + needed <= NODE_CAPACITY;
+    const first = fits ? 0 : checkpointTips(state, tips);
+    this.#firstTip = first;
     for (let k = 0; k < candidates; k++) {
       const source = slots.source[this.#order[k]!]!;
       tips[first + k] = source < 0 ? -1 : h[source * STRIDE + NODE]!;
-      needed += slots.pathLength[this.#order[k]!]!;
     }
-    if (tree.used + needed <= NODE_CAPACITY) return candidates;
+    if (fits) return candidates;
     let kept = candidates;
     tree.settle(tips, first + kept, decided);
     while (kept > 1 && tree.used + needed > NODE_CAPACITY) {

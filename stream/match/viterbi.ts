@@ -28,6 +28,8 @@ const CERTAIN_LEAD = 1.5;
 const STRAIGHT_COSINE = 0.95;
 const LEARN_INTERVAL_S_MAX = 60;
 
+const NO_FIX: MatchFix = { timeMs: 0, lat: 0, lon: 0, speedMps: 0, headingDeg: 0, accuracyM: 0 };
+
 const { score: SCORE, edge: EDGE, alongM: ALONG, node: NODE } = FIELD;
 
 /**
@@ -40,6 +42,8 @@ export class Viterbi {
   readonly #onRoad: RoadCandidates;
   readonly #offRoad: OffRoadCandidates;
   readonly #survivors: Survivors;
+  /** Used again for every fix. */
+  readonly #step = newStep();
   readonly #weights = new Float64Array(HYPOTHESES_MAX);
   readonly #answer: MatchAnswer = { directed: OFF_ROAD, offsetM: 0, latE7: 0, lonE7: 0, confidence: 0, offRoad: true };
 
@@ -52,7 +56,7 @@ export class Viterbi {
 
   /** Takes the next fix of a device, updates its state and returns the answer of that moment (reused object). */
   step(state: MatchState, fix: MatchFix, decided: (step: PathStep) => void): MatchAnswer {
-    const step = readStep(state, fix);
+    const step = readStep(state, fix, this.#step);
     this.#s.place.setOrigin(step.latE7, step.lonE7);
     state.fixes++;
     const isFirst = state.count === 0;
@@ -112,7 +116,7 @@ export class Viterbi {
     const { count, timeMs, latE7, lonE7 } = state;
     const kept = state.hypotheses.slice();
     if (!rewind(state, step.fix.timeMs)) return;
-    this.#advance(state, readStep(state, step.fix));
+    this.#advance(state, readStep(state, step.fix, newStep()));
     if (!this.#isOutlier(state.noise.sigmaM)) return;
     this.#s.slots.clear();
     state.hypotheses.set(kept);
@@ -146,8 +150,8 @@ export class Viterbi {
   }
 
   #report(state: MatchState): MatchAnswer {
-    const answer = this.#answer;
     const h = state.hypotheses;
+    if (state.count === 1) return this.#reportBest(state, 0, 1);
     const weights = this.#weights;
     let total = 0;
     let best = 0;
@@ -166,10 +170,15 @@ export class Viterbi {
         best = i;
       }
     }
-    const directed = state.count > 0 ? h[best * STRIDE + EDGE]! : OFF_ROAD;
+    return this.#reportBest(state, best, total > 0 ? share / total : 0);
+  }
+
+  #reportBest({ hypotheses: h, count }: MatchState, best: number, confidence: number): MatchAnswer {
+    const answer = this.#answer;
+    const directed = count > 0 ? h[best * STRIDE + EDGE]! : OFF_ROAD;
     answer.directed = directed;
     answer.offRoad = directed === OFF_ROAD;
-    answer.confidence = total > 0 ? share / total : 0;
+    answer.confidence = confidence;
     if (directed === OFF_ROAD) return answer;
     this.#s.place.placeAt(directed, h[best * STRIDE + ALONG]!);
     answer.offsetM = this.#s.place.atM;
@@ -192,15 +201,18 @@ function moveTo(state: MatchState, { fix, latE7, lonE7 }: FixStep): void {
   state.lonE7 = lonE7;
 }
 
-function readStep(state: MatchState, fix: MatchFix): FixStep {
-  const latE7 = fix.lat * 1e7;
-  const lonE7 = fix.lon * 1e7;
-  return {
-    fix,
-    latE7,
-    lonE7,
-    dtS: (fix.timeMs - state.timeMs) / 1000,
-    eastM: (lonE7 - state.lonE7) * lonMetresPerE7(fix.lat),
-    northM: (latE7 - state.latE7) * METRES_PER_E7,
-  };
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function newStep(): Writable<FixStep> {
+  return { fix: NO_FIX, latE7: Number.NaN, lonE7: Number.NaN, dtS: Number.NaN, eastM: Number.NaN, northM: Number.NaN };
+}
+
+function readStep(state: MatchState, fix: MatchFix, to: Writable<FixStep>): FixStep {
+  to.fix = fix;
+  to.latE7 = fix.lat * 1e7;
+  to.lonE7 = fix.lon * 1e7;
+  to.dtS = (fix.timeMs - state.timeMs) / 1000;
+  to.eastM = (to.lonE7 - state.lonE7) * lonMetresPerE7(fix.lat);
+  to.northM = (to.latE7 - state.latE7) * METRES_PER_E7;
+  return to;
 }
