@@ -20,34 +20,32 @@ const RECENT_SHARE_MAX = 1 / 8;
 /** Places this close to a fence find it too, metres: its edge may be nearer than the error of the fix. */
 const BESIDE_M = 40;
 
-/** An indexed part of the versions: their boxes, flat, and the grid of these. */
+/** An indexed part of the versions. */
 class Part {
   readonly versions: readonly Held[];
-  /** South, west, north and east of each, flat: a box a cache line. */
-  readonly #boxes: Float64Array;
   readonly #grid: Grid;
 
   constructor(versions: readonly Held[]) {
     this.versions = versions;
-    const boxes = versions.map((version) => grown(boundsOf(version.rule.shape), BESIDE_M));
-    this.#boxes = Float64Array.from(boxes.flatMap((box) => [box.southDeg, box.westDeg, box.northDeg, box.eastDeg]));
-    this.#grid = new Grid(boxes);
+    this.#grid = new Grid(versions.map((version) => grown(boundsOf(version.rule.shape), BESIDE_M)));
   }
 
-  /** Appends the versions whose box holds the place. */
-  at(place: Point, found: FenceVersion[]): void {
-    this.#grid.at(place.latDeg, place.lonDeg, (item) => {
-      if (meets(this.#boxes, item, place, 0, 0)) found.push(this.versions[item]!);
-    });
+  /** Appends the versions of a time whose box holds the place. */
+  at(place: Point, atMs: number, found: FenceVersion[]): void {
+    this.#take(this.#grid.at(place.latDeg, place.lonDeg), atMs, found);
   }
 
-  /** Appends the versions whose box the way may meet, some of them repeatedly. */
-  along(from: Point, to: Point, found: FenceVersion[]): void {
+  /** Appends the versions of a time whose box the way may meet. */
+  along(from: Point, to: Point, atMs: number, found: FenceVersion[]): void {
     const latStep = to.latDeg - from.latDeg;
-    const lonStep = lonStepDeg(from, to);
-    this.#grid.along(from.latDeg, from.lonDeg, latStep, lonStep, (item) => {
-      if (meets(this.#boxes, item, from, latStep, lonStep)) found.push(this.versions[item]!);
-    });
+    this.#take(this.#grid.along(from.latDeg, from.lonDeg, latStep, lonStepDeg(from, to)), atMs, found);
+  }
+
+  #take(count: number, atMs: number, found: FenceVersion[]): void {
+    for (let i = 0; i < count; i++) {
+      const version = this.versions[this.#grid.found[i]!]!;
+      if (isValid(version, atMs)) found.push(version);
+    }
   }
 }
 
@@ -109,14 +107,14 @@ export class FenceSet {
    */
   near(place: Point, from: Point | undefined, atMs: number): FenceVersion[] {
     const found: FenceVersion[] = [];
-    for (const part of [this.#recent, this.#settled]) {
-      if (part.versions.length === 0) continue;
-      if (from === undefined) part.at(place, found);
-      else part.along(from, place, found);
+    if (from === undefined) {
+      if (this.#recent.versions.length > 0) this.#recent.at(place, atMs, found);
+      this.#settled.at(place, atMs, found);
+    } else {
+      if (this.#recent.versions.length > 0) this.#recent.along(from, place, atMs, found);
+      this.#settled.along(from, place, atMs, found);
     }
-    if (found.length === 0) return found;
-    const valid = found.filter((version) => isValid(version, atMs));
-    return valid.length > 1 && from !== undefined ? [...new Set(valid)] : valid;
+    return found;
   }
 
   #settle(forgetBeforeMs: number): void {
@@ -134,18 +132,4 @@ export class FenceSet {
 
 function isValid({ validFromMs, validToMs }: FenceVersion, atMs: number): boolean {
   return validFromMs <= atMs && atMs < validToMs;
-}
-
-/** Boxes and ways may pass ±180, so they are compared a turn apart too. */
-function meets(boxes: Float64Array, item: number, from: Point, latStep: number, lonStep: number): boolean {
-  const southDeg = Math.min(from.latDeg, from.latDeg + latStep);
-  const northDeg = Math.max(from.latDeg, from.latDeg + latStep);
-  if (northDeg < boxes[item * 4]! || southDeg > boxes[item * 4 + 2]!) return false;
-  const westDeg = Math.min(from.lonDeg, from.lonDeg + lonStep);
-  const eastDeg = Math.max(from.lonDeg, from.lonDeg + lonStep);
-  const boxWestDeg = boxes[item * 4 + 1]!;
-  const boxEastDeg = boxes[item * 4 + 3]!;
-  if (eastDeg >= boxWestDeg && westDeg <= boxEastDeg) return true;
-  if (eastDeg + 360 >= boxWestDeg && westDeg + 360 <= boxEastDeg) return true;
-  return eastDeg - 360 >= boxWestDeg && westDeg - 360 <= boxEastDeg;
 }
