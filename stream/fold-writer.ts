@@ -34,8 +34,8 @@ import type { DeviceStage, Fix } from "./stage.ts";
 export const BATCH_FRAMES_MAX = 4_000;
 /** Reports of one transaction; the frames beyond wait for the next. */
 export const BATCH_REPORTS_MAX = 20_000;
-/** Frames between two turns of the event loop: the commit in flight has answers to take and statements to send. */
-const FRAMES_PER_TURN = 32;
+/** Frames read and folded between two turns of the event loop. */
+const FRAMES_PER_TURN = 64;
 const RETRIES_PER_BATCH_MAX = 100;
 const SILENT_PER_SWEEP_MAX = 1_000;
 /** A silence older than this is history: a sweep does not report it any more. */
@@ -60,7 +60,7 @@ export type FoldWriterDeps = {
   now: () => number;
 };
 
-type Prepared = { folded: FoldedFrames; taken: readonly ReadFrame[] };
+type Prepared = { folded: FoldedFrames; taken: readonly JournalFrame[] };
 
 /**
  * The single writer of the partitions it has claimed. While a batch commits, the next is read, decoded and folded on the
@@ -133,7 +133,7 @@ export class FoldWriter {
     this.#coming.took(taken.length);
     await this.settle();
     this.#commit(folded, taken);
-    metrics.lagSeconds.set(Math.max(0, (now() - taken.at(-1)!.frame.receivedAtMs) / 1000));
+    metrics.lagSeconds.set(Math.max(0, (now() - taken.at(-1)!.receivedAtMs) / 1000));
     return true;
   }
 
@@ -174,32 +174,40 @@ export class FoldWriter {
     await commitFold(this.#deps.client, { ...emptyBatch(this.#deps.now()), moves, events });
   }
 
+  /**
+   * Reads and folds frames until the batch is full, some at a time: what was decoded is garbage soon, and between two turns
+   * the commit in flight takes its answers and sends its statements.
+   */
   async #prepare(frames: readonly JournalFrame[], lookupAll = false): Promise<Prepared> {
     await this.#devices.load([...new Set(frames.map((frame) => frame.deviceId))], this.#deps.now());
     await this.#fences.load(this.#deps.now());
-    const taken = await this.#read(frames);
-    const stored = await this.#findStored(taken, lookupAll || this.#deps.caution.active);
-    const known = this.#inFlight === undefined ? [stored] : [stored, this.#inFlight.accepted];
-    const context: FoldContext = {
+    const context: Omit<FoldContext, "known"> = {
       stages: this.#deps.stages,
       foldBefore: (deviceId) => this.#devices.fold(deviceId),
-      known,
       fencesOf: (fleetId) => this.#fences.fencesOf(fleetId),
       roads: this.#deps.roads,
       silentMs: this.#deps.silentMs,
       log: this.#deps.log,
     };
+    const onTheirWay = this.#inFlight === undefined ? [] : [this.#inFlight.accepted];
+    const memories = new Map<number, DeviceFold["memory"]>();
     const folded = nothingFolded();
-    for (let at = 0; at < taken.length; at += FRAMES_PER_TURN) {
-      foldFrames(taken.slice(at, at + FRAMES_PER_TURN), context, folded);
+    const taken: JournalFrame[] = [];
+    let reports = 0;
+    for (let at = 0; at < frames.length; at += FRAMES_PER_TURN) {
+      const turn = this.#read(frames.slice(at, at + FRAMES_PER_TURN), memories, BATCH_REPORTS_MAX - reports);
+      const stored = await this.#findStored(turn, lookupAll || this.#deps.caution.active);
+      foldFrames(turn, { ...context, known: [stored, ...onTheirWay] }, folded);
+      reports += reportsIn(turn);
+      for (const read of turn) taken.push(read.frame);
+      if (turn.length < FRAMES_PER_TURN || reports >= BATCH_REPORTS_MAX) break;
       await nextTurn();
     }
     return { folded, taken };
   }
 
-  /** Decodes until the batch is full. Decoders remember across the frames of a device, so this goes in journal order. */
-  async #read(frames: readonly JournalFrame[]): Promise<ReadFrame[]> {
-    const memories = new Map<number, DeviceFold["memory"]>();
+  /** Decodes until there are `reportsMax`. Decoders remember across the frames of a device, so this goes in journal order. */
+  #read(frames: readonly JournalFrame[], memories: Map<number, DeviceFold["memory"]>, reportsMax: number): ReadFrame[] {
     const taken: ReadFrame[] = [];
     let reports = 0;
     for (const frame of frames) {
@@ -210,11 +218,10 @@ export class FoldWriter {
         : readFrame(frame, device, memory, this.#deps.findDecoder);
       if (meaning.kind === "fixes") {
         reports += meaning.fixes.length;
+        if (reports > reportsMax && taken.length > 0) break;
         if (meaning.memory !== undefined) memories.set(frame.deviceId, { ...memory, ...meaning.memory });
       }
-      if (reports > BATCH_REPORTS_MAX && taken.length > 0) break;
       taken.push({ frame, meaning, device });
-      if (taken.length % FRAMES_PER_TURN === 0) await nextTurn();
     }
     return taken;
   }
@@ -236,7 +243,7 @@ export class FoldWriter {
     return stored;
   }
 
-  #commit(folded: FoldedFrames, taken: readonly ReadFrame[]): void {
+  #commit(folded: FoldedFrames, taken: readonly JournalFrame[]): void {
     const { caution, client, metrics } = this.#deps;
     const batch = this.#batch(folded, this.#moves(taken));
     for (const move of batch.moves) this.#cursors.set(move.partition, move);
@@ -250,7 +257,7 @@ export class FoldWriter {
       (error: unknown) => {
         caution.failed(
           error,
-          taken.map((read) => read.frame.seq),
+          taken.map((frame) => frame.seq),
         );
         throw error;
       },
@@ -276,21 +283,21 @@ export class FoldWriter {
   }
 
   /** From where each partition of the batch stood to its last frame. */
-  #moves(taken: readonly ReadFrame[]): CursorMove[] {
+  #moves(taken: readonly JournalFrame[]): CursorMove[] {
     const moves = new Map(this.#standing(taken).map((move) => [move.partition, move]));
-    for (const { frame } of taken) moves.get(frame.partition)!.seq = frame.seq;
+    for (const { partition, seq } of taken) moves.get(partition)!.seq = seq;
     return [...moves.values()];
   }
 
-  #standing(taken: readonly ReadFrame[]): CursorMove[] {
-    const partitions = [...new Set(taken.map((read) => read.frame.partition))].sort((a, b) => a - b);
+  #standing(taken: readonly JournalFrame[]): CursorMove[] {
+    const partitions = [...new Set(taken.map((frame) => frame.partition))].sort((a, b) => a - b);
     return partitions.map((partition) => {
       const { seq, revision } = this.#cursors.get(partition) as Cursor;
       return { partition, seq, revision, expectedSeq: seq };
     });
   }
 
-  #count({ fixes, tally }: FoldedFrames, taken: readonly ReadFrame[]): void {
+  #count({ fixes, tally }: FoldedFrames, taken: readonly JournalFrame[]): void {
     const { metrics } = this.#deps;
     metrics.frames.inc(taken.length);
     metrics.batchFrames.observe(taken.length);
@@ -299,6 +306,10 @@ export class FoldWriter {
     metrics.late.inc(tally.late);
     for (const [reason, frames] of tally.unusable) metrics.unusable.inc({ reason }, frames);
   }
+}
+
+function reportsIn(frames: readonly ReadFrame[]): number {
+  return frames.reduce((reports, { meaning }) => reports + (meaning.kind === "fixes" ? meaning.fixes.length : 0), 0);
 }
 
 /** Times are identities, and a replay reads them in whole milliseconds. */
