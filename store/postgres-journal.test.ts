@@ -142,6 +142,23 @@ test("frames of many sessions come back in the order of their seq, byte for byte
   expect(journal.stats().commits).toBeLessThan(20);
 });
 
+test("a receipt that throws keeps nobody else from being told, nor the journal from leading", async () => {
+  const lines: string[] = [];
+  const journal = await openJournal(database.url, PENDING_BYTES_MAX, {
+    log: (line, level) => lines.push(`${level} ${line}`),
+  });
+  const committed = () => {
+    throw new Error("a defect of the caller");
+  };
+  const first = journal.append(frame(1));
+  expect(journal.offer(frame(2), { committed, failed: committed })).toBeUndefined();
+  const others = [first, journal.append(frame(3)), journal.append(frame(4))];
+  expect(await Promise.all(others)).toHaveLength(3);
+  expect(await journal.append(frame(5))).toBeGreaterThan(0);
+  expect(journal.stats()).toMatchObject({ lostConnections: 0, pendingFrames: 0, pendingBytes: 0, committedFrames: 5 });
+  expect(lines).toContainEqual(expect.stringMatching(/^error .*a defect of the caller/));
+});
+
 test("receipts are told in the order of the offers, after the call, and a refusal tells none", async () => {
   const journal = await openJournal(database.url, 3_000);
   const told: string[] = [];

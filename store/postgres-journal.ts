@@ -297,8 +297,13 @@ class GroupCommitJournal implements PostgresJournal {
   #settle(pending: Pending, outcome: number | Error): void {
     this.#pendingFrames -= 1;
     this.#pendingBytes -= pending.bytes;
-    if (typeof outcome === "number") pending.receipt.committed(outcome);
-    else pending.receipt.failed(outcome);
+    try {
+      if (typeof outcome === "number") pending.receipt.committed(outcome);
+      else pending.receipt.failed(outcome);
+    } catch (error) {
+      // A defect of whoever was told: the others are told all the same, and the connection is not to blame.
+      this.#options.log?.(`a receipt of the journal failed: ${String(error)}`, "error");
+    }
   }
 
   /**
