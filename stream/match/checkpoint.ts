@@ -19,6 +19,13 @@ export class Checkpoint {
   latE7 = 0;
   lonE7 = 0;
 
+  clear(): void {
+    this.count = 0;
+    this.timeMs = 0;
+    this.latE7 = 0;
+    this.lonE7 = 0;
+  }
+
   copyFrom(from: Checkpoint): void {
     for (let i = 0; i < from.count * STRIDE; i++) this.hypotheses[i] = from.hypotheses[i]!;
     this.count = from.count;

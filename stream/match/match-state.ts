@@ -43,8 +43,9 @@ export class MatchState {
     this.acrossE = 0;
     this.acrossN = 0;
     this.stoodLatE7 = Number.NaN;
-    this.older.count = 0;
-    this.newer.count = 0;
+    this.stoodLonE7 = Number.NaN;
+    this.older.clear();
+    this.newer.clear();
     if (noiseToo) this.noiseSums.fill(0);
   }
 }

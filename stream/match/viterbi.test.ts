@@ -43,6 +43,16 @@ test("Every fix has an answer at once, and nearly all are right in a street grid
   expect(answered.filter((way, i) => way === exact[i]).length / exact.length).toBeGreaterThan(0.93);
 });
 
+test("A state that served another device is kept as a new one once it is cleared.", async () => {
+  const viterbi = new Viterbi(await drawRoads(GRID));
+  const used = new MatchState();
+  for (const fix of drive(TOUR, 9)) viterbi.step(used, fix, () => {});
+  used.stoodLatE7 = 1;
+  used.stoodLonE7 = 2;
+  used.clear();
+  expect(serialiseMatchState(used, 7, () => {})).toEqual(serialiseMatchState(new MatchState(), 7, () => {}));
+});
+
 test("A device restored from its bytes after every fix gives the same answers and the same path.", async () => {
   const roads = await drawRoads(GRID);
   const fixes = drive(TOUR, 9, 1, noisy(8, 0.9, 5));
