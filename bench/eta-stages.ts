@@ -1,9 +1,11 @@
 import { type DeliveryDay, type DeliveryStop, fixesOf, VEHICLE_TRACKER } from "#simulator/delivery/index.ts";
 import type { Random } from "#simulator/random.ts";
+import { compareInputs } from "#stream/delivery/merge-inputs.ts";
 import type { PlannedStop, RoutePlan } from "#stream/delivery/plan.ts";
 import { remainingStops, servingStop } from "#stream/delivery/remaining.ts";
 import { foldRoute, outputsInitial } from "#stream/delivery/route-fold.ts";
 import { type DeliveryEvent, type RouteFold, type RouteInput, routeInitial } from "#stream/delivery/route-state.ts";
+import type { JournalInput } from "#stream/delivery/tracked-route.ts";
 import { areaOf } from "#stream/eta/area.ts";
 import type { EtaState } from "#stream/eta/eta.ts";
 import type { EtaEngine } from "#stream/eta/eta-engine.ts";
@@ -146,20 +148,21 @@ export class StageRoute implements RouteRun {
           this.fixes.push({ latDeg, lonDeg, wayId, forward, timeMs });
         }
       const crossings = result.events.filter(({ type }) => type === "geofence.entered" || type === "geofence.exited");
-      return [
-        ...result.fixes.map((one) => ({ atMs: receivedAtMs, input: fixInput(one, seq) })),
-        ...crossings.map((event) => ({ atMs: receivedAtMs, input: crossingInput(event, seq) })),
+      const inputs = [
+        ...result.fixes.map((one) => fixInput(one, seq)),
+        ...crossings.map((event) => crossingInput(event, seq)),
       ];
+      return inputs.sort(compareInputs).map((input) => ({ atMs: receivedAtMs, input }));
     });
   }
 }
 
-function fixInput(fix: Fix, seq: number): RouteInput {
+function fixInput(fix: Fix, seq: number): JournalInput {
   const { latDeg, lonDeg } = fix as { latDeg: number; lonDeg: number };
   return { kind: "fix", seq, fix: { ...fix, latDeg, lonDeg } };
 }
 
-function crossingInput(event: StreamEvent, seq: number): RouteInput {
+function crossingInput(event: StreamEvent, seq: number): JournalInput {
   const { eventId, deviceId, supersedes, replayed, occurredAtMs: atMs, detectedAtMs: receivedAtMs, data } = event;
   const type = event.type === "geofence.entered" ? "entered" : "exited";
   const geofenceId = data.geofenceId as number;

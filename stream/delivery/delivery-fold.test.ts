@@ -19,14 +19,14 @@ afterEach(async () => {
 test("a device that drives a route of five stops makes each event once, in order, and its progress can be read", async () => {
   const routeId = await fixture.addRoute("day", PLACES);
   const day = dayOf(PLACES);
-  const half = day.findIndex(({ timeMs }) => timeMs! > START_MS + 600_000);
+  const half = day.findIndex(({ timeMs }) => timeMs! > START_MS + 630_000);
   await fixture.fold({ second: -1_800 });
   expect((await findRoute(fixture.database, 1, Number(routeId)))?.stops[4]?.progress).toMatchObject({
     etaBasis: "planned",
   });
   await fixture.send(fixture.tracker, day.slice(0, half));
   await fixture.foldAll();
-  await fixture.fold({ second: 600 });
+  await fixture.fold({ second: 630 });
   const midway = await findRoute(fixture.database, 1, Number(routeId));
   expect(midway).toMatchObject({ progressStatus: "started", currentStopId: midway!.stops[1]!.stopId });
   expect(midway!.stops.map(({ progress }) => progress!.etaBasis)).toEqual([null, null, "live", "live", "live"]);

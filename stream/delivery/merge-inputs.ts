@@ -20,28 +20,31 @@ export function mergeInputs(
     crossings.length < rowsPerPage ? untilSeq : crossings.at(-1)!.seq,
   ]);
   const cutSeq = Math.min(untilSeq, ...cuts);
-  const inputs: Ordered[] = [];
+  const inputs: JournalInput[] = [];
   for (const page of pages) {
-    for (const fix of page.fixes) inputs.push(orderedFix(fix));
-    for (const crossing of page.crossings) inputs.push(orderedCrossing(crossing));
+    for (const fix of page.fixes) inputs.push(fixInput(fix));
+    for (const { range: _, ...crossing } of page.crossings) inputs.push({ kind: "crossing", crossing });
   }
-  const taken = inputs.filter(({ seq }) => seq < cutSeq);
-  taken.sort((a, b) => a.seq - b.seq || a.timeMs - b.timeMs || a.rank - b.rank || (a.id < b.id ? -1 : 1));
-  return { inputs: taken.map(({ input }) => input), untilSeq: cutSeq };
+  const taken = inputs.filter((input) => placeOf(input).seq < cutSeq);
+  return { inputs: taken.sort(compareInputs), untilSeq: cutSeq };
 }
 
-type Ordered = { seq: number; timeMs: number; rank: number; id: number | string; input: JournalInput };
+/** Orders inputs as the journal has them; those of one frame by their time, so that a fix comes after what it reveals. */
+export function compareInputs(one: JournalInput, other: JournalInput): number {
+  const [a, b] = [placeOf(one), placeOf(other)];
+  return a.seq - b.seq || a.timeMs - b.timeMs || a.rank - b.rank || (a.id < b.id ? -1 : 1);
+}
 
-function orderedFix(row: RouteFixRow): Ordered {
+function placeOf(input: JournalInput): { seq: number; timeMs: number; rank: number; id: number | string } {
+  if (input.kind === "fix") return { seq: input.seq, timeMs: input.fix.fixTimeMs, rank: 0, id: input.fix.fixId };
+  const { seq, atMs, eventId } = input.crossing;
+  return { seq, timeMs: atMs, rank: 1, id: eventId };
+}
+
+function fixInput(row: RouteFixRow): JournalInput {
   const { range: _, ...fix } = row;
-  const seq = seqOf(row);
   const measured: RouteFix = { ...fix, protocol: "", altitudeM: null, satellites: null, event: null };
-  return { seq, timeMs: row.fixTimeMs, rank: 0, id: row.fixId, input: { kind: "fix", fix: measured, seq } };
-}
-
-function orderedCrossing({ range: _, ...crossing }: CrossingRow): Ordered {
-  const { seq, atMs, eventId } = crossing;
-  return { seq, timeMs: atMs, rank: 1, id: eventId, input: { kind: "crossing", crossing } };
+  return { kind: "fix", fix: measured, seq: seqOf(row) };
 }
 
 function seqOf({ fixId }: RouteFixRow): number {

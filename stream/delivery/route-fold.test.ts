@@ -66,6 +66,16 @@ test("a red light in the circle of the stop after next is no visit", () => {
   expect(drive.told("stop.arrived")).toEqual([]);
 });
 
+test("the time until an exit is sure is no part of a stay: who was inside for 40 s has not been there for long", () => {
+  const drive = new RouteDrive(planOf(three));
+  drive.drive(0, 190, 0, 1_900);
+  drive.crossing("entered", 11, 191);
+  drive.drive(200, 260, 1_940, 2_300);
+  drive.crossing("exited", 11, 231, { receivedAtMs: START_MS + 270_000 });
+  drive.drive(270, 300, 2_360, 2_600);
+  expect(drive.told("stop.arrived")).toEqual([]);
+});
+
 test("two neighbours whose circles overlap are reached one after the other", () => {
   const drive = new RouteDrive(planOf([stopAt("11", 2_000), stopAt("12", 2_070), stopAt("13", 6_000)]));
   drive.drive(0, 200, 0, 2_000);

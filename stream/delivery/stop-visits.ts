@@ -20,6 +20,8 @@ import { isStand, type Stand } from "./stand.ts";
 /** Of the stop that is next; and of any other. Milliseconds. */
 const STOOD_MS = { next: 20_000, other: 90_000 } as const;
 const INSIDE_MS = { next: 60_000, other: 150_000 } as const;
+/** An exit is told of only once it has lasted so long (a stop's geofence asks for that): the newest of a stay may be no part of it. */
+const EXIT_UNTOLD_MS = 30_000;
 /** A return so soon after leaving, if the vehicle stands again, is still the same visit. */
 const SAME_VISIT_MS = 180_000;
 /** Stops this close together are served from one place. */
@@ -125,7 +127,8 @@ function judgeStay(draft: RouteDraft, stop: PlannedStop, { entered, exited }: St
     const before = stands.some((stand) => stand.toMs <= stood.fromMs && !here.includes(stand));
     return { arrivedAtMs: before ? stood.fromMs : fromMs, by: "stand" };
   }
-  if (rivals.length === 0 && toMs - fromMs >= INSIDE_MS[expected]) return { arrivedAtMs: fromMs, by: "inside" };
+  const insideMs = toMs - fromMs - (exited === null ? EXIT_UNTOLD_MS : 0);
+  if (rivals.length === 0 && insideMs >= INSIDE_MS[expected]) return { arrivedAtMs: fromMs, by: "inside" };
   return null;
 }
 
