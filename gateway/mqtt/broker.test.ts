@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { frameOf } from "#decoders/owntracks/index.ts";
-import { JournalFullError } from "#store/journal-errors.ts";
+import { JournalClosedError, JournalFullError } from "#store/journal-errors.ts";
 import { closeTestGateways, FakeJournal, hex, pause, until } from "../test-gateway.ts";
 import {
   closePhones,
@@ -105,6 +105,20 @@ describe("a publish", () => {
     phone.send(publishBytes({ messageId: 1 }));
     await phone.closed();
     expect(phone.receivedHex).toBe("");
+  });
+
+  it("that a closed journal refuses ends the connection unanswered, the first and later ones", async () => {
+    for (const isFirst of [true, false]) {
+      const { raw, journal } = await openPhoneGateway();
+      const phone = await loggedIn(await raw());
+      if (!isFirst) phone.send(publishBytes({ messageId: 1 }));
+      if (!isFirst) await phone.receives(puback(1));
+      phone.receivedHex = "";
+      journal.offer = () => new JournalClosedError("closed");
+      phone.send(publishBytes({ messageId: 2 }));
+      await phone.closed();
+      expect(phone.receivedHex).toBe("");
+    }
   });
 
   it("beyond those that may be in flight stays in the socket until there is room", async () => {

@@ -95,7 +95,8 @@ export class Publishes {
       this.#turns.push(turn);
       this.#offer(turn, this.#frameOf(topic.text, publish.payload, device));
     }
-    if (this.#isHeld) this.#advance();
+    // Whatever was refused at once is told of by no receipt.
+    if (this.#turns[0]?.state !== "committing") this.#advance();
     return at;
   }
 
