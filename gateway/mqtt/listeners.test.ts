@@ -85,6 +85,34 @@ it("MQTT over WebSocket withholds acknowledgements as well", async () => {
   client.end(true);
 });
 
+it.each(["mqttTls", "mqttWs"] as const)(
+  "%s: publishes past the broker wait for their commit and for room",
+  async (transport) => {
+    const { portOf, journal } = transport === "mqttTls" ? await openTls() : await openWebSocket();
+    const scheme = transport === "mqttTls" ? "mqtts" : "ws";
+    const client = await connectAsync(`${scheme}://127.0.0.1:${portOf(transport)}`, {
+      ...login,
+      rejectUnauthorized: false,
+    });
+    client.on("error", () => client.end(true));
+    await client.publishAsync(TOPIC, location(0), { qos: 1 });
+    journal.hold();
+    const acknowledged: number[] = [];
+    const published = Array.from({ length: 500 }, async (_, index) => {
+      await client.publishAsync(TOPIC, location(1 + index) + " ".repeat((index * 37) % 900), { qos: 1 });
+      acknowledged.push(index);
+    });
+    await until(() => journal.pendingFrames === 64);
+    await pause();
+    expect([journal.pendingFrames, acknowledged]).toEqual([64, []]);
+    journal.release();
+    await Promise.all(published);
+    expect(acknowledged).toEqual(acknowledged.toSorted((a, b) => a - b));
+    expect(journal.frames()).toHaveLength(501);
+    client.end(true);
+  },
+);
+
 it("a WebSocket listener refuses what is no WebSocket, and closes who does not upgrade", async () => {
   const { portOf, metric } = await openWebSocket({ LOGIN_TIMEOUT_MS: 200 });
   const answer = await fetch(`http://127.0.0.1:${portOf("mqttWs")}/`);
