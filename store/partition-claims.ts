@@ -1,4 +1,5 @@
 import type { ClientBase } from "pg";
+import { MISSED_SOON } from "./database.ts";
 import type { Cursor } from "./fold-commit.ts";
 import { PARTITIONS } from "./journal.ts";
 
@@ -9,6 +10,7 @@ const PRESENCE = PARTITIONS;
 
 /** Makes this session count as a stream, for as long as it lives. Once a session. */
 export async function joinStreams(client: ClientBase): Promise<void> {
+  await client.query(MISSED_SOON);
   await client.query("select pg_advisory_lock_shared($1, $2)", [CLAIM_LOCK, PRESENCE]);
 }
 

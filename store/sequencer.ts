@@ -1,6 +1,6 @@
 import pg from "pg";
 import { COPY_HEAD_BYTES, COPY_TAIL_BYTES, CopyQuery, sealCopy } from "./copy-query.ts";
-import { connectionSettings } from "./database.ts";
+import { connectionSettings, MISSED_SOON } from "./database.ts";
 import { COPY_FRAMES, FrameCopy } from "./frame-copy.ts";
 import { COUNT_STORED, frameParameters } from "./frame-rows.ts";
 import type { NewFrame } from "./journal.ts";
@@ -14,7 +14,7 @@ const APPEND_PATIENCE_MS = 30_000;
  * that it confirms is on its disk, whatever its default is.
  */
 const SESSION_SETTINGS = `
-  set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
+  ${MISSED_SOON};
   set statement_timeout = 0; set lock_timeout = 0;
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 

@@ -1,6 +1,6 @@
 import pg from "pg";
 import type { Logger } from "pino";
-import { connectionSettings } from "#store/database.ts";
+import { connectionSettings, MISSED_SOON } from "#store/database.ts";
 import { Alarm } from "./alarm.ts";
 import { pause } from "./pause.ts";
 
@@ -97,6 +97,7 @@ async function runOnce(work: ClaimedWork, closing: AbortSignal): Promise<void> {
   client.on("error", () => undefined);
   try {
     await client.connect();
+    await client.query(MISSED_SOON);
     while (!closing.aborted && !(await work.claim(client))) await pause(work.reclaimMs ?? RECLAIM_MS, closing);
     if (!closing.aborted) await work.run(client, closing);
   } finally {
