@@ -29,6 +29,8 @@ export type DaysResult = {
   /** Visits made, and stops that were seen to be reached. */
   visits: number;
   stops: number;
+  /** Visits not seen because the receiver was silent all the while. */
+  unheard: number;
   lateStops: number;
   computed: number;
   cpuS: number;
@@ -59,7 +61,17 @@ export function runDays(options: DaysOptions): DaysResult {
   let model = unlearnedModel(TIME_ZONE);
   let straightMps = STRAIGHT_MPS_UNLEARNED;
   const warnings: Warning[][] = warningRules.map(() => []);
-  const result: DaysResult = { etas: [], warnings, visits: 0, stops: 0, lateStops: 0, computed: 0, cpuS: 0, model };
+  const result: DaysResult = {
+    etas: [],
+    warnings,
+    visits: 0,
+    stops: 0,
+    unheard: 0,
+    lateStops: 0,
+    computed: 0,
+    cpuS: 0,
+    model,
+  };
   for (const [day, days] of byDay(options)) {
     const engine = new EtaEngine({ legs, model });
     const routes = days.map((one): RouteRun => {
@@ -101,6 +113,8 @@ function count(result: DaysResult, routes: readonly RouteRun[], cpuS: number): v
     result.computed += route.computed;
     result.etas.push(...route.score().map(({ eta }) => eta));
     result.visits += route.day.visits.length;
+    const seen = new Set(route.visits.map(({ stop }) => stop.ref));
+    result.unheard += route.unheard.filter((ref) => !seen.has(ref)).length;
     for (const { stop, arrivedMs } of route.visits) {
       result.stops++;
       if (arrivedMs > dueOf(stop)) result.lateStops++;

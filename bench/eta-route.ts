@@ -45,6 +45,8 @@ export type RouteRun = {
   readonly computed: number;
   readonly state: EtaState | null;
   readonly visits: readonly ObservedVisit[];
+  /** Stops during whose true visit the receiver was silent. */
+  readonly unheard: readonly string[];
   tick(engine: EtaEngine, nowMs: number, straightMps: number): void;
   score(): { eta: IssuedEta; sample: ErrorSample }[];
   warnings(): Warning[][];
@@ -58,6 +60,7 @@ export class EtaRoute implements RouteRun {
   readonly fixes: readonly DeliveryFix[];
   /** ETAs computed, issued or not. */
   computed = 0;
+  readonly unheard: readonly string[] = [];
   state: EtaState | null = null;
   readonly #warnings: Warning[][];
   /** By rule and stop. */

@@ -37,6 +37,7 @@ export class StageRoute implements RouteRun {
   readonly day: DeliveryDay;
   readonly fixes: MatchedFix[] = [];
   computed = 0;
+  unheard: readonly string[] = [];
   readonly #inputs: Timed[];
   readonly #planned: Map<string, DeliveryStop>;
   readonly #issued: Issued[] = [];
@@ -122,7 +123,11 @@ export class StageRoute implements RouteRun {
     const context = { fences: new FenceSet(stops.map(fenceOf)), roads };
     const source = { ...VEHICLE_TRACKER, noiseM: VEHICLE_TRACKER.noiseM * NOISE_SCALE };
     let fold: DeviceFold = foldInitial;
-    return fixesOf(this.day, source, random).flatMap((raw, n): Timed[] => {
+    const heard = fixesOf(this.day, source, random);
+    const isHeard = ({ arrivedMs, departedMs }: ObservedVisit) =>
+      heard.some(({ timeMs }) => timeMs >= arrivedMs && timeMs <= departedMs);
+    this.unheard = this.day.visits.filter((visit) => !isHeard(visit)).map(({ stop }) => stop.ref);
+    return heard.flatMap((raw, n): Timed[] => {
       const seq = n + 1;
       const { timeMs: receivedAtMs } = raw;
       const { timeMs: _time, wayId: _way, forward: _forward, ...place } = raw;

@@ -92,6 +92,39 @@ test("two neighbours whose circles overlap are reached one after the other", () 
   expect(drive.told("stop.departed")).toEqual(["stop.departed 11 400", "stop.departed 12 720"]);
 });
 
+test("who stands at a stop does not reach the one 32 m further by it, who moves up there does", () => {
+  const drive = new RouteDrive(planOf([stopAt("11", 2_000), stopAt("12", 2_032), stopAt("13", 6_000)]));
+  drive.drive(0, 200, 0, 2_000);
+  drive.crossing("entered", 11, 193);
+  drive.crossing("entered", 12, 196);
+  drive.stand(210, 400, 2_010);
+  expect(drive.told("stop.arrived")).toEqual(["stop.arrived 11 193"]);
+  drive.stand(410, 600, 2_036);
+  drive.drive(610, 650, 2_100, 2_500);
+  drive.crossing("exited", 11, 613);
+  drive.crossing("exited", 12, 620);
+  expect(drive.told("stop.arrived")).toEqual(["stop.arrived 11 193", "stop.arrived 12 420"]);
+  expect(drive.told("stop.departed")).toEqual(["stop.departed 11 410", "stop.departed 12 620"]);
+});
+
+test.each(["passed too quickly to be seen served", "in a silence"])(
+  "a stop that may have been served %s does not make the next one wait longer",
+  (how) => {
+    const drive = new RouteDrive(planOf(three));
+    drive.drive(0, 190, 0, 1_900);
+    if (how !== "in a silence") {
+      drive.crossing("entered", 11, 193);
+      drive.crossing("exited", 11, 208);
+      drive.drive(210, 640, 2_100, 3_900);
+    }
+    drive.crossing("entered", 12, 640);
+    drive.stand(650, 700, 4_000);
+    drive.drive(710, 750, 4_100, 4_500);
+    drive.crossing("exited", 12, 706);
+    expect(drive.told("stop.arrived")).toEqual(["stop.arrived 12 640"]);
+  },
+);
+
 test("two stops at one place are reached and left together", () => {
   const drive = new RouteDrive(planOf([stopAt("11", 2_000), stopAt("12", 2_005), stopAt("13", 6_000)]));
   drive.drive(0, 200, 0, 2_000);

@@ -25,6 +25,8 @@ import { judgeVisits, leaveOverlapped, reviseVisits } from "./stop-visits.ts";
 
 /** Past stands that visits may still rest on. */
 const STANDS_MAX = 12;
+/** A silence in which a stop may have been served. */
+const SILENCE_MS = 120_000;
 /** When the fold of a route begins to look, before its planned start. */
 export const LOOK_AHEAD_MS = 12 * 3_600_000;
 /** So long after a route is over late data still change what is told of it. */
@@ -167,6 +169,7 @@ function takeFix(draft: RouteDraft, fix: RouteFix): void {
   state.source = afterSourceFix(state.source, fix, draft.context.priorityOf);
   if (state.source.shown === null || state.source.shown === shown || state.source.shown.fixId !== fix.fixId) return;
   const at = etaFixOf(fix);
+  if (state.position !== null && at.timeMs - state.position.timeMs >= SILENCE_MS) state.silentUntilMs = at.timeMs;
   state.position = { ...at, receivedAtMs: fix.receivedAtMs };
   const { latDeg, lonDeg } = fix;
   const stepped = stepStand(state.stand, {

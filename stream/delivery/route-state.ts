@@ -77,6 +77,8 @@ export type RouteState = {
   readonly nowMs: number;
   readonly source: LiveSourceState;
   readonly position: RoutePosition | null;
+  /** When the newest silence ended in which a stop may have been served; 0: none. */
+  readonly silentUntilMs: number;
   /** Where it was when it could have set off. */
   readonly anchor: EtaPlace | null;
   readonly stand: Stand | null;
@@ -94,7 +96,7 @@ export type RouteFold = { readonly plan: RoutePlan | null; readonly state: Route
 export function routeInitial(cursorSeq: number): RouteFold {
   const state: RouteState = {
     ...{ version: 0, status: "planned", startedAtMs: null, completedAtMs: null, cursorSeq, nowMs: 0 },
-    ...{ source: liveSourceInitial, position: null, anchor: null, stand: null, stands: [] },
+    ...{ source: liveSourceInitial, position: null, silentUntilMs: 0, anchor: null, stand: null, stands: [] },
     ...{ progress: null, towards: null, estimatedMs: 0, stops: {} },
   };
   return { plan: null, state };

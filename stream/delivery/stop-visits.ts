@@ -118,10 +118,10 @@ function judgeStay(draft: RouteDraft, stop: PlannedStop, { entered, exited }: St
   const fromMs = entered?.atMs ?? toMs;
   const startMs = plannedStartMs(plan);
   if (state.status === "planned" && stop.kind !== "depot" && startMs !== null && toMs < startMs - EARLY_MS) return null;
-  const expected = isExpected(draft, stop) ? "next" : "other";
+  const expected = isExpected(draft, stop, fromMs) ? "next" : "other";
   const rivals = plan.stops.filter((other) => isRival(draft, stop, other, fromMs, toMs));
   const stands = standsOf(draft).filter((stand) => stand.toMs > fromMs && stand.fromMs < toMs);
-  const here = stands.filter((stand) => rivals.every((rival) => !isNearer(stand, rival, stop)));
+  const here = stands.filter((stand) => rivals.every((rival) => isFor(draft, stand, stop, rival)));
   const stood = here.find((stand) => Math.min(stand.toMs, toMs) - Math.max(stand.fromMs, fromMs) >= STOOD_MS[expected]);
   if (stood !== undefined) {
     const before = stands.some((stand) => stand.toMs <= stood.fromMs && !here.includes(stand));
@@ -132,12 +132,30 @@ function judgeStay(draft: RouteDraft, stop: PlannedStop, { entered, exited }: St
   return null;
 }
 
-/** Next, at one place with the next, or not served in a time of which only late data tell. */
-function isExpected(draft: RouteDraft, stop: PlannedStop): boolean {
+/**
+ * Next, at one place with the next, or not served in a time of which only late data tell. What the vehicle may have served
+ * unseen since the last arrival, in a silence or while it was in its geofence, does not keep what comes after it waiting.
+ */
+function isExpected(draft: RouteDraft, stop: PlannedStop, fromMs: number): boolean {
   if (isServed(draft.stop(stop.stopId).status)) return false;
   if (draft.cause.late) return true;
-  const [next] = draft.remaining;
-  return next !== undefined && (next === stop || apartM(next, stop) <= ONE_PLACE_M);
+  const sinceMs = lastArrivalMs(draft);
+  for (const next of draft.remaining) {
+    if (next === stop || apartM(next, stop) <= ONE_PLACE_M) return true;
+    if (draft.state.silentUntilMs > sinceMs) continue;
+    const wasThere = draft
+      .stop(next.stopId)
+      .crossings.some(({ type, atMs }) => type === "exited" && atMs > sinceMs && atMs <= fromMs);
+    if (!wasThere) return false;
+  }
+  return false;
+}
+
+function lastArrivalMs({ state }: RouteDraft): number {
+  return Object.values(state.stops).reduce(
+    (lastMs, { visits }) => Math.max(lastMs, visits.at(-1)?.arrivedAtMs ?? lastMs),
+    state.startedAtMs ?? 0,
+  );
 }
 
 /** True for another stop in whose geofence the vehicle was at the time. */
@@ -153,6 +171,21 @@ function isRival(draft: RouteDraft, stop: PlannedStop, other: PlannedStop, fromM
 
 function standsOf({ state }: RouteDraft): Stand[] {
   return state.stand !== null && isStand(state.stand) ? [...state.stands, state.stand] : [...state.stands];
+}
+
+/**
+ * Between overlapping geofences a stand is for the nearer stop. One that is served already keeps it where there is doubt;
+ * the next stand is for whichever is nearer.
+ */
+function isFor(draft: RouteDraft, stand: Stand, stop: PlannedStop, rival: PlannedStop): boolean {
+  const served = draft
+    .stop(rival.stopId)
+    .visits.find(
+      ({ arrivedAtMs, departedAtMs }) => arrivedAtMs < stand.toMs && (departedAtMs ?? stand.toMs) > stand.fromMs,
+    );
+  if (served === undefined) return !isNearer(stand, rival, stop);
+  const isNext = standsOf(draft).some(({ toMs }) => toMs > served.arrivedAtMs && toMs <= stand.fromMs);
+  return isNext ? apartM(stand, stop) < apartM(stand, rival) : isNearer(stand, stop, rival);
 }
 
 function isNearer(stand: Stand, one: PlannedStop, other: PlannedStop): boolean {
