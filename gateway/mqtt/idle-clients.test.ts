@@ -25,7 +25,10 @@ it("5,000 idle clients take bounded memory and keep nobody from being served", {
   if (descriptors < CLIENTS + OTHER_DESCRIPTORS) {
     context.skip(`a process may have ${descriptors} files open here, ${CLIENTS + OTHER_DESCRIPTORS} are needed`);
   }
-  const gateway = await openPhoneGateway({});
+  const connections = CLIENTS + 10;
+  const gateway = await openPhoneGateway({
+    limits: { CONNECTIONS_MAX: connections, CONNECTIONS_PER_ADDRESS_MAX: connections },
+  });
   const slow = await loggedIn(await gateway.raw(), { user: "bo" });
   const before = bytesInUse();
   idle = await startIdleClients(gateway.portOf("mqtt"), CLIENTS);
