@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { SCOPES } from "#api";
 import { findDecoder } from "#decoders";
-import { prepareCommand } from "#gateway";
+import { prepareCommand } from "#gateway/commands/prepare.ts";
 import {
   cancelCommand,
   createCommand,

@@ -10,7 +10,7 @@ import {
   openWebhookDelivery,
   WEBHOOK_LIMITS,
 } from "#api";
-import { prepareCommand } from "#gateway";
+import { prepareCommand } from "#gateway/commands/prepare.ts";
 import { listen, openDatabase } from "#store";
 import { openRoads } from "#stream/roads/open.ts";
 import { addressRanges, type Config } from "./config.ts";

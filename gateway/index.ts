@@ -11,7 +11,6 @@ import { openListenerContext, openSharedContext, type SharedContext } from "./se
 import { openStreamListener } from "./stream-listener.ts";
 
 export { COMMAND_TYPES, type CommandType } from "./commands/adapter.ts";
-export { type AskedCommand, type PreparedCommand, prepareCommand } from "./commands/prepare.ts";
 export type * from "./gateway-deps.ts";
 export type { CloseReason } from "./metrics.ts";
 export type { AuthLevel, ConflictNote, ConnectedNote, DisconnectedNote } from "./notes.ts";
