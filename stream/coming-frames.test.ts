@@ -8,7 +8,9 @@ test("what had no room in a batch comes next and is not read again", async () =>
     read: (cursors, limit) => {
       const after = cursors.get(0)!;
       asked.push({ after, limit });
-      return Promise.resolve([1, 2, 3].map((step) => ({ seq: after + step, partition: 0 }) as JournalFrame));
+      return Promise.resolve(
+        [1, 2, 3].map((step) => ({ seq: after + step, partition: 0, receivedAtMs: 0 }) as JournalFrame),
+      );
     },
   });
   const next = async (cursor: number, limit: number) =>

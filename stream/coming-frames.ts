@@ -11,7 +11,7 @@ export class ComingFrames {
 
   /** The next frames, at most `limit`, in the journal's order within each partition; the same until they are taken. */
   async next(cursors: ReadonlyMap<number, number>, limit: number): Promise<readonly JournalFrame[]> {
-    if (this.#waiting.length === 0) this.#waiting = await this.#journal.read(cursors, limit);
+    if (this.#waiting.length === 0) this.#waiting = (await this.#journal.read(cursors, limit)).map(inWholeMs);
     return this.#waiting.slice(0, limit);
   }
 
@@ -24,4 +24,10 @@ export class ComingFrames {
   forget(isTheirs: (deviceId: number) => boolean): void {
     this.#waiting = this.#waiting.filter((frame) => !isTheirs(frame.deviceId));
   }
+}
+
+/** Times are identities, and a replay reads them in whole milliseconds. */
+function inWholeMs(frame: JournalFrame): JournalFrame {
+  if (Number.isInteger(frame.receivedAtMs)) return frame;
+  return { ...frame, receivedAtMs: Math.floor(frame.receivedAtMs) };
 }

@@ -124,7 +124,7 @@ export class FoldWriter {
     if (this.#cursors.size === 0) return false;
     const { caution, metrics, now } = this.#deps;
     const cursors = new Map([...this.#cursors].map(([partition, { seq }]) => [partition, seq]));
-    const frames = (await this.#coming.next(cursors, caution.framesMax(BATCH_FRAMES_MAX))).map(inWholeMs);
+    const frames = await this.#coming.next(cursors, caution.framesMax(BATCH_FRAMES_MAX));
     if (frames.length === 0) {
       metrics.lagSeconds.set(0);
       return false;
@@ -310,12 +310,6 @@ export class FoldWriter {
 
 function reportsIn(frames: readonly ReadFrame[]): number {
   return frames.reduce((reports, { meaning }) => reports + (meaning.kind === "fixes" ? meaning.fixes.length : 0), 0);
-}
-
-/** Times are identities, and a replay reads them in whole milliseconds. */
-function inWholeMs(frame: JournalFrame): JournalFrame {
-  if (Number.isInteger(frame.receivedAtMs)) return frame;
-  return { ...frame, receivedAtMs: Math.floor(frame.receivedAtMs) };
 }
 
 function emptyBatch(storedAtMs: number): FoldBatch {
