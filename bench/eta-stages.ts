@@ -5,7 +5,7 @@ import type { PlannedStop, RoutePlan } from "#stream/delivery/plan.ts";
 import { remainingStops, servingStop } from "#stream/delivery/remaining.ts";
 import { foldRoute, outputsInitial } from "#stream/delivery/route-fold.ts";
 import { type DeliveryEvent, type RouteFold, type RouteInput, routeInitial } from "#stream/delivery/route-state.ts";
-import type { JournalInput } from "#stream/delivery/tracked-route.ts";
+import { crossingInput, fixInput } from "#stream/delivery/stage-inputs.ts";
 import { areaOf } from "#stream/eta/area.ts";
 import type { EtaState } from "#stream/eta/eta.ts";
 import type { EtaEngine } from "#stream/eta/eta-engine.ts";
@@ -15,7 +15,7 @@ import { type DeviceFold, foldFixes, foldInitial } from "#stream/fold.ts";
 import { FenceSet, type FenceVersion } from "#stream/geofence/fence-set.ts";
 import { FENCE_DEFAULTS } from "#stream/geofence/parse-feature.ts";
 import type { StreamRoads } from "#stream/match/stream-roads.ts";
-import type { Fix, StreamEvent } from "#stream/stage.ts";
+import type { Fix } from "#stream/stage.ts";
 import { stages } from "#stream/stages.ts";
 import { dueOf, type IssuedEta, type ObservedVisit, type RouteRun, straightLines, type Warning } from "./eta-route.ts";
 
@@ -160,19 +160,6 @@ export class StageRoute implements RouteRun {
       return inputs.sort(compareInputs).map((input) => ({ atMs: receivedAtMs, input }));
     });
   }
-}
-
-function fixInput(fix: Fix, seq: number): JournalInput {
-  const { latDeg, lonDeg } = fix as { latDeg: number; lonDeg: number };
-  return { kind: "fix", seq, fix: { ...fix, latDeg, lonDeg } };
-}
-
-function crossingInput(event: StreamEvent, seq: number): JournalInput {
-  const { eventId, deviceId, supersedes, replayed, occurredAtMs: atMs, detectedAtMs: receivedAtMs, data } = event;
-  const type = event.type === "geofence.entered" ? "entered" : "exited";
-  const geofenceId = data.geofenceId as number;
-  const crossing = { eventId, deviceId, type, atMs, supersedes, withdrawn: data.withdrawn === true } as const;
-  return { kind: "crossing", crossing: { ...crossing, geofenceId, receivedAtMs, replayed, seq } };
 }
 
 function planInput({ plan }: DeliveryDay, order: readonly DeliveryStop[], version: number, atMs: number): Timed {

@@ -9,7 +9,7 @@ import {
   simulateDay,
   type TrueVisit,
 } from "../geofence/simulated-visits.ts";
-import type { DeviceStage, Fix, StreamEvent } from "../stage.ts";
+import type { DeviceStage } from "../stage.ts";
 import { afterCrossing, type Crossing } from "./crossings.ts";
 import { compareInputs } from "./merge-inputs.ts";
 import type { PlannedStop, RoutePlan } from "./plan.ts";
@@ -17,7 +17,7 @@ import type { RouteContext } from "./route-draft.ts";
 import { LIVE_MS_MAX } from "./route-draft.ts";
 import { foldRoute, outputsInitial } from "./route-fold.ts";
 import { type DeliveryEvent, type RouteFold, type RouteInput, routeInitial } from "./route-state.ts";
-import type { JournalInput } from "./tracked-route.ts";
+import { crossingInput, fixInput } from "./stage-inputs.ts";
 
 /**
  * Drivers with receivers between buildings, whose uploads are interrupted, on routes that they don't quite follow, in a
@@ -133,22 +133,6 @@ function inputsOf(day: SimulatedDay, deviceId: number, random: Random, score: St
     inputs.push(...[...live, ...result.events.map((event) => crossingInput(event, seq))].sort(compareInputs));
   }
   return inputs;
-}
-
-function fixInput(fix: Fix, seq: number): JournalInput {
-  const { latDeg, lonDeg } = fix as { latDeg: number; lonDeg: number };
-  return { kind: "fix", seq, fix: { ...fix, latDeg, lonDeg } };
-}
-
-function crossingInput(event: StreamEvent, seq: number): JournalInput {
-  const { eventId, deviceId, supersedes, replayed, occurredAtMs: atMs, detectedAtMs: receivedAtMs, data } = event;
-  const type = event.type === "geofence.entered" ? "entered" : "exited";
-  const geofenceId = data.geofenceId as number;
-  const withdrawn = data.withdrawn === true;
-  return {
-    kind: "crossing",
-    crossing: { eventId, deviceId, type, atMs, supersedes, withdrawn, geofenceId, receivedAtMs, replayed, seq },
-  };
 }
 
 function planOf({ fences }: SimulatedDay, random: Random, startMs: number): RoutePlan {
