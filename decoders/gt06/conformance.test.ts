@@ -37,6 +37,6 @@ describeConformance({
   streamFrames: frames,
   datagrams: frames,
   reencode,
-  checksummed: () => true,
+  checksummedFrom: () => 0,
   runs: 30,
 });

@@ -153,10 +153,13 @@ function nextHexWithoutLength(bytes: Uint8Array, headEnd: number): FrameResult {
   return { kind: "incomplete", needed: Math.max(bytes.length + 1, headEnd + HEX_TAIL_BYTES) };
 }
 
+/** Where the CRC of a HEX frame begins to cover it: at the message type, behind `+RSP`. */
+export const HEX_CRC_FROM = 4;
+
 /** The CRC covers message type to count number. */
 export function hexIsSound(bytes: Uint8Array, total: number): boolean {
   const crcAt = total - HEX_TAIL_BYTES;
-  return crcAt > 4 && crc16(bytes, 4, crcAt) === readUint(bytes, crcAt, 2);
+  return crcAt > HEX_CRC_FROM && crc16(bytes, HEX_CRC_FROM, crcAt) === readUint(bytes, crcAt, 2);
 }
 
 function nextCompact(bytes: Uint8Array): FrameResult {
