@@ -1,6 +1,8 @@
 import { isIP } from "node:net";
+import { availableParallelism } from "node:os";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
+import { PARTITIONS } from "#store/journal.ts";
 
 /**
  * The one configuration schema. Values come from the environment and from command-line options of the same meaning;
@@ -17,6 +19,8 @@ const Count = (fallback: number, description: string) => Type.Integer({ minimum:
 const Text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 const Flag = (description: string) => Type.Boolean({ default: false, description });
 
+/** More only wait for the database by then. */
+const STREAM_PROCESSES_UNASKED_MAX = 4;
 const MQTT_TLS_PORT_DEFAULT = 8_883;
 /** A silence of up to a week is reported once because its event is there. */
 const EVENT_RETENTION_DAYS_MIN = 8;
@@ -72,6 +76,12 @@ export const ConfigSchema = Type.Object({
     "Time that an HTTP request waits for its commit; then it is told to come again",
   ),
   DRAIN_TIMEOUT_MS: Milliseconds(10_000, "Time that SIGTERM leaves for frames in flight"),
+  STREAM_PROCESSES: Type.Integer({
+    minimum: 1,
+    maximum: PARTITIONS,
+    default: Math.min(availableParallelism(), STREAM_PROCESSES_UNASKED_MAX),
+    description: `Processes that share the stream role's work where roles run together; unless told one a core, up to ${STREAM_PROCESSES_UNASKED_MAX}`,
+  }),
   JOURNAL_PENDING_BYTES_MAX: Count(67_108_864, "Bytes of frames that may wait for their commit"),
   FRESH_DELAYED_S: Count(60, "Age in seconds from which a position is called delayed"),
   FRESH_STALE_S: Count(300, "Age in seconds from which a position is called stale"),

@@ -12,8 +12,8 @@ const ROLE_ANSWERS = "service_role_answers";
 /** The metric that says of a role beside this one whether its process answers. */
 export function roleAnswers(role: string, answers: boolean): MetricObject {
   const values = [{ labels: { role }, value: answers ? 1 : 0 }];
-  const help = "1 while the process of the role answers its supervisor";
-  return { name: ROLE_ANSWERS, help, type: "gauge", values, aggregator: "max" } as unknown as MetricObject;
+  const help = "1 while every process of the role answers its supervisor";
+  return { name: ROLE_ANSWERS, help, type: "gauge", values, aggregator: "min" } as unknown as MetricObject;
 }
 
 export function readinessOfRoles(

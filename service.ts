@@ -26,6 +26,11 @@ export function parseRoles(list: string | undefined): RoleName[] {
   return ROLES.filter((role) => names.includes(role));
 }
 
+/** A role for each process: the stream's work is shared by several, which claim their partitions in the store. */
+function processesOf(roles: readonly RoleName[], { STREAM_PROCESSES }: Config): RoleName[] {
+  return roles.flatMap((role) => Array<RoleName>(role === "stream" ? STREAM_PROCESSES : 1).fill(role));
+}
+
 /** What the processes of the roles are told: every setting, with the database that was found or started. */
 function environmentOf(config: Config, databaseUrl: string): Record<string, string> {
   const settings = Object.keys(ConfigSchema.properties) as (keyof Config)[];
@@ -52,7 +57,7 @@ async function prepareTables(config: Config, databaseUrl: string): Promise<strin
 }
 
 /**
- * Starts database, tables and roles; several roles get a process each, a single one runs in this process. Rejects when
+ * Starts database, tables and roles; several roles get processes of their own, a single one runs in this process. Rejects when
  * `signal` aborts before everything listens; afterwards it is left to `stop`.
  */
 export async function startService(config: Config, roles: readonly RoleName[], signal: AbortSignal): Promise<Service> {
@@ -71,7 +76,7 @@ export async function startService(config: Config, roles: readonly RoleName[], s
             log,
             signal,
           )
-        : await openSupervisor(roles, environmentOf(config, server.url), log, signal);
+        : await openSupervisor(processesOf(roles, config), environmentOf(config, server.url), log, signal);
     const stop = async () => {
       await running.stop();
       await server.close();

@@ -5,7 +5,7 @@ import type { Listener, Metrics } from "./role.ts";
 import type { RoleName } from "./roles.ts";
 
 /**
- * Runs each role in a process of its own, so that one role's work or crash never touches another.
+ * Runs each role in a process of its own, or in several, so that one role's work or crash never touches another.
  *
  *     starting ──listening──▶ running ──exit──▶ waiting ──RESTART_DELAY──▶ starting
  *        └──────────── stop() from any state ───────────▶ stopping ──exit──▶ stopped
@@ -136,7 +136,7 @@ class RoleProcess {
   }
 }
 
-/** Starts the roles in the given order; `stop` ends them in reverse. Rejects when `signal` aborts while they start. */
+/** Starts a process a given role, in order; `stop` ends them in reverse. Rejects when `signal` aborts while they start. */
 export async function openSupervisor(
   roles: readonly RoleName[],
   environment: Record<string, string>,

@@ -34,9 +34,9 @@ export function openStreamMetrics(registry: Registry) {
     lagSeconds: new Gauge({
       name: "stream_lag_seconds",
       help: "Age of the frame folded last, 0 when none waits",
+      aggregator: "max",
       registers,
     }),
-    lagFrames: new Gauge({ name: "stream_lag_frames", help: "Frames in the journal behind the cursor", registers }),
     batchFrames: new Histogram({
       name: "stream_batch_frames",
       help: "Frames of one transaction",

@@ -37,7 +37,7 @@ export type KillResult = {
   ok: boolean;
   kills: { victim: Victim; atS: number; recoveredAfterS: number }[];
   /** Roles that ended although nobody killed them, with their last lines. */
-  crashes: string[];
+  crashes: readonly string[];
   summary: Summary;
 };
 
@@ -97,7 +97,7 @@ async function killUnderLoad(service: KillableService, options: KillOptions): Pr
     simulation.stop();
     await simulation.drained;
     const check = await simulation.check(openServiceApi(apiUrl, apiKey).readFixes, checkPatienceMs);
-    const crashes = Object.values(service.roles).flatMap((role) => role.crashes);
+    const crashes = service.crashes();
     return { ok: check.ok && crashes.length === 0, kills, crashes, summary: simulation.summary(check) };
   } finally {
     clearInterval(ticker);

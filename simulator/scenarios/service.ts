@@ -12,7 +12,10 @@ export type KillableService = {
   readonly target: SimulationTarget;
   readonly apiUrl: string;
   readonly apiKey: string;
+  /** One process of each role; the stream has another beside it, which nobody kills. */
   readonly roles: Readonly<Record<RoleName, RoleProcess>>;
+  /** Ends of role processes that nobody asked for. */
+  crashes(): readonly string[];
   /** SIGKILL to the PostgreSQL server; it is started again as an init system would. */
   killDatabase(): void;
   /** Stops PostgreSQL as an administrator does. */
@@ -62,7 +65,9 @@ export async function startKillableService({ checkout, dataDir, roads }: Service
   };
   const start = (role: RoleName): RoleProcess => startRoleProcess({ role, checkout, environment });
   const roles = { api: start("api"), stream: start("stream"), gateway: start("gateway") };
-  const all = Object.values(roles);
+  // The partitions of a stream that is killed go on in this one.
+  const otherStream = start("stream");
+  const all = [...Object.values(roles), otherStream];
 
   async function close(): Promise<void> {
     await Promise.all(all.map((role) => role.stop()));
@@ -79,6 +84,7 @@ export async function startKillableService({ checkout, dataDir, roads }: Service
     apiUrl: `http://${HOST}:${httpPort}`,
     apiKey,
     roles,
+    crashes: () => all.flatMap((role) => role.crashes),
     killDatabase() {
       if (database) process.kill(database.processId, "SIGKILL");
     },
