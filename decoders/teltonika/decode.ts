@@ -7,9 +7,11 @@ import { decodePersonal } from "./decode-personal.ts";
 import { eventOf, putElement } from "./elements.ts";
 import { partsOf } from "./frame.ts";
 import { CODEC, carriesCommand } from "./layout.ts";
+import { RecordShapes } from "./record-shapes.ts";
 import { readRecords } from "./records.ts";
 
 const KMH_PER_MPS = 3.6;
+const shapes = new RecordShapes();
 /** The last instant that a date can show. */
 const TIME_MS_MAX = 253_402_300_799_999;
 
@@ -49,8 +51,8 @@ function decodeRecords(frame: Uint8Array, dataStart: number, dataEnd: number, pr
  * and heading stay as sent (the vendor sends 0 for speed and heading then).
  */
 function reportOf(frame: Uint8Array, record: number, profile: Profile): Report {
-  const report = emptyReport("fix", columns.start[record]!, columns.start[record + 1]!, {});
-  const { attributes } = report;
+  const attributes = shapes.begin(profile, columns, record);
+  const report = emptyReport("fix", columns.start[record]!, columns.start[record + 1]!, attributes);
   const timeMs = columns.timeMs[record]!;
   report.timeMs = timeMs <= TIME_MS_MAX ? timeMs : null;
   report.altitudeM = columns.altitudeM[record]!;
@@ -60,8 +62,8 @@ function reportOf(frame: Uint8Array, record: number, profile: Profile): Report {
   const latitudeE7 = columns.latitudeE7[record]!;
   const longitudeE7 = columns.longitudeE7[record]!;
   const fixed = report.satellites > 0 && (latitudeE7 !== 0 || longitudeE7 !== 0);
-  placeReport(report, latitudeE7 / 1e7, longitudeE7 / 1e7, fixed);
   putRecordWords(report, record, frame, profile);
+  placeReport(report, latitudeE7 / 1e7, longitudeE7 / 1e7, fixed);
   report.event = eventOf(profile, columns.eventId[record]!, attributes);
   const hdop = attributes["gnss.hdop"];
   if (typeof hdop === "number") report.hdop = hdop;
@@ -70,15 +72,15 @@ function reportOf(frame: Uint8Array, record: number, profile: Profile): Report {
 
 function putRecordWords(report: Report, record: number, frame: Uint8Array, profile: Profile): void {
   const { attributes } = report;
-  const priority = columns.priority[record]!;
-  if (priority !== 0) attributes.priority = PRIORITIES[priority] ?? priority;
-  if (columns.hasGeneration)
-    attributes.generation = GENERATIONS[columns.generation[record]!] ?? columns.generation[record]!;
   const last = columns.firstElement[record + 1]!;
   for (let row = columns.firstElement[record]!; row < last; row++) {
     const element = putElement(attributes, profile, columns, row, frame);
     if (element?.setsSpeed) report.speedMps = columns.elementValue[row]! / KMH_PER_MPS;
   }
+  const priority = columns.priority[record]!;
+  if (priority !== 0) attributes.priority = PRIORITIES[priority] ?? priority;
+  if (columns.hasGeneration)
+    attributes.generation = GENERATIONS[columns.generation[record]!] ?? columns.generation[record]!;
 }
 
 const PRIORITIES: readonly (string | undefined)[] = [undefined, "high", "panic"];

@@ -31,6 +31,17 @@ export function putElement(
   return element;
 }
 
+/** The names that `putElement` sets for an element, whatever its value; undefined where they depend on it. */
+export function namesOf(profile: Profile, columns: RecordColumns, row: number): readonly string[] | undefined {
+  const id = columns.elementId[row]!;
+  const element = profile.elements.get(id);
+  if (element === undefined) return [unknownName(id)];
+  if (!hasWidth(element, columns, row)) return [unknownName(id), `io.${id}.width`];
+
+  if (element.kind === "bits") return (element.bits ?? []).map(([, name]) => name);
+  return element.kind === "text" || element.kind === "layout" ? undefined : [element.name];
+}
+
 /** Names of elements that no profile knows, kept because putting one together and finding it again takes 100 ns. */
 const unknownNames = new Map<number, string>();
 
