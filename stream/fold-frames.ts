@@ -30,17 +30,19 @@ export type FoldedFrames = {
 
 /** The identities (time and fingerprint) of fixes, by device. */
 export class FixIdentities {
-  readonly #keys = new Map<number, Set<string>>();
+  /** Fingerprints by device and time. */
+  readonly #devices = new Map<number, Map<number, number[]>>();
 
   add(deviceId: number, fixTimeMs: number, fingerprint: number): void {
-    const key = `${fixTimeMs}:${fingerprint}`;
-    const keys = this.#keys.get(deviceId);
-    if (keys === undefined) this.#keys.set(deviceId, new Set([key]));
-    else keys.add(key);
+    const times = this.#devices.get(deviceId) ?? new Map<number, number[]>();
+    this.#devices.set(deviceId, times);
+    const fingerprints = times.get(fixTimeMs);
+    if (fingerprints === undefined) times.set(fixTimeMs, [fingerprint]);
+    else fingerprints.push(fingerprint);
   }
 
   has(deviceId: number, fixTimeMs: number, fingerprint: number): boolean {
-    return this.#keys.get(deviceId)?.has(`${fixTimeMs}:${fingerprint}`) === true;
+    return this.#devices.get(deviceId)?.get(fixTimeMs)?.includes(fingerprint) === true;
   }
 }
 

@@ -27,15 +27,12 @@ export const orderInitial: OrderState = { watermarkMs: null, unclocked: [] };
 export const order: Stage<OrderState, OrderInput, OrderOutput> = (state, { fixes, isKnown }) => {
   let watermarkMs = state.watermarkMs;
   let unclocked = state.unclocked;
-  const seen = new Set<string>();
   const outputs: OrderOutput[] = [];
   for (const fix of sortedByTime(fixes)) {
-    const key = `${fix.fixTimeMs}:${fix.fingerprint}`;
-    if (seen.has(key) || resent(unclocked, fix) || isKnown(fix.fixTimeMs, fix.fingerprint)) {
+    if (isRepeated(outputs, fix) || resent(unclocked, fix) || isKnown(fix.fixTimeMs, fix.fingerprint)) {
       outputs.push({ kind: "duplicate", fix });
       continue;
     }
-    seen.add(key);
     const late = fix.dated && watermarkMs !== null && fix.fixTimeMs < watermarkMs;
     if (fix.dated && !late) watermarkMs = fix.fixTimeMs;
     if (fix.deviceTimeMs !== null && !fix.dated) {
@@ -57,8 +54,21 @@ function resent(unclocked: OrderState["unclocked"], fix: Fix): boolean {
   return unclocked.some(([timeMs, fingerprint]) => timeMs === fix.deviceTimeMs && fingerprint === fix.fingerprint);
 }
 
+/** Copies within a frame have the same bytes, so the same time: they follow each other. */
+function isRepeated(outputs: readonly OrderOutput[], fix: Fix): boolean {
+  for (let at = outputs.length - 1; at >= 0; at--) {
+    const before = outputs[at]!.fix;
+    if (ownTimeMs(before) !== ownTimeMs(fix)) return false;
+    if (before.fingerprint === fix.fingerprint && before.fixTimeMs === fix.fixTimeMs) return true;
+  }
+  return false;
+}
+
+function ownTimeMs(fix: Fix): number {
+  return fix.dated ? fix.fixTimeMs : (fix.deviceTimeMs ?? fix.fixTimeMs);
+}
+
 function sortedByTime(fixes: readonly Fix[]): readonly Fix[] {
-  const time = (fix: Fix): number => (fix.dated ? fix.fixTimeMs : (fix.deviceTimeMs ?? fix.fixTimeMs));
-  if (fixes.every((fix, index) => index === 0 || time(fixes[index - 1] as Fix) <= time(fix))) return fixes;
-  return fixes.toSorted((a, b) => time(a) - time(b) || a.fixId - b.fixId);
+  if (fixes.every((fix, index) => index === 0 || ownTimeMs(fixes[index - 1] as Fix) <= ownTimeMs(fix))) return fixes;
+  return fixes.toSorted((a, b) => ownTimeMs(a) - ownTimeMs(b) || a.fixId - b.fixId);
 }
