@@ -6,7 +6,7 @@ import { buildRoads, RoadSourceEmptyError } from "./build.ts";
 import { findEdgesNear } from "./grid-index.ts";
 import { openRoads, RoadFileError, readWayName, viewRoads } from "./open.ts";
 import { RoadSourceError } from "./osm-elements.ts";
-import { drawRoads, placeOf } from "./sample-roads.ts";
+import { alongWay, drawRoads, placeOf } from "./sample-roads.ts";
 import { isBanned } from "./turn-restrictions.ts";
 import { ACCESS, EDGE_FLAGS, readSpeedKmh, readWayTags } from "./way-tags.ts";
 
@@ -149,9 +149,11 @@ test("Turn restrictions forbid what they name, and only_ ones everything else.",
     },
   ] as const;
   const no = await drawRoads(cross, [{ from: 1, via: [0, 0], to: 3, restriction: "no_left_turn" }]);
-  expect([isBanned(no, 0, 4), isBanned(no, 0, 2), isBanned(no, 3, 4)]).toEqual([true, false, false]);
+  const [first, second, third] = [1, 2, 3].map((id) => alongWay(no, id)) as [number, number, number];
+  const turns = [isBanned(no, first, third), isBanned(no, first, second), isBanned(no, second + 1, third)];
+  expect(turns).toEqual([true, false, false]);
   const only = await drawRoads(cross, [{ from: 1, via: [0, 0], to: 2, restriction: "only_straight_on" }]);
-  expect([isBanned(only, 0, 4), isBanned(only, 0, 2)]).toEqual([true, false]);
+  expect([isBanned(only, first, third), isBanned(only, first, second)]).toEqual([true, false]);
 });
 
 test.each([

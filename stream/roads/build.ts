@@ -3,6 +3,7 @@ import { cutIntoEdges } from "./cut-edges.ts";
 import { buildGrid } from "./grid-index.ts";
 import { buildHierarchy } from "./hierarchy.ts";
 import { packRoads, type RoadArrays, writeRoads } from "./network-file.ts";
+import { orderWays } from "./order-ways.ts";
 import { type OsmSource, openOsmSource } from "./osm-elements.ts";
 import { compileRestrictions } from "./turn-restrictions.ts";
 
@@ -58,8 +59,9 @@ async function compileRoads(source: OsmSource): Promise<{ arrays: RoadArrays; sk
   const skip = (reason: string): void => {
     skipped[reason] = (skipped[reason] ?? 0) + 1;
   };
-  const { ways, refs, relations } = await collectWays(source, skip);
+  const { ways: found, refs, relations } = await collectWays(source, skip);
   const nodes = await locateNodes(source, refs);
+  const ways = orderWays(found, nodes);
   const graph = cutIntoEdges(ways, nodes, skip);
   const wayOf = new Map(graph.ways.map((way, i) => [way.id, i]));
   const bans = compileRestrictions(

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { driveTimeS, exitVertex, turnTimeS } from "./drive-times.ts";
 import type { RoadNetwork } from "./network-file.ts";
 import { type RoadPlace, Router } from "./router.ts";
-import { drawRoads } from "./sample-roads.ts";
+import { alongWay, drawRoads } from "./sample-roads.ts";
 import { isBanned } from "./turn-restrictions.ts";
 
 const SQUARE = [
@@ -41,10 +41,14 @@ const SQUARE = [
 test("The fastest way is found, with its length and time, and an earlier place on the same edge needs a round.", async () => {
   const roads = await drawRoads(SQUARE);
   const router = new Router(roads);
-  const route = router.findRoute({ directed: 0, offsetM: 500 }, { directed: 6, offsetM: 800 })!;
-  expect(route.edges).toEqual([0, 6]);
+  const [first, third, motorway] = [1, 3, 4].map((id) => alongWay(roads, id)) as [number, number, number];
+  const route = router.findRoute({ directed: first, offsetM: 500 }, { directed: motorway, offsetM: 800 })!;
+  expect(route.edges).toEqual([first, motorway]);
   expect(route.lengthM).toBeCloseTo(1300, 0);
-  expect(router.findRoute({ directed: 4, offsetM: 10 }, { directed: 4, offsetM: 110 })!.lengthM).toBeCloseTo(100, 5);
+  expect(router.findRoute({ directed: third, offsetM: 10 }, { directed: third, offsetM: 110 })!.lengthM).toBeCloseTo(
+    100,
+    5,
+  );
 });
 
 test("A one-way road is not taken backwards, and where there is no way there is no route.", async () => {
@@ -59,8 +63,17 @@ test("A one-way road is not taken backwards, and where there is no way there is 
     },
   ]);
   const router = new Router(roads);
-  expect(router.findRoute({ directed: 5, offsetM: 0 }, { directed: 1, offsetM: 900 })!.edges).toEqual([5, 3, 1]);
-  expect(router.findRoute({ directed: 0, offsetM: 0 }, { directed: 8, offsetM: 10 })).toBeUndefined();
+  const [first, second, third, apart] = [1, 2, 3, 9].map((id) => alongWay(roads, id)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const back = [third + 1, second + 1, first + 1];
+  expect(router.findRoute({ directed: third + 1, offsetM: 0 }, { directed: first + 1, offsetM: 900 })!.edges).toEqual(
+    back,
+  );
+  expect(router.findRoute({ directed: first, offsetM: 0 }, { directed: apart, offsetM: 10 })).toBeUndefined();
 });
 
 test("A forbidden turn is driven around.", async () => {
@@ -95,14 +108,15 @@ test("A forbidden turn is driven around.", async () => {
       ],
     },
   ] as const;
-  const free = new Router(await drawRoads(ways));
-  const banned = new Router(await drawRoads(ways, [{ from: 1, via: [0, 0], to: 2, restriction: "no_left_turn" }]));
-  const [from, to] = [
-    { directed: 0, offsetM: 0 },
-    { directed: 2, offsetM: 250 },
+  const [free, banned] = [
+    await drawRoads(ways),
+    await drawRoads(ways, [{ from: 1, via: [0, 0], to: 2, restriction: "no_left_turn" }]),
   ];
-  expect(free.findRoute(from, to)!.edges).toEqual([0, 2]);
-  expect(banned.findRoute(from, to)!.edges).not.toEqual([0, 2]);
+  const [from, to] = [alongWay(free, 1), alongWay(free, 2)];
+  const edgesOn = (roads: RoadNetwork): number[] =>
+    new Router(roads).findRoute({ directed: from, offsetM: 0 }, { directed: to, offsetM: 250 })!.edges;
+  expect(edgesOn(free)).toEqual([from, to]);
+  expect(edgesOn(banned)).not.toEqual([from, to]);
 });
 
 test("Times to many places equal the routes one by one.", async () => {

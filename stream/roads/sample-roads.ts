@@ -75,3 +75,8 @@ export async function drawRoads(
   new Uint8Array(buffer).set(bytes);
   return viewRoads(buffer, "the sample", true);
 }
+
+/** The directed edge along a way that is one edge; + 1 is the one against it. */
+export function alongWay(roads: RoadNetwork, wayId: number): number {
+  return roads.edgeWay.indexOf(roads.wayId.indexOf(wayId)) * 2;
+}
