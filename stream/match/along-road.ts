@@ -10,12 +10,20 @@ const ACCELERATION_POWER = 1.6;
 const SPEED_SPREAD_MPS = 7;
 const SPEED_LASTS_S = 40;
 const STEADY_S = 15;
+/**
+ * Vehicles stop and drive off between two fixes: over half a minute the way that two speeds leave open was measured to vary
+ * by so much more than the random acceleration says, all of it from `STOP_AND_GO_S` on.
+ */
+const STOP_AND_GO_SHARE = 0.17;
+const STOP_AND_GO_S = 20;
 const TYPICAL_SPEED_MPS = 9;
 /** Receiver noise without memory, beside the slowly changing error, metres. */
 const WHITE_VARIANCE_M2 = 0.6 ** 2;
 /** Measured speed: Doppler noise, quantisation and the lag of the device's filter. */
 const SPEED_SIGMA_MPS = 0.6;
 const SPEED_SIGMA_SHARE = 0.04;
+/** Vehicles brake and accelerate no harder on the road; a greater change of speed is the receiver's. */
+const ACCELERATION_MPS2_MAX = 4;
 /** What is not known of the speed of a vehicle that stands, (m/s)². */
 const RESTING_VARIANCE = 0.6 ** 2;
 /** Degrees of freedom of the Student tails: a fix five sigma off is rare, not impossible. */
@@ -40,7 +48,11 @@ export function motionOver(dtS: number): Motion {
   m.dtS = dtS;
   m.keep = dtS > STEADY_S ? Math.exp(-(dtS - STEADY_S) / SPEED_LASTS_S) : 1;
   m.lastingS = dtS > STEADY_S ? STEADY_S + SPEED_LASTS_S * (1 - m.keep) : dtS;
-  m.growthAA = Math.min((ACCELERATION_POWER * dtS ** 3) / 3, 2 * SPEED_SPREAD_MPS ** 2 * SPEED_LASTS_S * dtS);
+  const stopAndGo = 1 + STOP_AND_GO_SHARE * Math.min(1, dtS / STOP_AND_GO_S) ** 2;
+  m.growthAA = Math.min(
+    (stopAndGo * ACCELERATION_POWER * dtS ** 3) / 3,
+    2 * SPEED_SPREAD_MPS ** 2 * SPEED_LASTS_S * dtS,
+  );
   m.growthSS = Math.min(ACCELERATION_POWER * dtS, SPEED_SPREAD_MPS ** 2);
   m.growthAS = Math.min((m.growthSS * dtS) / 2, 0.85 * Math.sqrt(m.growthAA * m.growthSS));
   return m;
@@ -92,15 +104,19 @@ export function rest(h: Float64Array, at: number, dtS: number, noise: Noise): vo
   h[at + N]! *= memory;
 }
 
-/** Conditions the state on a measured speed and returns the log-likelihood of that speed. */
-export function observeSpeed(h: Float64Array, speedMps: number): number {
+/**
+ * Conditions a state predicted over `dtS` seconds on a measured speed and returns the log-likelihood of that speed. One that
+ * surprises but is in reach of brakes and engine is believed: the vehicle stopped, and where it is follows from that. What
+ * else it did on the way stays open, so less is taken off the covariance.
+ */
+export function observeSpeed(h: Float64Array, dtS: number, speedMps: number): number {
   const sigma = SPEED_SIGMA_MPS + SPEED_SIGMA_SHARE * speedMps;
   const variance = h[covSS]! + sigma * sigma;
   const innovation = speedMps - h[S]!;
   const squared = (innovation * innovation) / variance;
-  // A speed that cannot be true moves the state less.
-  const gain = (1 / variance) * Math.min(1, (TAIL + 1) / (TAIL + squared));
-  conditionOn(h, 0, S, innovation * gain, gain);
+  const beyond = Math.max(0, Math.abs(innovation) - ACCELERATION_MPS2_MAX * dtS);
+  const step = (innovation / variance) * Math.min(1, (TAIL + 1) / (TAIL + (beyond * beyond) / variance));
+  conditionOn(h, 0, S, step, Math.min(1, (TAIL + 1) / (TAIL + squared)) / variance);
   return -0.5 * Math.log(variance) - ((TAIL + 1) / 2) * Math.log(1 + squared / TAIL);
 }
 

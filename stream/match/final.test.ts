@@ -53,6 +53,20 @@ test("Of two carriageways the one in the direction of travel is taken although t
   expect(pathOf(roads, drive(lineOf("-380,9 380,9"), 15, 5))).toEqual([1]);
 });
 
+test("A ramp that leaves a motorway and comes back to it is not driven because fixes lie a little nearer to it.", async () => {
+  const motorway = { highway: "motorway" };
+  const roads = await drawRoads([
+    way(1, "-2000,0 -250,0", motorway),
+    way(2, "-250,0 250,0", motorway),
+    way(3, "250,0 2000,0", motorway),
+    way(4, "-250,0 -200,12 200,12 250,0", { highway: "motorway_link", oneway: "yes" }),
+  ]);
+  const offBy = (sideM: number): MatchFix[] =>
+    drive(lineOf("-1900,0 1900,0"), 17, 10, (i) => [0, i >= 10 && i <= 12 ? sideM : 0]);
+  expect(pathOf(roads, offBy(7))).toEqual([1, 2, 3]);
+  expect(pathOf(roads, offBy(12))).toEqual([1, 4, 3]);
+});
+
 test("A vehicle that turns round in the street goes back along the same way.", async () => {
   const roads = await drawRoads([way(1, "-400,0 400,0")]);
   const there = drive(lineOf("-300,2 100,2"), 8);

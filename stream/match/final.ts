@@ -29,9 +29,10 @@ export class FinalMatcher {
 
   constructor(roads: RoadNetwork, options: MatchOptions = {}) {
     this.#roads = roads;
-    this.#scout = new Viterbi(roads, { wayCostFactor: FINAL_WAY_COST_FACTOR, ...options });
+    const ways = { wayCostFactor: FINAL_WAY_COST_FACTOR, heedsRamps: true };
+    this.#scout = new Viterbi(roads, { ...ways, ...options });
     this.#viterbi = new Viterbi(roads, {
-      ...{ beam: FINAL_BEAM, offRoadReluctance: FINAL_RELUCTANCE, wayCostFactor: FINAL_WAY_COST_FACTOR },
+      ...{ beam: FINAL_BEAM, offRoadReluctance: FINAL_RELUCTANCE, ...ways },
       ...options,
     });
   }

@@ -18,7 +18,7 @@ const UNKNOWN_SPEED_MPS = 2.5;
 /** Where the device gives no speed, leaving the road is judged as if it drove at this one. */
 const UNKNOWN_SPEED_ASSUMED_MPS = 9;
 /** What a measured speed and heading cost a hypothesis on the road on average, which one off it must pay as well. */
-const SPEED_COST = 0.5;
+const SPEED_COST = 0.45;
 const HEADING_COST = 0.7;
 
 /** Cost of leaving the road for a yard or car park at a speed (m/s). */

@@ -79,21 +79,16 @@ function filterAlong(
     const fix = fixes[first + i]!;
     noise.load(fix.accuracyM);
     place.setOrigin(fix.lat * 1e7, fix.lon * 1e7);
+    const dtS =
+      i === 0 ? Number.POSITIVE_INFINITY : Math.max(0.001, (fix.timeMs - fixes[first + i - 1]!.timeMs) / 1000);
     if (i === 0) startOn(stretch.legs[0]!, noise, h);
-    else
-      predict(
-        filtered,
-        (i - 1) * STRIDE,
-        Math.max(0.001, (fix.timeMs - fixes[first + i - 1]!.timeMs) / 1000),
-        noise,
-        h,
-      );
+    else predict(filtered, (i - 1) * STRIDE, dtS, noise, h);
     predictions.set(h, i * STRIDE);
     if (rejected[first + i] === 1) {
       filtered.set(h, i * STRIDE);
       continue;
     }
-    if (fix.speedMps >= 0) observeSpeed(h, fix.speedMps);
+    if (fix.speedMps >= 0) observeSpeed(h, dtS, fix.speedMps);
     while (leg + 1 < stretch.legs.length && stretch.legs[leg + 1]!.fix <= first + i + 1) leg++;
     observeOnLeg(roads, stretch.legs[leg]!, h, place, filtered, i * STRIDE);
   }

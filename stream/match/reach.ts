@@ -1,6 +1,6 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { isBanned } from "../roads/turn-restrictions.ts";
-import { edgeCost, mayDrive, turnCost, type VehicleKind } from "./transition.ts";
+import { edgeCost, mayDrive, rampCost, turnCost, type VehicleKind } from "./transition.ts";
 
 /** Most labels one search may make; beyond it the search ends and what was found counts. */
 export const LABELS_MAX = 1 << 14;
@@ -29,13 +29,15 @@ export class Reach {
   readonly #roads: RoadNetwork;
   readonly #vehicle: VehicleKind;
   readonly #wayCostFactor: number;
+  readonly #heedsRamps: boolean;
   #heapSize = 0;
   #labels = 0;
 
-  constructor(roads: RoadNetwork, vehicle: VehicleKind, wayCostFactor: number) {
+  constructor(roads: RoadNetwork, vehicle: VehicleKind, wayCostFactor: number, heedsRamps: boolean) {
     this.#roads = roads;
     this.#vehicle = vehicle;
     this.#wayCostFactor = wayCostFactor;
+    this.#heedsRamps = heedsRamps;
   }
 
   /** Starts with one edge, whose start is `awayM` away. */
@@ -69,7 +71,9 @@ export class Reach {
     for (let i = roads.outStart[vertex]!; i < roads.outStart[vertex + 1]!; i++) {
       const to = roads.outEdge[i]!;
       if (!mayDrive(roads, this.#vehicle, to)) continue;
-      this.#offer(to, lengthM, cost + turnCost(roads, from, to, isBanned(roads, from, to)), label, awayM);
+      const turn = turnCost(roads, from, to, isBanned(roads, from, to));
+      const ramp = this.#heedsRamps ? rampCost(roads, from, to) : 0;
+      this.#offer(to, lengthM, cost + turn + ramp, label, awayM);
     }
   }
 

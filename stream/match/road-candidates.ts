@@ -40,7 +40,7 @@ export class RoadCandidates {
 
   constructor(scratch: MatchScratch) {
     this.#s = scratch;
-    this.#reach = new Reach(scratch.roads, scratch.vehicle, scratch.wayCostFactor);
+    this.#reach = new Reach(scratch.roads, scratch.vehicle, scratch.wayCostFactor, scratch.heedsRamps);
   }
 
   advance(state: MatchState, step: FixStep, search: SearchWidth): void {
@@ -57,7 +57,7 @@ export class RoadCandidates {
     predict(state.hypotheses, at, dtS, state.noise, h);
     const startM = state.hypotheses[at + ALONG]!;
     let score = h[SCORE]! + credit;
-    if (fix.speedMps >= 0) score += observeSpeed(h, fix.speedMps);
+    if (fix.speedMps >= 0) score += observeSpeed(h, dtS, fix.speedMps);
     const start = h[EDGE]!;
     const expectedM = h[ALONG]!;
     const perMetre2 = 0.5 / h[FIELD.covAA]!;

@@ -13,6 +13,8 @@ export interface MatchOptions {
   offRoadReluctance?: number;
   /** Factor on the prior cost of a metre of road. */
   wayCostFactor?: number;
+  /** Whether turning off into a ramp costs something. Live answers would leave the road too late. */
+  heedsRamps?: boolean;
 }
 
 /** Online, hypotheses further behind never came back in time to matter (measured: same answers as with 12). */
@@ -30,6 +32,7 @@ export class MatchScratch {
   readonly beam: number;
   readonly offRoadReluctance: number;
   readonly wayCostFactor: number;
+  readonly heedsRamps: boolean;
   /** Its origin is the fix at hand. */
   readonly place: EdgePlace;
   readonly slots = new Slots();
@@ -43,6 +46,7 @@ export class MatchScratch {
     this.beam = options.beam ?? BEAM;
     this.offRoadReluctance = options.offRoadReluctance ?? 0;
     this.wayCostFactor = options.wayCostFactor ?? ONLINE_WAY_COST_FACTOR;
+    this.heedsRamps = options.heedsRamps ?? false;
     this.place = new EdgePlace(roads);
   }
 }

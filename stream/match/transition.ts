@@ -1,5 +1,5 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { ACCESS, EDGE_FLAGS } from "../roads/way-tags.ts";
+import { ACCESS, EDGE_FLAGS, ROAD_CLASSES } from "../roads/way-tags.ts";
 
 /** What a vehicle may use: bits of `edgeAccess` along and against the way's nodes. */
 export interface VehicleKind {
@@ -30,6 +30,14 @@ export const U_TURN_COST = 7;
 const DEAD_END_TURN_COST = 2.5;
 /** Driving a turn that is forbidden: it happens, and restrictions are sometimes mapped wrongly. */
 const FORBIDDEN_TURN_COST = 6;
+
+/**
+ * Turning off into a ramp or slip road, by what share of the traffic does: about one in eight leaves a motorway at an exit. A
+ * ramp that runs beside the road and comes back to it would otherwise cost no more than the road.
+ */
+const RAMP_COST = 2;
+const SLIP_ROAD_COST = 1;
+const RAMP_CLASS_MAX = ROAD_CLASSES.indexOf("trunk");
 
 /** Cost of a change of direction, by 1/256 turns: nothing up to 25°, 1.3 at 90°, 3.2 at 180°. */
 const TURN_COST = Float64Array.from({ length: 256 }, (_, i) => {
@@ -68,4 +76,11 @@ export function turnCost(roads: RoadNetwork, from: number, to: number, banned: b
   const arriving = from & 1 ? roads.edgeBearingStart[from >> 1]! + 128 : roads.edgeBearingEnd[from >> 1]!;
   const leaving = to & 1 ? roads.edgeBearingEnd[to >> 1]! + 128 : roads.edgeBearingStart[to >> 1]!;
   return TURN_COST[(leaving - arriving) & 255]! + (banned ? FORBIDDEN_TURN_COST : 0);
+}
+
+/** Cost of turning off a road that is no ramp into one that is. */
+export function rampCost(roads: RoadNetwork, from: number, to: number): number {
+  const flags = roads.edgeFlags;
+  if ((flags[to >> 1]! & EDGE_FLAGS.link) === 0 || (flags[from >> 1]! & EDGE_FLAGS.link) !== 0) return 0;
+  return roads.edgeClass[to >> 1]! <= RAMP_CLASS_MAX ? RAMP_COST : SLIP_ROAD_COST;
 }

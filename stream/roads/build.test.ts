@@ -194,6 +194,16 @@ test("maxspeed is read in km/h and mph; implicit and unreadable values count as 
   ]);
 });
 
+test("A roundabout is driven slowly whatever its road's class, unless a sign says otherwise.", () => {
+  const speedOf = (tags: Record<string, string>): number => {
+    const attributes = readWayTags({ junction: "roundabout", ...tags });
+    return typeof attributes === "string" ? Number.NaN : attributes.speedKmh;
+  };
+  expect(
+    [{ highway: "primary" }, { highway: "living_street" }, { highway: "primary", maxspeed: "50" }].map(speedOf),
+  ).toEqual([30, 12, 50]);
+});
+
 test("The grid finds the same edges as looking at all of them.", async () => {
   const lines = Array.from({ length: 60 }, (_, i) => {
     const [x, y] = [(i * 373) % 2000, (i * 619) % 2000];

@@ -72,6 +72,8 @@ const BICYCLE_ONLY: Record<string, RoadClass> = {
   pedestrian: "path",
   bridleway: "path",
 };
+/** No class of road makes a roundabout straight: a car drives one of 15 to 40 m across at 20 to 35 km/h. */
+const ROUNDABOUT_KMH_MAX = 30;
 const MPH_TO_KMH = 1.609344;
 const SPEED_KMH_MAX = 200;
 const DENIED = new Set(["no", "private", "agricultural", "forestry", "agricultural;forestry", "military", "emergency"]);
@@ -89,10 +91,11 @@ export function readWayTags(tags: Tags): RoadAttributes | WaySkip {
   const bicycleOnly = highway in BICYCLE_ONLY;
   const access = readAccess(tags, roadClass, bicycleOnly ? highway : undefined);
   if (access === 0) return "noAccess";
+  const usualKmh = SPEED_KMH[roadClass] * (isLink ? 0.7 : 1);
   const isRoundabout = tags.junction === "roundabout" || tags.junction === "circular";
   return {
     classIndex: ROAD_CLASSES.indexOf(roadClass),
-    speedKmh: readSpeedKmh(tags.maxspeed) ?? SPEED_KMH[roadClass] * (isLink ? 0.7 : 1),
+    speedKmh: readSpeedKmh(tags.maxspeed) ?? (isRoundabout ? Math.min(usualKmh, ROUNDABOUT_KMH_MAX) : usualKmh),
     access,
     flags:
       (isRoundabout ? EDGE_FLAGS.roundabout : 0) |
