@@ -116,7 +116,10 @@ program
   .argument("<out>")
   .action(async (input: string, output: string) => {
     const { buildRoads } = await import("#stream/roads/build.ts");
-    printLine(JSON.stringify(await buildRoads(input, output)));
+    const report = await buildRoads(input, output);
+    const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+    const cpuMs = Math.round((userCPUTime + systemCPUTime) / 1000);
+    printLine(JSON.stringify({ ...report, cpuMs, peakMemoryBytes: maxRSS * 1024 }));
   });
 
 program

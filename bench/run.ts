@@ -12,6 +12,7 @@ const BENCHES = [
   "ack-latency",
   "mqtt-acks",
   "match-speed",
+  "roads-country",
   "geofence",
   "tracking-viewers",
   "solomon",

@@ -1,11 +1,15 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { afterAll, expect, test } from "vitest";
-import { buildRoads, RoadSourceEmptyError } from "./build.ts";
+import { buildRoads, compileRoadBytes, RoadSourceEmptyError } from "./build.ts";
 import { findEdgesNear } from "./grid-index.ts";
+import { checkRoadLimit, ROAD_LIMITS, RoadLimitError } from "./limits.ts";
+import { checksum } from "./network-file.ts";
 import { openRoads, RoadFileError, readWayName, viewRoads } from "./open.ts";
-import { RoadSourceError } from "./osm-elements.ts";
+import { openOsmSource, RoadSourceError } from "./osm-elements.ts";
+import { withRoom } from "./room.ts";
 import { alongWay, drawRoads, placeOf } from "./sample-roads.ts";
 import { isBanned } from "./turn-restrictions.ts";
 import { ACCESS, EDGE_FLAGS, readSpeedKmh, readWayTags } from "./way-tags.ts";
@@ -82,6 +86,26 @@ test("GeoJSON becomes a network: ways are cut where they meet, and what is left 
   expect(roads.edgeLengthM[0]).toBeCloseTo(100, 0);
   expect(roads.edgeSpeedKmh[0]).toBe(50);
   expect(roads.edgeAccess[2]! & ACCESS.carBackward).toBe(0);
+});
+
+test("The file holds the bytes that are made in memory, and room and limits of columns are kept.", async () => {
+  const file = await buildGeoJson("same", TOWN);
+  const bytes = await compileRoadBytes(await openOsmSource(join(folder, "same.geojson")));
+  expect(readFileSync(file).equals(bytes)).toBe(true);
+  const column = Float64Array.of(1, 2, 3);
+  expect(withRoom(column, 3)).toBe(column);
+  const grown = withRoom(column, 4);
+  expect([...grown.subarray(0, 3)]).toEqual([1, 2, 3]);
+  expect(grown.length).toBeGreaterThanOrEqual(4);
+  expect(() => checkRoadLimit("names", ROAD_LIMITS.names)).not.toThrow();
+  expect(() => checkRoadLimit("names", ROAD_LIMITS.names + 1)).toThrow(RoadLimitError);
+  expect(() => checkRoadLimit("edges", 2 ** 31)).toThrow(/2147483648 edges.* 1073741824/);
+});
+
+test("A checksum taken in parts is that of the whole.", () => {
+  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => (i * 31) & 255);
+  const inParts = checksum(bytes.subarray(300), checksum(bytes.subarray(0, 300), 0));
+  expect(inParts).toBe(crc32(bytes));
 });
 
 test("A second thread sees the same network through the same buffer.", async () => {

@@ -1,11 +1,13 @@
-import { type CollectedWay, collectWays, findSorted, locateNodes } from "./collect-ways.ts";
+import { collectWays, findSorted, locateNodes } from "./collect-ways.ts";
 import { cutIntoEdges } from "./cut-edges.ts";
 import { buildGrid } from "./grid-index.ts";
 import { buildHierarchy } from "./hierarchy.ts";
 import { packRoads, type RoadArrays, writeRoads } from "./network-file.ts";
 import { orderWays } from "./order-ways.ts";
-import { type OsmSource, openOsmSource } from "./osm-elements.ts";
+import { type OsmRelation, type OsmSource, openOsmSource } from "./osm-elements.ts";
 import { compileRestrictions } from "./turn-restrictions.ts";
+
+type RoadGraph = Omit<RoadArrays, `grid${string}` | `hierarchy${string}`>;
 
 export interface RoadsReport {
   ways: number;
@@ -59,37 +61,48 @@ async function compileRoads(source: OsmSource): Promise<{ arrays: RoadArrays; sk
   const skip = (reason: string): void => {
     skipped[reason] = (skipped[reason] ?? 0) + 1;
   };
-  const { ways: found, refs, relations } = await collectWays(source, skip);
-  const nodes = await locateNodes(source, refs);
-  const ways = orderWays(found, nodes);
-  const graph = cutIntoEdges(ways, nodes, skip);
-  const wayOf = new Map(graph.ways.map((way, i) => [way.id, i]));
+  const roads = await readGraph(source, skip);
+  return { arrays: { ...roads, ...buildGrid(roads), ...buildHierarchy(roads) }, skipped };
+}
+
+/** The graph without what is derived of it. All that only reading needs is let go of before that takes its own memory. */
+async function readGraph(source: OsmSource, skip: (reason: string) => void): Promise<RoadGraph> {
+  const { ways, nodes, relations } = await readSource(source, skip);
+  const { arrays, vertexOfNode } = cutIntoEdges(ways, nodes, orderWays(ways, nodes), skip);
+  const wayOf = indexNamedWays(relations, arrays.wayId);
   const bans = compileRestrictions(
     relations,
-    graph.arrays,
+    arrays,
     (nodeId) => {
-      const vertex = graph.vertexOfNode[findSorted(nodes.ids, nodeId)];
+      const vertex = vertexOfNode[findSorted(nodes.ids, nodeId)];
       return vertex === undefined || vertex < 0 ? undefined : vertex;
     },
     (wayId) => wayOf.get(wayId),
     skip,
   );
-  const roads = { ...graph.arrays, ...bans };
-  const arrays = { ...roads, ...buildHierarchy(roads), ...nameTable(graph.ways), ...buildGrid(roads) };
-  return { arrays, skipped };
+  return { ...arrays, ...bans, ...nameTable(ways.names) };
 }
 
-function nameTable(ways: readonly CollectedWay[]): Pick<RoadArrays, "wayName" | "nameStart" | "nameBytes"> {
-  const indices = new Map<string, number>([["", 0]]);
-  const wayName = Uint32Array.from(ways, ({ attributes: { name } }) => {
-    const index = indices.get(name) ?? indices.size;
-    indices.set(name, index);
-    return index;
+async function readSource(source: OsmSource, skip: (reason: string) => void) {
+  const { refs, ...rest } = await collectWays(source, skip);
+  return { ...rest, nodes: await locateNodes(source, refs) };
+}
+
+/** Ways that restrictions name, which are few, by their OSM id. */
+function indexNamedWays(relations: readonly OsmRelation[], wayId: Float64Array): Map<number, number> {
+  const named = new Set(relations.flatMap(({ members }) => members.map(({ ref }) => ref)));
+  const index = new Map<number, number>();
+  wayId.forEach((id, way) => {
+    if (named.has(id)) index.set(id, way);
   });
-  const encoded = [...indices.keys()].map((name) => Buffer.from(name, "utf8"));
+  return index;
+}
+
+function nameTable(names: readonly string[]): Pick<RoadArrays, "nameStart" | "nameBytes"> {
+  const encoded = names.map((name) => Buffer.from(name, "utf8"));
   const nameStart = new Uint32Array(encoded.length + 1);
   encoded.forEach((bytes, i) => {
     nameStart[i + 1] = nameStart[i]! + bytes.length;
   });
-  return { wayName, nameStart, nameBytes: new Uint8Array(Buffer.concat(encoded)) };
+  return { nameStart, nameBytes: new Uint8Array(Buffer.concat(encoded)) };
 }

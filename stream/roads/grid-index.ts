@@ -1,5 +1,7 @@
 import { lonMetresPerE7, METRES_PER_E7 } from "./geometry.ts";
+import { checkRoadLimit } from "./limits.ts";
 import type { RoadNetwork } from "./network-file.ts";
+import { withRoom } from "./room.ts";
 
 /** Side of a cell. Around 100 m a search radius of 50 m touches 1 to 4 cells with a handful of edges each. */
 const CELL_M = 100;
@@ -27,76 +29,101 @@ export function buildGrid(shapes: Shapes): GridArrays {
   const widthE7 = CELL_M / Math.max(lonMetresPerE7((south + north) / 2e7), METRES_PER_E7 / 20);
   const columns = Math.floor((east - west) / widthE7) + 1;
   const rows = Math.floor((north - south) / heightE7) + 1;
-  const entries = collectEntries(
-    shapes,
-    edges,
-    (latE7, lonE7) => [(latE7 - south) / heightE7, (lonE7 - west) / widthE7],
-    columns,
-  );
-  return packEntries(entries, Float64Array.of(south, west, heightE7, widthE7), rows, columns, edges);
+  const walk = { shapes, rows, columns, south, west, heightE7, widthE7 };
+  return packEntries(collectEntries(walk, edges), Float64Array.of(south, west, heightE7, widthE7));
 }
 
-/** Sorted keys `(row · columns + column) · edges + edge`, unique. */
-function collectEntries(
-  shapes: Shapes,
-  edges: number,
-  toCell: (latE7: number, lonE7: number) => [row: number, column: number],
-  columns: number,
-): Float64Array {
-  const keys: number[] = [];
-  const seen = new Set<number>();
-  for (let e = 0; e < edges; e++) {
-    seen.clear();
-    for (let p = shapes.edgeShape[e]!; p + 1 < shapes.edgeShape[e + 1]!; p++) {
-      const [rowA, columnA] = toCell(shapes.shapeLatE7[p]!, shapes.shapeLonE7[p]!);
-      const [rowB, columnB] = toCell(shapes.shapeLatE7[p + 1]!, shapes.shapeLonE7[p + 1]!);
-      // A long segment is walked cell by cell so that a diagonal does not claim its whole bounding box.
-      const steps = Math.max(1, Math.ceil(Math.max(Math.abs(rowB - rowA), Math.abs(columnB - columnA)) * 2));
-      for (let k = 0; k < steps; k++) {
-        const [r0, r1] = [rowA + ((rowB - rowA) * k) / steps, rowA + ((rowB - rowA) * (k + 1)) / steps];
-        const [c0, c1] = [
-          columnA + ((columnB - columnA) * k) / steps,
-          columnA + ((columnB - columnA) * (k + 1)) / steps,
-        ];
-        for (let row = Math.floor(Math.min(r0, r1)); row <= Math.floor(Math.max(r0, r1)); row++)
-          for (let column = Math.floor(Math.min(c0, c1)); column <= Math.floor(Math.max(c0, c1)); column++)
-            seen.add(row * columns + column);
-      }
-    }
-    for (const cell of seen) keys.push(cell * edges + e);
+type Walk = {
+  readonly shapes: Shapes;
+  readonly rows: number;
+  readonly columns: number;
+  readonly south: number;
+  readonly west: number;
+  readonly heightE7: number;
+  readonly widthE7: number;
+};
+
+/** Keys are `column · 2^32 + edge`: exact up to 2^21 columns, which the equator does not have. */
+const COLUMN_KEY = 2 ** 32;
+
+/** For each row its keys, sorted; the rows one after the other. */
+function collectEntries(walk: Walk, edges: number): { keys: Float64Array; rowEnd: Float64Array } {
+  const rowEnd = new Float64Array(walk.rows);
+  for (let edge = 0; edge < edges; edge++) for (const cell of cellsOf(walk, edge)) rowEnd[rowOf(walk, cell)]!++;
+  let total = 0;
+  for (let row = 0; row < walk.rows; row++) {
+    const first = total;
+    total += rowEnd[row]!;
+    rowEnd[row] = first;
   }
-  return Float64Array.from(keys).sort();
+  checkRoadLimit("gridEntries", total);
+  const keys = new Float64Array(total);
+  for (let edge = 0; edge < edges; edge++)
+    for (const cell of cellsOf(walk, edge)) {
+      const row = rowOf(walk, cell);
+      keys[rowEnd[row]!++] = (cell - row * walk.columns) * COLUMN_KEY + edge;
+    }
+  for (let row = 0; row < walk.rows; row++) keys.subarray(row === 0 ? 0 : rowEnd[row - 1]!, rowEnd[row]).sort();
+  return { keys, rowEnd };
 }
+
+function rowOf({ columns }: Walk, cell: number): number {
+  return Math.floor(cell / columns);
+}
+
+/** Cells `row · columns + column` that an edge passes through. The set is reused. */
+function cellsOf({ shapes, columns, south, west, heightE7, widthE7 }: Walk, edge: number): ReadonlySet<number> {
+  const { edgeShape, shapeLatE7, shapeLonE7 } = shapes;
+  cells.clear();
+  for (let p = edgeShape[edge]!; p + 1 < edgeShape[edge + 1]!; p++) {
+    const rowA = (shapeLatE7[p]! - south) / heightE7;
+    const columnA = (shapeLonE7[p]! - west) / widthE7;
+    const rowSpan = (shapeLatE7[p + 1]! - south) / heightE7 - rowA;
+    const columnSpan = (shapeLonE7[p + 1]! - west) / widthE7 - columnA;
+    // A long segment is walked cell by cell so that a diagonal does not claim its whole bounding box.
+    const steps = Math.max(1, Math.ceil(Math.max(Math.abs(rowSpan), Math.abs(columnSpan)) * 2));
+    for (let k = 0; k < steps; k++) {
+      const [r0, r1] = [rowA + (rowSpan * k) / steps, rowA + (rowSpan * (k + 1)) / steps];
+      const [c0, c1] = [columnA + (columnSpan * k) / steps, columnA + (columnSpan * (k + 1)) / steps];
+      for (let row = Math.floor(Math.min(r0, r1)); row <= Math.floor(Math.max(r0, r1)); row++)
+        for (let column = Math.floor(Math.min(c0, c1)); column <= Math.floor(Math.max(c0, c1)); column++)
+          cells.add(row * columns + column);
+    }
+  }
+  return cells;
+}
+
+const cells = new Set<number>();
 
 function packEntries(
-  entries: Float64Array,
+  { keys, rowEnd }: { keys: Float64Array; rowEnd: Float64Array },
   gridMeta: Float64Array,
-  rows: number,
-  columns: number,
-  edges: number,
 ): GridArrays {
-  const gridRowStart = new Uint32Array(rows + 1);
-  const cellColumn: number[] = [];
-  const cellStart: number[] = [];
-  const gridEdge = new Uint32Array(entries.length);
-  let previous = -1;
-  for (let i = 0; i < entries.length; i++) {
-    const cell = Math.floor(entries[i]! / edges);
-    gridEdge[i] = entries[i]! - cell * edges;
-    if (cell === previous) continue;
-    previous = cell;
-    const row = Math.floor(cell / columns);
-    gridRowStart[row + 1]!++;
-    cellColumn.push(cell - row * columns);
-    cellStart.push(i);
+  const gridRowStart = new Uint32Array(rowEnd.length + 1);
+  const gridEdge = new Uint32Array(keys.length);
+  let gridCellColumn = new Uint32Array(1 << 12);
+  let gridCellStart = new Uint32Array(1 << 12);
+  let count = 0;
+  for (let row = 0, i = 0; row < rowEnd.length; row++) {
+    let previous = -1;
+    for (; i < rowEnd[row]!; i++) {
+      const column = Math.floor(keys[i]! / COLUMN_KEY);
+      gridEdge[i] = keys[i]! - column * COLUMN_KEY;
+      if (column === previous) continue;
+      previous = column;
+      gridCellColumn = withRoom(gridCellColumn, count + 1);
+      gridCellStart = withRoom(gridCellStart, count + 2);
+      gridCellColumn[count] = column;
+      gridCellStart[count++] = i;
+    }
+    gridRowStart[row + 1] = count;
   }
-  for (let row = 0; row < rows; row++) gridRowStart[row + 1]! += gridRowStart[row]!;
-  cellStart.push(entries.length);
+  gridCellStart[count] = keys.length;
   return {
     gridMeta,
     gridRowStart,
-    gridCellColumn: Uint32Array.from(cellColumn),
-    gridCellStart: Uint32Array.from(cellStart),
+    gridCellColumn: gridCellColumn.slice(0, count),
+    gridCellStart: gridCellStart.slice(0, count + 1),
     gridEdge,
   };
 }

@@ -1,8 +1,10 @@
+import { ArcPool, NO_ARC } from "./arc-pool.ts";
 import { driveTimeS, exitVertex } from "./drive-times.ts";
 import type { RoadArrays } from "./network-file.ts";
 import { NodeQueue } from "./node-queue.ts";
+import { isBanned } from "./turn-restrictions.ts";
 
-type Graph = Omit<RoadArrays, `hierarchy${string}` | `grid${string}` | "nameStart" | "nameBytes" | "wayName">;
+type Graph = Omit<RoadArrays, `hierarchy${string}` | `grid${string}`>;
 export type HierarchyArrays = Pick<
   RoadArrays,
   "hierarchyUp" | "hierarchyDown" | "hierarchyNode" | "hierarchyS" | "hierarchyFirst" | "hierarchySecond"
@@ -17,8 +19,10 @@ const WITNESS_SETTLED_MAX = 40;
  * distinct edge of `banFrom`. What leaves that node is what may be turned into, so restrictions hold without turns in the graph.
  */
 export function buildHierarchy(graph: Graph): HierarchyArrays {
-  const arcs = new ArcPool();
-  const nodes = addRoads(graph, arcs);
+  const arrivals = bannedArrivals(graph);
+  const nodes = graph.vertexLatE7.length + arrivals.length;
+  const arcs = new ArcPool(nodes, graph.outEdge.length);
+  addRoads(graph, arrivals, arcs);
   const rank = new Contraction(arcs, nodes).run();
   return packArcs(arcs, rank, nodes);
 }
@@ -28,76 +32,22 @@ export function bannedArrivals(graph: Pick<RoadArrays, "banFrom">): number[] {
   return [...new Set(graph.banFrom)];
 }
 
-function addRoads(graph: Graph, arcs: ArcPool): number {
+function addRoads(graph: Graph, arrivals: readonly number[], arcs: ArcPool): void {
   const vertices = graph.vertexLatE7.length;
-  const arrivals = bannedArrivals(graph);
   const nodeOfArrival = new Map(arrivals.map((directed, k) => [directed, vertices + k]));
-  const banned = new Set(Array.from(graph.banFrom, (from, i) => `${from},${graph.banTo[i]}`));
   const headOf = (directed: number): number => nodeOfArrival.get(directed) ?? exitVertex(graph, directed);
-  for (let vertex = 0; vertex < vertices; vertex++)
+  const addExits = (node: number, vertex: number, mayTurn: (directed: number) => boolean): void => {
     for (let i = graph.outStart[vertex]!; i < graph.outStart[vertex + 1]!; i++) {
       const directed = graph.outEdge[i]!;
       const timeS = driveTimeS(graph, directed);
-      if (timeS !== Number.POSITIVE_INFINITY) arcs.offer(vertex, headOf(directed), timeS, ~directed, 0);
+      if (timeS === Number.POSITIVE_INFINITY || !mayTurn(directed)) continue;
+      arcs.offer(node, headOf(directed), timeS, ~directed, 0);
     }
+  };
+  for (let vertex = 0; vertex < vertices; vertex++) addExits(vertex, vertex, () => true);
   arrivals.forEach((arrival, k) => {
-    const vertex = exitVertex(graph, arrival);
-    for (let i = graph.outStart[vertex]!; i < graph.outStart[vertex + 1]!; i++) {
-      const directed = graph.outEdge[i]!;
-      const timeS = driveTimeS(graph, directed);
-      if (timeS === Number.POSITIVE_INFINITY || banned.has(`${arrival},${directed}`)) continue;
-      arcs.offer(vertices + k, headOf(directed), timeS, ~directed, 0);
-    }
+    addExits(vertices + k, exitVertex(graph, arrival), (directed) => !isBanned(graph, arrival, directed));
   });
-  return vertices + arrivals.length;
-}
-
-/** Arcs with their times; a shortcut names the two arcs that it stands for, an original arc its directed edge (`~d`). */
-class ArcPool {
-  readonly tail: number[] = [];
-  readonly head: number[] = [];
-  readonly timeS: number[] = [];
-  readonly first: number[] = [];
-  readonly second: number[] = [];
-  readonly out: number[][] = [];
-  readonly into: number[][] = [];
-
-  /** Adds an arc, or makes the present one between the two nodes quicker. */
-  offer(tail: number, head: number, timeS: number, first: number, second: number): void {
-    if (tail === head) return;
-    const out = listOf(this.out, tail);
-    const into = listOf(this.into, head);
-    let arc = out.find((known) => this.head[known] === head);
-    if (arc !== undefined && this.timeS[arc]! <= timeS) return;
-    if (arc === undefined || first >= 0) {
-      // A shortcut may not overwrite an arc that another shortcut is made of.
-      if (arc !== undefined) {
-        removeFrom(out, arc);
-        removeFrom(into, arc);
-      }
-      arc = this.tail.length;
-      out.push(arc);
-      into.push(arc);
-    }
-    this.tail[arc] = tail;
-    this.head[arc] = head;
-    this.timeS[arc] = timeS;
-    this.first[arc] = first;
-    this.second[arc] = second;
-  }
-}
-
-function listOf(lists: number[][], node: number): number[] {
-  const list = lists[node] ?? [];
-  lists[node] = list;
-  return list;
-}
-
-function removeFrom(list: number[], value: number): void {
-  const at = list.indexOf(value);
-  if (at < 0) return;
-  list[at] = list.at(-1)!;
-  list.pop();
 }
 
 /** Contracts nodes from the least to the most important; arcs to contracted nodes leave the lists but stay in the pool. */
@@ -117,10 +67,6 @@ class Contraction {
     this.#time = new Float64Array(nodes);
     this.#stamp = new Uint32Array(nodes);
     this.#queue = new NodeQueue();
-    for (let node = 0; node < nodes; node++) {
-      listOf(arcs.out, node);
-      listOf(arcs.into, node);
-    }
   }
 
   run(): Uint32Array {
@@ -142,48 +88,64 @@ class Contraction {
   }
 
   #importance(node: number): number {
-    const removed = this.#arcs.out[node]!.length + this.#arcs.into[node]!.length;
+    const { out, nextOut, into, nextInto } = this.#arcs;
+    let removed = 0;
+    for (let arc = out[node]!; arc !== NO_ARC; arc = nextOut[arc]!) removed++;
+    for (let arc = into[node]!; arc !== NO_ARC; arc = nextInto[arc]!) removed++;
     return 2 * this.#shortcuts(node, false) - removed + this.#depth[node]!;
   }
 
   #contract(node: number): void {
-    const { out, into, head, tail } = this.#arcs;
     this.#shortcuts(node, true);
-    for (const arc of into[node]!) {
-      removeFrom(out[tail[arc]!]!, arc);
-      this.#depth[tail[arc]!] = Math.max(this.#depth[tail[arc]!]!, this.#depth[node]! + 1);
+    const arcs = this.#arcs;
+    const depth = this.#depth[node]! + 1;
+    for (let arc = arcs.into[node]!; arc !== NO_ARC; arc = arcs.nextInto[arc]!) {
+      arcs.dropOut(arc);
+      this.#deepen(arcs.tail[arc]!, depth);
     }
-    for (const arc of out[node]!) {
-      removeFrom(into[head[arc]!]!, arc);
-      this.#depth[head[arc]!] = Math.max(this.#depth[head[arc]!]!, this.#depth[node]! + 1);
+    for (let arc = arcs.out[node]!; arc !== NO_ARC; arc = arcs.nextOut[arc]!) {
+      arcs.dropInto(arc);
+      this.#deepen(arcs.head[arc]!, depth);
     }
+  }
+
+  #deepen(node: number, depth: number): void {
+    this.#depth[node] = Math.max(this.#depth[node]!, depth);
   }
 
   /** Shortcuts that contracting a node needs: ways through it that no other way equals. Adds them when `add`. */
   #shortcuts(node: number, add: boolean): number {
-    const { out, into, head, tail, timeS } = this.#arcs;
-    const leaving = out[node]!;
+    const arcs = this.#arcs;
     let count = 0;
-    let longest = 0;
-    for (const arc of leaving) longest = Math.max(longest, timeS[arc]!);
-    for (const arrival of into[node]!) {
-      const from = tail[arrival]!;
-      const arrivalS = timeS[arrival]!;
+    for (let arrival = arcs.into[node]!; arrival !== NO_ARC; arrival = arcs.nextInto[arrival]!) {
+      const from = arcs.tail[arrival]!;
+      const arrivalS = arcs.timeS[arrival]!;
+      const longest = this.#longestOnward(node, from);
+      if (longest < 0) continue;
       this.#witness(from, node, arrivalS + longest);
-      for (const departure of leaving) {
-        const to = head[departure]!;
-        const throughS = arrivalS + timeS[departure]!;
+      for (let departure = arcs.out[node]!; departure !== NO_ARC; departure = arcs.nextOut[departure]!) {
+        const to = arcs.head[departure]!;
+        const throughS = arrivalS + arcs.timeS[departure]!;
         if (to === from || (this.#stamp[to] === this.#generation && this.#time[to]! <= throughS)) continue;
         count++;
-        if (add) this.#arcs.offer(from, to, throughS, arrival, departure);
+        if (add) arcs.offer(from, to, throughS, arrival, departure);
       }
     }
     return count;
   }
 
+  /** Time of the longest arc from a node that does not lead back to `from`; below 0 when all do, as at dead ends. */
+  #longestOnward(node: number, from: number): number {
+    const { out, nextOut, head, timeS } = this.#arcs;
+    let longest = -1;
+    for (let arc = out[node]!; arc !== NO_ARC; arc = nextOut[arc]!)
+      if (head[arc] !== from) longest = Math.max(longest, timeS[arc]!);
+    return longest;
+  }
+
   /** Times from a node to its surroundings without going through `avoid`. */
   #witness(from: number, avoid: number, limitS: number): void {
-    const { out, head, timeS } = this.#arcs;
+    const { out, nextOut, head, timeS } = this.#arcs;
     const queue = this.#queue;
     this.#generation++;
     queue.clear();
@@ -195,7 +157,7 @@ class Contraction {
       const node = queue.pop();
       if (atS > limitS) return;
       if (atS > this.#time[node]!) continue;
-      for (const arc of out[node]!) {
+      for (let arc = out[node]!; arc !== NO_ARC; arc = nextOut[arc]!) {
         const next = head[arc]!;
         const reachedS = atS + timeS[arc]!;
         if (next === avoid || (this.#stamp[next] === this.#generation && this.#time[next]! <= reachedS)) continue;
@@ -209,7 +171,7 @@ class Contraction {
 
 /** Arcs upwards by their tail, then arcs downwards by their head, each with the node at the other, higher end. */
 function packArcs(arcs: ArcPool, rank: Uint32Array, nodes: number): HierarchyArrays {
-  const count = arcs.tail.length;
+  const { count } = arcs;
   const isUp = (arc: number): boolean => rank[arcs.head[arc]!]! > rank[arcs.tail[arc]!]!;
   const hierarchyUp = new Uint32Array(nodes + 1);
   const hierarchyDown = new Uint32Array(nodes + 1);

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 
 /**
@@ -110,37 +110,67 @@ export const VERSION = 2;
 export const HEADER_FIXED_BYTES = 16;
 export const HEADER_BYTES = HEADER_FIXED_BYTES + SECTION_NAMES.length * 16;
 const ALIGN_BYTES = 8;
+/** Files are read, written and checked so much at a time; a call of the system takes less than 2 GiB. */
+export const CHUNK_BYTES = 1 << 26;
 
 /** Writes the arrays as one file that opens without parsing. Returns its size in bytes. */
 export async function writeRoads(path: string, arrays: RoadArrays): Promise<number> {
-  const bytes = packRoads(arrays);
-  await writeFile(path, bytes);
-  return bytes.byteLength;
+  const file = await open(path, "w");
+  let size = 0;
+  try {
+    for (const part of partsOf(arrays))
+      for (let at = 0; at < part.length; ) {
+        const { bytesWritten } = await file.write(part, at, Math.min(part.length - at, CHUNK_BYTES), size);
+        at += bytesWritten;
+        size += bytesWritten;
+      }
+  } finally {
+    await file.close();
+  }
+  return size;
 }
 
-/** Lays the arrays out in one buffer with its header, as the file holds them. */
+/** The same bytes in memory. */
 export function packRoads(arrays: RoadArrays): Uint8Array {
-  let size = HEADER_BYTES;
-  const offsets = SECTION_NAMES.map((name) => {
-    const offset = size;
-    size = align(size + arrays[name].byteLength);
-    return offset;
-  });
-  const bytes = new Uint8Array(size);
-  const header = new DataView(bytes.buffer);
-  SECTION_NAMES.forEach((name, i) => {
-    const array = arrays[name];
-    bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), offsets[i]);
-    header.setFloat64(HEADER_FIXED_BYTES + i * 16, offsets[i]!, true);
-    header.setFloat64(HEADER_FIXED_BYTES + i * 16 + 8, array.length, true);
-  });
-  header.setUint32(0, MAGIC, true);
-  header.setUint32(4, VERSION, true);
-  header.setUint32(8, crc32(bytes.subarray(HEADER_FIXED_BYTES)), true);
-  header.setUint32(12, SECTION_NAMES.length, true);
+  const parts = partsOf(arrays);
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
   return bytes;
 }
 
-function align(size: number): number {
-  return Math.ceil(size / ALIGN_BYTES) * ALIGN_BYTES;
+/** The file in its parts: header, then each section and what fills it up to the next. Nothing is copied. */
+function partsOf(arrays: RoadArrays): Uint8Array[] {
+  const header = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(header.buffer);
+  const parts = [header];
+  let size = HEADER_BYTES;
+  SECTION_NAMES.forEach((name, i) => {
+    const { buffer, byteOffset, byteLength, length } = arrays[name];
+    view.setFloat64(HEADER_FIXED_BYTES + i * 16, size, true);
+    view.setFloat64(HEADER_FIXED_BYTES + i * 16 + 8, length, true);
+    const fillBytes = (ALIGN_BYTES - (byteLength % ALIGN_BYTES)) % ALIGN_BYTES;
+    parts.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength), new Uint8Array(fillBytes));
+    size += byteLength + fillBytes;
+  });
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(4, VERSION, true);
+  view.setUint32(12, SECTION_NAMES.length, true);
+  const [first, ...rest] = [header.subarray(HEADER_FIXED_BYTES), ...parts.slice(1)] as [Uint8Array, ...Uint8Array[]];
+  view.setUint32(
+    8,
+    rest.reduce((sum, part) => checksum(part, sum), checksum(first, 0)),
+    true,
+  );
+  return parts;
+}
+
+/** CRC-32 of bytes that follow those whose checksum is `before`; zlib counts them in 32 bits, so a part at a time. */
+export function checksum(bytes: Uint8Array, before: number): number {
+  let sum = before;
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) sum = crc32(bytes.subarray(at, at + CHUNK_BYTES), sum);
+  return sum;
 }

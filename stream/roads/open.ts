@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { crc32 } from "node:zlib";
 import {
+  CHUNK_BYTES,
+  checksum,
   HEADER_BYTES,
   HEADER_FIXED_BYTES,
   MAGIC,
@@ -25,7 +26,7 @@ export function openRoads(path: string): RoadNetwork {
     const buffer = new SharedArrayBuffer(size);
     const bytes = new Uint8Array(buffer);
     for (let at = 0; at < size; ) {
-      const read = readSync(file, bytes, at, Math.min(size - at, 1 << 30), at);
+      const read = readSync(file, bytes, at, Math.min(size - at, CHUNK_BYTES), at);
       if (read === 0) throw new RoadFileError(`${path} ended at byte ${at} of ${size}`);
       at += read;
     }
@@ -44,10 +45,7 @@ export function viewRoads(buffer: SharedArrayBuffer, path = "the road network", 
   if (version !== VERSION || header.getUint32(12, true) !== SECTION_NAMES.length)
     throw new RoadFileError(`${path} has format ${version}, this program reads ${VERSION}: build it again`);
   const fingerprint = header.getUint32(8, true);
-  if (
-    check &&
-    crc32(new Uint8Array(buffer, HEADER_FIXED_BYTES) as Uint8Array as Uint8Array<ArrayBuffer>) !== fingerprint
-  )
+  if (check && checksum(new Uint8Array(buffer, HEADER_FIXED_BYTES), 0) !== fingerprint)
     throw new RoadFileError(`${path} is truncated or damaged (checksum differs): build it again`);
   const views: Partial<Record<SectionName, unknown>> = {};
   SECTION_NAMES.forEach((name, i) => {

@@ -81,7 +81,11 @@ function arrivalsAt(graph: Graph, vertex: number): number[] {
 }
 
 /** Whether turning from one directed edge into another is forbidden. */
-export function isBanned(roads: RoadNetwork, from: number, to: number): boolean {
+export function isBanned(
+  roads: Pick<RoadNetwork, "edgeFlags" | "banFrom" | "banTo">,
+  from: number,
+  to: number,
+): boolean {
   const flag = from & 1 ? EDGE_FLAGS.restrictedBackward : EDGE_FLAGS.restrictedForward;
   if ((roads.edgeFlags[from >> 1]! & flag) === 0) return false;
   const { banFrom, banTo } = roads;
