@@ -99,10 +99,7 @@ async function offer(packetsPerS: number, recordsPerPacket: number, seconds: num
 async function caughtUp(): Promise<number> {
   const startMs = performance.now();
   while (performance.now() - startMs < CATCH_UP_S_MAX * 1_000) {
-    const { rows } = await client.query(
-      `select not exists (select from stream_cursor c where exists
-         (select from frame f where f.partition = c.partition and f.seq > c.seq)) as done`,
-    );
+    const { rows } = await client.query("select not exists (select from unfolded_frame) as done");
     if (rows[0].done) return (performance.now() - startMs) / 1_000;
     await sleep(CATCH_UP_POLL_MS);
   }

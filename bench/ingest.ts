@@ -56,10 +56,7 @@ async function storedFixes(): Promise<number> {
 }
 
 async function cursorsCaughtUp(): Promise<boolean> {
-  const { rows } = await client.query(
-    `select not exists (select from stream_cursor c where exists
-       (select from frame f where f.partition = c.partition and f.seq > c.seq)) as done`,
-  );
+  const { rows } = await client.query("select not exists (select from unfolded_frame) as done");
   return rows[0].done;
 }
 

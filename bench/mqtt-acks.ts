@@ -49,10 +49,7 @@ async function pump(name: string, seconds: number): Promise<Pumped> {
 /** Decoding and folding of what was acknowledged would otherwise run into the other brokers' turn. */
 async function caughtUp({ client }: Ours): Promise<void> {
   for (;;) {
-    const { rows } = await client.query(
-      `select not exists (select from stream_cursor c where exists
-         (select from frame f where f.partition = c.partition and f.seq > c.seq)) as done`,
-    );
+    const { rows } = await client.query("select not exists (select from unfolded_frame) as done");
     if (rows[0].done) return;
     await sleep(CATCH_UP_POLL_MS);
   }

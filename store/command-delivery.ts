@@ -217,8 +217,9 @@ export async function readFramesSinceClaim(
   const { rows } = await database.pool.query<CommandFrame>(
     `select seq, protocol, transport, (extract(epoch from received_at) * 1000)::float8 as "receivedAtMs", bytes from frame
      where partition = $2 and device_id = $3 and kind = 'frame'
+       and batch > (select claimed_at_seq from command where command_id = $1)
        and seq > (select claimed_at_seq from command where command_id = $1)
-     order by seq limit $4`,
+     order by batch, seq limit $4`,
     [command.commandId, partitionOf(command.deviceId), command.deviceId, framesMax],
   );
   return rows;

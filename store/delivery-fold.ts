@@ -156,12 +156,10 @@ export async function readFoldHorizon(client: Client): Promise<FoldHorizon> {
   const { rows } = await client.query<{ partition: number; below: number; sinceMs: number | null }>({
     name: "delivery-horizon",
     text: `with newest as (
-        select greatest((select max(seq) from frame), (select max(seq) from stream_cursor)) + 1 as seq
+        select greatest((select max(last_seq) from frame_batch), (select max(seq) from stream_cursor)) + 1 as seq
       )
       select c.partition, coalesce(unfolded.seq, newest.seq)::float8 as below, ${ms("unfolded.received_at")} as "sinceMs"
-      from stream_cursor c cross join newest left join lateral (
-        select f.seq, f.received_at from frame f where f.partition = c.partition and f.seq > c.seq order by f.seq limit 1
-      ) unfolded on true`,
+      from stream_cursor c cross join newest left join unfolded_frame unfolded using (partition)`,
   });
   const waiting = rows.filter((row): row is typeof row & { sinceMs: number } => row.sinceMs !== null);
   return {

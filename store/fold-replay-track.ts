@@ -31,7 +31,7 @@ export async function beginTrackReplay(client: Client, { fromMs, toMs, deviceId 
   );
   await client.query(
     `create temp table kept_trip as select t.* from trip t join whole using (device_id)
-     where exists (select from frame f where f.seq = t.frame_seq and f.received_at < '${new Date(toMs).toISOString()}')`,
+     where exists (select from frames_at(array[t.frame_seq]) f where f.received_at < '${new Date(toMs).toISOString()}')`,
   );
 }
 
@@ -96,7 +96,7 @@ export async function applyTracks(client: Client, { toMs }: ReplayWindow): Promi
   await client.query("insert into trip select * from replayed_trip on conflict do nothing");
   await client.query(
     `delete from path p using whole w where p.device_id = w.device_id
-       and exists (select from frame f where f.seq = p.frame_seq and f.received_at < $1)`,
+       and exists (select from frames_at(array[p.frame_seq]) f where f.received_at < $1)`,
     before,
   );
   await client.query("insert into path select * from replayed_path");

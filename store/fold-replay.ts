@@ -83,8 +83,9 @@ export async function readReplayFrames(
     `select f.seq, f.partition, f.device_id as "deviceId", f.kind, f.protocol, f.transport,
       f.received_at as "receivedAt", f.remote_address as "remoteAddress", f.bytes
      from frame f join reached r on r.partition = f.partition and f.seq <= r.seq
-     where ${FIX_WINDOW} and f.seq > $4 and f.kind = 'frame' and f.device_id in (select d.device_id from device d)
-     order by f.seq limit $5`,
+     where ${FIX_WINDOW} and f.batch > $4 and f.seq > $4 and f.kind = 'frame'
+       and f.device_id in (select d.device_id from device d)
+     order by f.batch, f.seq limit $5`,
     [...windowValues(window), afterSeq, limit],
   );
   return rows.map(({ receivedAt, seq, ...row }) => ({ ...row, seq: Number(seq), receivedAtMs: receivedAt.getTime() }));
@@ -179,7 +180,7 @@ export async function countReplayed(client: Client, window: ReplayWindow): Promi
 }
 
 const RESOLVED = `q.source = 'stream' and q.resolved_at is null and ${FIX_WINDOW}
-  and exists (select from frame f join reached r using (partition) where f.seq = q.frame_seq and f.seq <= r.seq)
+  and exists (select from frames_at(array[q.frame_seq]) f join reached r using (partition) where f.seq <= r.seq)
   and not exists (select from unusable u where u.seq = q.frame_seq)`;
 const NEWLY_UNUSABLE = `not exists (select from quarantine q where q.frame_seq = u.seq and q.resolved_at is null)`;
 
@@ -270,7 +271,7 @@ export async function applyReplay(
       remote_address, reason, detail, bytes)
     select 'stream', f.seq, f.device_id, d.fleet_id, f.protocol, f.transport, f.received_at, f.remote_address, u.reason,
       u.detail, f.bytes
-    from unusable u join frame f using (seq) left join device d using (device_id) where ${NEWLY_UNUSABLE}
+    from unusable u cross join lateral frames_at(array[u.seq]) f left join device d using (device_id) where ${NEWLY_UNUSABLE}
     on conflict (frame_seq) where frame_seq is not null
       do update set resolved_at = null, reason = excluded.reason, detail = excluded.detail`);
   await client.query("select pg_notify('fixes', '')");

@@ -1,34 +1,29 @@
 import type { Database } from "./database.ts";
+import { BATCH_COLUMNS, type BatchRow, framesOfBatch } from "./frame-batches.ts";
 import type { JournalFrame, JournalReader } from "./journal.ts";
 
 /** Nothing of a partition is in (from, to]: known from an earlier read, so that silent partitions cost nothing. */
 type Silence = { from: number; to: number };
 
-type Row = [
-  seq: number,
-  partition: number,
-  deviceId: number,
-  kind: JournalFrame["kind"],
-  protocol: JournalFrame["protocol"],
-  transport: JournalFrame["transport"],
-  receivedAtMs: number,
-  remoteAddress: string | null,
-  bytes: Buffer,
-];
+/** Rows of one read: those of a commit with few frames have one or two each, those of a full one more than a hundred. */
+const BATCHES_PER_READ_MAX = 512;
 
-// The seqs first, by the index alone, for each partition from its own cursor on; then the frames of the smallest ones.
-const READ_FRAMES = `with wanted as (
-    select f.seq
+// Which rows first, by the index, for each partition from its own cursor on; then those with the smallest seqs.
+const READ_BATCHES = `with coming as (
+    select b.last_seq, b.last_seq - greatest(b.seq, c.after + 1) + 1 as frames
     from unnest($1::smallint[], $2::bigint[]) as c (partition, after)
     cross join lateral (
-      select frame.seq from frame where frame.partition = c.partition and frame.seq > c.after order by frame.seq limit $3
-    ) f
-    order by f.seq
-    limit $3
+      select f.seq, f.last_seq from frame_batch f where f.partition = c.partition and f.last_seq > c.after
+      order by f.last_seq limit $4
+    ) b
+    order by b.last_seq
+    limit $4
+  ), wanted as (
+    select last_seq, sum(frames) over (order by last_seq) - frames as frames_before from coming
   )
-  select seq, partition, device_id, kind, protocol, transport, (extract(epoch from received_at) * 1000)::float8,
-    remote_address, bytes
-  from frame where seq = any (array(select wanted.seq from wanted)) order by seq`;
+  select ${BATCH_COLUMNS}
+  from frame_batch where last_seq = any (array(select wanted.last_seq from wanted where frames_before < $3))
+  order by last_seq`;
 
 export function openJournalReader(database: Database): JournalReader {
   const silences = new Map<number, Silence>();
@@ -40,13 +35,17 @@ export function openJournalReader(database: Database): JournalReader {
     read: async (cursors, limit) => {
       const partitions = [...cursors.keys()];
       const after = partitions.map((partition) => startOf(partition, cursors.get(partition)!));
-      const found = await database.pool.query<Row>({
-        name: "read_frames",
-        text: READ_FRAMES,
-        values: [partitions, after, limit],
+      const found = await database.pool.query<BatchRow>({
+        name: "read_batches",
+        text: READ_BATCHES,
+        values: [partitions, after, limit, BATCHES_PER_READ_MAX],
         rowMode: "array",
       });
-      const frames = found.rows.map(frameOf);
+      // The first row of a partition may lie on both sides of its cursor, the last one on both sides of the limit.
+      const frames = found.rows
+        .flatMap(framesOfBatch)
+        .filter(({ partition, seq }) => seq > cursors.get(partition)!)
+        .slice(0, limit);
       rememberSilences(silences, cursors, frames);
       return frames;
     },
@@ -66,9 +65,4 @@ function rememberSilences(
     if (spoken.has(partition) || cursor >= last) continue;
     silences.set(partition, { from: cursor, to: last });
   }
-}
-
-function frameOf(row: Row): JournalFrame {
-  const [seq, partition, deviceId, kind, protocol, transport, receivedAtMs, remoteAddress, bytes] = row;
-  return { seq, partition, deviceId, kind, protocol, transport, receivedAtMs, remoteAddress, bytes };
 }

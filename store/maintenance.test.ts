@@ -21,8 +21,10 @@ beforeEach(async () => {
   database = await openDatabase({ url: test_.url, applicationName: "test", connectionsMax: 2 });
   // A frame and a fix for every tenth of a day, the newest now; all folded.
   await database.pool.query(
-    `insert into frame (seq, partition, device_id, kind, protocol, transport, received_at, bytes)
-    select 10000 - i, 1, 1, 'frame', 'teltonika', 'tcp', $1::timestamptz - i * interval '2.4 hours', '' from generate_series(0, 8000) i`,
+    `insert into frame_batch (seq, last_seq, partition, received_from, received_to, device_id, received_at, kind, protocol,
+      transport, remote_address, bytes)
+    select 10000 - i, 10000 - i, 1, at, at, '{1}', array[at], '{frame}', '{teltonika}', '{tcp}', '{null}', array[''::bytea]
+    from generate_series(0, 8000) i, lateral (select $1::timestamptz - i * interval '2.4 hours' as at)`,
     [new Date(NOW_MS)],
   );
   await database.pool.query(

@@ -242,7 +242,7 @@ export async function readOtherPods(client: ClientBase, podId: string): Promise<
 export async function readFrameHashes(client: ClientBase, seqs: readonly number[]): Promise<Map<number, string>> {
   const { rows } = await client.query<{ seq: number; sha256: string }>({
     name: "judge-frames",
-    text: `select seq::float8 as seq, encode(sha256(bytes), 'hex') as sha256 from frame where seq = any($1::bigint[])
+    text: `select seq::float8 as seq, encode(sha256(bytes), 'hex') as sha256 from frames_at($1::bigint[])
       order by seq`,
     values: [seqs],
   });

@@ -200,7 +200,7 @@ test("seq goes on after every frame was dropped", async () => {
   const last = Math.max(...(await Promise.all([1, 2, 3].map((deviceId) => first.append(frame(deviceId))))));
   await first.close();
   const store = await openStore(database.url);
-  await store.pool.query("delete from frame");
+  await store.pool.query("delete from frame_batch");
   const second = await openJournal(database.url);
   expect(await second.append(frame(1))).toBe(last + 1);
 });

@@ -40,7 +40,7 @@ type Pending = {
 /** A batch whose commit was not confirmed: it is stored from `firstSeq` on, or not at all. */
 type Doubt = { batch: readonly Pending[]; firstSeq: number };
 
-type Committed = { batch: readonly Pending[]; firstSeq: number };
+type Committed = { batch: readonly Pending[]; seqs: readonly number[] };
 
 const FRAMES_PER_COMMIT_MAX = 2_000;
 const BYTES_PER_COMMIT_MAX = 4 * 1024 * 1024;
@@ -233,9 +233,10 @@ class GroupCommitJournal implements PostgresJournal {
     const doubt = this.#doubt;
     if (doubt === undefined) return;
     const frames = doubt.batch.map((pending) => pending.frame);
-    if (await sequencer.isStored(frames, doubt.firstSeq)) {
+    const seqs = await sequencer.findStored(frames, doubt.firstSeq);
+    if (seqs !== undefined) {
       this.#doubt = undefined;
-      this.#tell({ batch: doubt.batch, firstSeq: doubt.firstSeq });
+      this.#tell({ batch: doubt.batch, seqs });
       return;
     }
     this.#tell(await this.#append(sequencer, doubt.batch));
@@ -261,9 +262,9 @@ class GroupCommitJournal implements PostgresJournal {
   async #append(sequencer: Sequencer, batch: readonly Pending[]): Promise<Committed | undefined> {
     this.#doubt = { batch, firstSeq: sequencer.nextSeq };
     try {
-      const firstSeq = await sequencer.append(batch.map((pending) => pending.frame));
+      const seqs = await sequencer.append(batch.map((pending) => pending.frame));
       this.#doubt = undefined;
-      return { batch, firstSeq };
+      return { batch, seqs };
     } catch (error) {
       if (!isFrameFault(error)) throw error;
       this.#doubt = undefined;
@@ -288,10 +289,10 @@ class GroupCommitJournal implements PostgresJournal {
 
   #tell(committed: Committed | undefined): void {
     if (committed === undefined) return;
-    const { batch, firstSeq } = committed;
+    const { batch, seqs } = committed;
     this.#commits += 1;
     this.#committedFrames += batch.length;
-    for (let index = 0; index < batch.length; index++) this.#settle(batch[index]!, firstSeq + index);
+    for (let index = 0; index < batch.length; index++) this.#settle(batch[index]!, seqs[index]!);
   }
 
   #settle(pending: Pending, outcome: number | Error): void {

@@ -1,12 +1,15 @@
 import pg from "pg";
+import { placesInCommit } from "./commit-order.ts";
 import { COPY_HEAD_BYTES, COPY_TAIL_BYTES, CopyQuery, sealCopy } from "./copy-query.ts";
 import { connectionSettings, MISSED_SOON } from "./database.ts";
+import { BATCH_COLUMNS, type BatchRow, framesOfBatch } from "./frame-batches.ts";
 import { COPY_FRAMES, FrameCopy } from "./frame-copy.ts";
-import { COUNT_STORED, frameParameters } from "./frame-rows.ts";
-import type { NewFrame } from "./journal.ts";
+import type { JournalFrame, NewFrame } from "./journal.ts";
 
 /** One gateway process at a time appends: the holder of this lock. */
 const SEQUENCER_LOCK = 7_411_820_002;
+/** Times are stored in microseconds. */
+const TIME_GRAIN_MS = 0.001;
 /** Longer than any healthy commit; after it the connection is given up and the commit is in doubt. */
 const APPEND_PATIENCE_MS = 30_000;
 /**
@@ -27,12 +30,12 @@ const UNSAFE_SETTINGS = `
  * concurrent with another, and the order of `seq` is the order of commits.
  */
 export type Sequencer = {
-  /** Commits the frames and resolves with the `seq` of the first; the others follow without gaps. */
-  append(frames: readonly NewFrame[]): Promise<number>;
+  /** Commits the frames and resolves with the `seq` of each, in their order: from `nextSeq` on, without gaps. */
+  append(frames: readonly NewFrame[]): Promise<readonly number[]>;
   /** The seq that the next append will use. */
   readonly nextSeq: number;
-  /** True when exactly these frames are stored from `firstSeq` on: what became of a commit in doubt. */
-  isStored(frames: readonly NewFrame[], firstSeq: number): Promise<boolean>;
+  /** What became of a commit in doubt: the `seq` of each when exactly these frames are stored from `firstSeq` on. */
+  findStored(frames: readonly NewFrame[], firstSeq: number): Promise<readonly number[] | undefined>;
   end(): Promise<void>;
 };
 
@@ -53,6 +56,23 @@ export type SequencerEvents = {
  */
 function appendStatements(lastSeq: number): string {
   return `${COPY_FRAMES}; select setval('frame_seq', ${lastSeq}), pg_notify('frames', '')`;
+}
+
+/** The rows of a commit: all of them or, for a transaction is whole, none. */
+const READ_COMMIT = `select ${BATCH_COLUMNS} from frame_batch where last_seq between $1 and $2`;
+
+function seqsOf(frames: readonly NewFrame[], firstSeq: number): number[] {
+  return placesInCommit(frames).map((place) => firstSeq + place);
+}
+
+function isSame(frame: NewFrame, stored: JournalFrame | undefined): boolean {
+  return (
+    stored !== undefined &&
+    stored.deviceId === frame.deviceId &&
+    stored.kind === frame.kind &&
+    Math.abs(stored.receivedAtMs - frame.receivedAtMs) < TIME_GRAIN_MS &&
+    Buffer.compare(stored.bytes, frame.bytes) === 0
+  );
 }
 
 /** Connects and waits for the lock, however long another process holds it. */
@@ -81,7 +101,7 @@ export async function openSequencer(url: string, aborted: AbortSignal, events: S
     if (unsafe.rows.length > 0) events.unsafe(unsafe.rows.map(({ name }) => name));
     const found = await client.query<{ next: number }>(
       `select greatest((select case when is_called then last_value + 1 else last_value end from frame_seq),
-        (select max(seq) + 1 from frame)) as next`,
+        (select max(last_seq) + 1 from frame_batch)) as next`,
     );
     let nextSeq = found.rows[0]!.next;
     let copy = new FrameCopy();
@@ -103,11 +123,14 @@ export async function openSequencer(url: string, aborted: AbortSignal, events: S
           throw error;
         });
         nextSeq = firstSeq + frames.length;
-        return firstSeq;
+        return seqsOf(frames, firstSeq);
       },
-      isStored: async (frames, firstSeq) => {
-        const counted = await client.query<{ stored: number }>(COUNT_STORED, frameParameters(frames, firstSeq));
-        return counted.rows[0]!.stored === frames.length;
+      findStored: async (frames, firstSeq) => {
+        const values = [firstSeq, firstSeq + frames.length - 1];
+        const { rows } = await client.query<BatchRow>({ text: READ_COMMIT, values, rowMode: "array" });
+        const stored = new Map(rows.flatMap(framesOfBatch).map((frame) => [frame.seq, frame]));
+        const seqs = seqsOf(frames, firstSeq);
+        return frames.every((frame, index) => isSame(frame, stored.get(seqs[index]!))) ? seqs : undefined;
       },
       end,
     };

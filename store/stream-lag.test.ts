@@ -19,9 +19,10 @@ afterAll(async () => {
 test("the lag of the stream is the wait of the oldest frame not folded, whatever its partition", async () => {
   expect(await readStreamLagS(database, NOW_MS)).toBe(0);
   await database.pool.query(
-    `insert into frame (seq, partition, device_id, kind, protocol, transport, received_at, bytes)
-    select i, i % 3, i, 'frame', 'teltonika', 'tcp', $1::timestamptz - (100 - i) * interval '1 second', ''
-    from generate_series(1, 90) i`,
+    `insert into frame_batch (seq, last_seq, partition, received_from, received_to, device_id, received_at, kind, protocol,
+      transport, remote_address, bytes)
+    select i, i, i % 3, at, at, array[i], array[at], '{frame}', '{teltonika}', '{tcp}', '{null}', array[''::bytea]
+    from generate_series(1, 90) i, lateral (select $1::timestamptz - (100 - i) * interval '1 second' as at)`,
     [new Date(NOW_MS)],
   );
   expect(await readStreamLagS(database, NOW_MS)).toBe(99);

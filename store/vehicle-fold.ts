@@ -102,12 +102,10 @@ export async function readFoldedBelow(client: Client): Promise<Map<number, numbe
   const { rows } = await client.query<{ partition: number; below: number }>({
     name: "vehicle-fold-horizon",
     text: `with newest as (
-        select greatest((select max(seq) from frame), (select max(seq) from stream_cursor)) + 1 as seq
+        select greatest((select max(last_seq) from frame_batch), (select max(seq) from stream_cursor)) + 1 as seq
       )
       select c.partition, coalesce(unfolded.seq, newest.seq) as below
-      from stream_cursor c cross join newest left join lateral (
-        select f.seq from frame f where f.partition = c.partition and f.seq > c.seq order by f.seq limit 1
-      ) unfolded on true`,
+      from stream_cursor c cross join newest left join unfolded_frame unfolded using (partition)`,
   });
   return new Map(rows.map((row) => [row.partition, Number(row.below)]));
 }

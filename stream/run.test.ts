@@ -308,7 +308,7 @@ test("a silence that no sweep saw is told by the frame that ends it, as the swee
   const told = await silences();
   expect(told).toMatchObject([{ occurred_at: new Date(startedMs), detected_at: new Date(startedMs + 60_000) }]);
   await fixture.forget();
-  await fixture.rows("delete from frame where received_at > $1", [new Date(startedMs + 50_000)]);
+  await fixture.rows("delete from frame_batch where received_to > $1", [new Date(startedMs + 50_000)]);
   await fixture.foldAll({ silentS: 60 });
   const { writer, close } = await fixture.openWriter(() => startedMs + 500_000);
   await writer.claim();

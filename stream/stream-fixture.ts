@@ -45,8 +45,10 @@ export async function openStreamFixture(devices = 3) {
     const bytes = typeof content === "string" ? Buffer.from(content) : jsonFrame(content);
     seq++;
     await rows(
-      `insert into frame (seq, partition, device_id, kind, protocol, transport, received_at, remote_address, bytes)
-       values ($1, $2, $3, $4, 'osmand', 'http', $5, null, $6)`,
+      `insert into frame_batch (seq, last_seq, partition, received_from, received_to, device_id, received_at, kind, protocol,
+         transport, remote_address, bytes)
+       values ($1, $1, $2, $5, $5, array[$3::integer], array[$5::timestamptz], array[$4], array['osmand'], array['http'],
+         array[null], array[$6::bytea])`,
       [seq, partitionOf(deviceId), deviceId, kind, new Date(receivedAtMs), bytes],
     );
     return seq;
@@ -87,9 +89,7 @@ export async function openStreamFixture(devices = 3) {
   /** Waits until every frame of the journal has been folded. */
   async function settled(): Promise<void> {
     await until(async () => {
-      const behind = await rows(
-        "select 1 from frame f join stream_cursor c using (partition) where f.seq > c.seq limit 1",
-      );
+      const behind = await rows("select from unfolded_frame limit 1");
       return behind.length === 0;
     });
   }

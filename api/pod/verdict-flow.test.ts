@@ -58,8 +58,10 @@ async function report(
     const attributes = { ignition: false, ...(place.celsius === undefined ? {} : { "temperature.1": place.celsius }) };
     await client.query(
       `with made as (
-        insert into frame (seq, partition, device_id, kind, protocol, transport, received_at, bytes)
-        values ($1::bigint / 1024, 0, $2, 'frame', 'teltonika', 'tcp', $3, decode('00', 'hex'))
+        insert into frame_batch (seq, last_seq, partition, received_from, received_to, device_id, received_at, kind,
+          protocol, transport, remote_address, bytes)
+        values ($1::bigint / 1024, $1::bigint / 1024, 0, $3, $3, array[$2::integer], array[$3::timestamptz], '{frame}',
+          '{teltonika}', '{tcp}', '{null}', array[decode('00', 'hex')])
       )
       insert into fix (fix_id, device_id, fix_time, fingerprint, received_at, stored_at, commit_xid, kind, protocol, valid,
         late, buffered, lat_deg, lon_deg, speed_mps, hdop, attributes)

@@ -37,21 +37,54 @@ create table unknown_device (
 -- The journal. `seq` is the commit order: one writer at a time holds the sequencer lock.
 -- `kind` is 'frame' for bytes of the device; 'connected', 'disconnected' and 'conflict' are the gateway's own notes about
 -- the session (bytes: JSON), journalled so that the events derived from them can be rebuilt like everything else.
-create table frame (
+-- A row holds the frames of one partition in one commit, in the order of their arrival, `seq` to `last_seq` without gaps.
+-- It is found by `last_seq`: the first one at or above a seq holds it, and those above a cursor have some that are above.
+create table frame_batch (
   seq bigint not null,
+  last_seq bigint not null,
   partition smallint not null,
-  device_id integer not null,
-  kind text not null,
-  protocol text not null,
-  transport text not null,
-  received_at timestamptz not null,
-  remote_address text,
-  bytes bytea not null
-);
-create unique index frame_identity on frame (seq);
-create index frame_partition_seq on frame (partition, seq);
-create index frame_received on frame using brin (received_at) with (autosummarize = on);
+  -- The earliest and the latest receipt of the whole commit: they rise with seq but where the clock is set.
+  received_from timestamptz not null,
+  received_to timestamptz not null,
+  device_id integer[] not null,
+  received_at timestamptz[] not null,
+  -- Of these four one element stands for all frames where it is the same for all.
+  kind text[] not null,
+  protocol text[] not null,
+  transport text[] not null,
+  remote_address text[] not null,
+  bytes bytea[] not null,
+  constraint frame_batch_whole check (
+    cardinality(device_id) = last_seq - seq + 1 and cardinality(received_at) = last_seq - seq + 1
+    and cardinality(bytes) = last_seq - seq + 1
+  )
+)
+-- Kept in the row as far as a page allows, and not compressed: both would cost the append more than they save.
+with (toast_tuple_target = 8160);
+alter table frame_batch alter column bytes set storage external;
+create unique index frame_batch_identity on frame_batch (last_seq);
+create index frame_batch_partition on frame_batch (partition, last_seq);
+create index frame_batch_received on frame_batch using brin (received_from, received_to) with (autosummarize = on);
 create sequence frame_seq cache 1;
+
+-- The journal frame by frame. `batch` is the last_seq of a frame's row: a condition on it is answered by an index, one on
+-- the seq alone unpacks every row.
+create view frame as
+select b.seq + f.place - 1 as seq, b.partition, f.device_id, coalesce(f.kind, b.kind[1]) as kind,
+  coalesce(f.protocol, b.protocol[1]) as protocol, coalesce(f.transport, b.transport[1]) as transport, f.received_at,
+  case when cardinality(b.remote_address) = 1 then b.remote_address[1] else f.remote_address end as remote_address,
+  f.bytes, b.last_seq as batch
+from frame_batch b
+cross join lateral unnest(b.device_id, b.received_at, b.kind, b.protocol, b.transport, b.remote_address, b.bytes)
+  with ordinality as f (device_id, received_at, kind, protocol, transport, remote_address, bytes, place);
+
+-- Those of these frames that are kept.
+create function frames_at(seqs bigint[]) returns setof frame language sql stable as $$
+  select f.*
+  from unnest(seqs) as wanted (seq)
+  cross join lateral (select b.last_seq from frame_batch b where b.last_seq >= wanted.seq order by b.last_seq limit 1) b
+  join frame f on f.batch = b.last_seq and f.seq = wanted.seq
+$$;
 
 create table quarantine (
   quarantine_id bigint generated always as identity primary key,
@@ -145,21 +178,30 @@ create table stream_cursor (
 );
 insert into stream_cursor (partition) select generate_series(0, 15);
 
--- Where the journal stood at a time, by bisection: receive times rise with seq but for the moment that a commit takes.
+-- The first frame of each partition that the stream has not folded yet.
+create view unfolded_frame as
+select c.partition, f.seq, f.received_at
+from stream_cursor c
+cross join lateral (
+  select greatest(b.seq, c.seq + 1) as seq, b.received_at[greatest(b.seq, c.seq + 1) - b.seq + 1] as received_at
+  from frame_batch b where b.partition = c.partition and b.last_seq > c.seq order by b.last_seq limit 1
+) f;
+
+-- Where the journal stood at a time, by bisection: the first frame of the first commit with one received then or later.
 create function frame_seq_at(at timestamptz) returns bigint language plpgsql stable as $$
 declare
-  low bigint := coalesce((select f.seq from frame f order by f.seq limit 1), 0);
-  high bigint := coalesce((select f.seq from frame f order by f.seq desc limit 1), 0) + 1;
+  low bigint := coalesce((select b.seq from frame_batch b order by b.last_seq limit 1), 0);
+  high bigint := coalesce((select b.last_seq from frame_batch b order by b.last_seq desc limit 1), 0) + 1;
   middle bigint;
   found record;
 begin
   while low < high loop
     middle := low + (high - low) / 2;
-    select f.seq, f.received_at into found from frame f where f.seq >= middle order by f.seq limit 1;
-    if found.seq is null or found.received_at >= at then
+    select b.last_seq, b.received_to into found from frame_batch b where b.last_seq >= middle order by b.last_seq limit 1;
+    if found.last_seq is null or found.received_to >= at then
       high := middle;
     else
-      low := found.seq + 1;
+      low := found.last_seq + 1;
     end if;
   end loop;
   return low;
@@ -167,14 +209,7 @@ end $$;
 
 -- The first frame that must stay: received since `keep_since`, or not folded yet by the stream.
 create function frame_keep_from(keep_since timestamptz) returns bigint language sql stable as $$
-  select least(
-    frame_seq_at(keep_since),
-    (select min(unfolded.seq)
-     from stream_cursor c
-     cross join lateral (
-       select f.seq from frame f where f.partition = c.partition and f.seq > c.seq order by f.seq limit 1
-     ) unfolded)
-  )
+  select least(frame_seq_at(keep_since), (select min(seq) from unfolded_frame))
 $$;
 
 create table event (

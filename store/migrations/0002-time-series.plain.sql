@@ -21,15 +21,18 @@ group by device_id, time_bucket(interval '1 hour', fix_time);
 
 create index fix_time_order on fix using brin (fix_time) with (autosummarize = on);
 
--- Retention, called by the maintenance loop until it returns less than `rows_max`. Returns the rows dropped.
+-- Retention, called by the maintenance loop until it returns less than `rows_max`. Returns what was dropped: frames, by
+-- whole rows of the journal, and fixes.
 create function drop_old_frames(keep_since timestamptz, rows_max integer) returns bigint language sql as $$
-  with dropped as (
-    delete from frame where seq in (
-      select f.seq from frame f where f.seq < frame_keep_from(keep_since) order by f.seq limit rows_max
-    )
-    returning 1
+  with oldest as (
+    select b.last_seq, sum(b.last_seq - b.seq + 1) over (order by b.last_seq) - (b.last_seq - b.seq + 1) as before
+    from frame_batch b where b.last_seq < frame_keep_from(keep_since) order by b.last_seq limit rows_max
+  ),
+  dropped as (
+    delete from frame_batch where last_seq in (select last_seq from oldest where before < rows_max)
+    returning last_seq - seq + 1 as frames
   )
-  select count(*) from dropped
+  select coalesce(sum(frames), 0)::bigint from dropped
 $$;
 
 create function drop_old_fixes(keep_since timestamptz, rows_max integer) returns bigint language sql as $$

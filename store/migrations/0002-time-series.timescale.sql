@@ -1,12 +1,13 @@
 -- Time series on TimescaleDB. 0002-time-series.plain.sql gives the same names elsewhere.
 
--- The journal is divided by `seq`, not by time: seq is unique across chunks, a reader's "above my cursor" excludes whole
--- chunks, and chunks come in reading order. Chunks are kept at about a day by drop_old_frames().
-select create_hypertable('frame', by_range('seq', 1000000), create_default_indexes => false);
-alter table frame set (
+-- The journal is divided by `last_seq`, not by time: it is unique across chunks, a reader's "above my cursor" excludes whole
+-- chunks, and chunks come in reading order. What lies below a chunk's end is all of its frames. Chunks are kept at about a
+-- day by drop_old_frames().
+select create_hypertable('frame_batch', by_range('last_seq', 1000000), create_default_indexes => false);
+alter table frame_batch set (
   timescaledb.compress,
-  timescaledb.compress_segmentby = 'partition, device_id',
-  timescaledb.compress_orderby = 'seq'
+  timescaledb.compress_segmentby = 'partition',
+  timescaledb.compress_orderby = 'last_seq'
 );
 
 select create_hypertable('fix', by_range('fix_time', interval '1 day'), create_default_indexes => false);
@@ -45,13 +46,13 @@ declare
   settled regclass;
 begin
   if keep_from is null then return 0; end if;
-  select count(*) into dropped from drop_chunks('frame', older_than => keep_from);
+  select count(*) into dropped from drop_chunks('frame_batch', older_than => keep_from);
   select format('%I.%I', c.chunk_schema, c.chunk_name)::regclass into settled
   from timescaledb_information.chunks c
-  where c.hypertable_name = 'frame' and not c.is_compressed and c.range_end_integer <= least(day_ago, newest)
+  where c.hypertable_name = 'frame_batch' and not c.is_compressed and c.range_end_integer <= least(day_ago, newest)
   order by c.range_end_integer limit 1;
   if settled is not null then perform compress_chunk(settled); end if;
-  perform set_chunk_time_interval('frame', least(5000000, greatest(100000, newest - day_ago)));
+  perform set_chunk_time_interval('frame_batch', least(5000000, greatest(100000, newest - day_ago)));
   return dropped;
 end $$;
 
