@@ -1,9 +1,10 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { placesInCommit } from "./commit-order.ts";
 import { COPY_HEAD_BYTES, COPY_TAIL_BYTES, CopyQuery, sealCopy } from "./copy-query.ts";
 import { connectionSettings, type Database } from "./database.ts";
 import { COPY_FRAMES, FrameCopy } from "./frame-copy.ts";
-import type { NewFrame } from "./journal.ts";
+import { type NewFrame, partitionOf } from "./journal.ts";
 import { openJournalReader } from "./journal-reader.ts";
 import { type MigrationTarget, migrateWith } from "./migrate.ts";
 import { openTestDatabase, openTimescaleTestDatabase } from "./testing.ts";
@@ -19,7 +20,29 @@ type Engine = MigrationTarget & {
 const BASE_MS = Date.UTC(2026, 0, 5);
 const MINUTE_MS = 60_000;
 const FRAMES = 1_000;
+const FRAMES_PER_COMMIT = 10;
 const ENGINES = ["plain", "timescale"] as const;
+
+/** A frame a minute, two of a partition after one another: five rows a commit. The bytes say which it is. */
+const JOURNAL = Array.from({ length: FRAMES }, (_, index): NewFrame => {
+  const minute = index + 1;
+  return {
+    deviceId: (((minute + 1) >> 1) % 16) + (minute % 3) * 16,
+    kind: "frame",
+    protocol: minute % 50 === 0 ? "queclink" : "teltonika",
+    transport: minute > 500 && minute % 4 === 0 ? "udp" : "tcp",
+    receivedAtMs: BASE_MS + minute * MINUTE_MS,
+    remoteAddress: minute % 20 < 4 ? null : `10.1.${minute % 2}.3`,
+    bytes: Uint8Array.of(minute >> 8, minute & 0xff),
+  };
+});
+
+/** The same in the order of their seq, from 1 on. */
+const STORED = JOURNAL.map((_, index) => {
+  const first = index - (index % FRAMES_PER_COMMIT);
+  const commit = JOURNAL.slice(first, first + FRAMES_PER_COMMIT);
+  return commit[placesInCommit(commit).indexOf(index - first)]!;
+});
 
 async function openEngine(kind: (typeof ENGINES)[number]): Promise<Engine> {
   const rows = new FrameCopy();
@@ -71,66 +94,84 @@ describe.each(ENGINES)("on %s", (kind) => {
     expect(await migrateWith(engine)).toEqual({ applied: [], engine: kind });
   });
 
-  test("frames are appended as the journal copies them", async () => {
-    const frames = Array.from({ length: FRAMES }, (_, index): NewFrame => {
-      const seq = index + 1;
-      return {
-        deviceId: (seq % 16) + 16,
-        kind: "frame",
-        protocol: "teltonika",
-        transport: "tcp",
-        receivedAtMs: BASE_MS + seq * MINUTE_MS,
-        remoteAddress: seq % 2 === 0 ? null : "10.1.2.3",
-        bytes: Uint8Array.of(seq >> 8, seq & 0xff),
-      };
-    });
-    // Commits of one frame, but for one of twelve whose rows have up to three frames, out of the order of their receipt.
-    const twelve = [517, 501, 502, 518, 519, 503, 504, 505, 520, 521, 506, 522].map((seq) => frames[seq - 1]!);
+  test("frames are appended as the journal copies them, a row for each partition of a commit", async () => {
+    for (let first = 1; first <= FRAMES; first += FRAMES_PER_COMMIT) {
+      await engine.copyFrames(JOURNAL.slice(first - 1, first - 1 + FRAMES_PER_COMMIT), first);
+    }
     await engine.query(`select setval('frame_seq', ${FRAMES})`);
     expect(await one("select count(*) from frame")).toBe(FRAMES);
-    await expect(engine.query("insert into frame select * from frame where seq = 5")).rejects.toMatchObject({
-      code: "23505",
+    expect(await one("select count(*) from frame_batch")).toBe(FRAMES / 2);
+    await expect(
+      engine.query("insert into frame_batch select * from frame_batch where last_seq = 6"),
+    ).rejects.toMatchObject({ code: "23505" });
+    await expect(engine.query("update frame_batch set last_seq = 1001 where last_seq = 1000")).rejects.toMatchObject({
+      code: "23514",
     });
   });
 
   test("the journal is read in order across chunks, compressed ones too", async () => {
     if (kind === "timescale") {
-      expect(await one("select count(*) from show_chunks('frame')")).toBe(11);
-      expect(await one("select count(compress_chunk(c)) from show_chunks('frame', older_than => 300) c")).toBe(3);
+      expect(await one("select count(*) from show_chunks('frame_batch')")).toBe(11);
+      expect(await one("select count(compress_chunk(c)) from show_chunks('frame_batch', older_than => 300) c")).toBe(3);
     }
     const pool = {
       query: async ({ text, values }: { text: string; values: unknown[] }) => ({
-        rows: (await engine.query(text, values)).rows.map((row) => Object.values(row)),
+        rows: (await engine.query(text, values)).rows.map((row) =>
+          Object.values(row).map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
+        ),
       }),
     };
     const reader = openJournalReader({ pool } as unknown as Database);
-    const cursors = new Map([...Array(16).keys()].map((partition) => [partition, partition === 3 ? 900 : 0]));
+    // In the middle of a row.
+    const cursor = STORED.findLastIndex((frame, index) => index < 900 && partitionOf(frame.deviceId) === 3);
+    const cursors = new Map([...Array(16).keys()].map((partition) => [partition, partition === 3 ? cursor : 0]));
     const read: number[] = [];
     for (;;) {
-      const frames = await reader.read(cursors, 64);
+      const frames = await reader.read(cursors, 63);
       if (frames.length === 0) break;
       for (const frame of frames) {
         cursors.set(frame.partition, frame.seq);
-        expect(frame.receivedAtMs).toBe(BASE_MS + frame.seq * MINUTE_MS);
-        expect(Buffer.from(frame.bytes).readUInt16BE()).toBe(frame.seq);
+        expect({ ...frame, bytes: Uint8Array.from(frame.bytes) }).toEqual({
+          ...STORED[frame.seq - 1]!,
+          ...{ seq: frame.seq, partition: partitionOf(frame.deviceId) },
+        });
         read.push(frame.seq);
       }
     }
-    const expected = Array.from({ length: FRAMES }, (_, index) => index + 1).filter(
-      (seq) => seq % 16 !== 3 || seq > 900,
+    const expected = STORED.map((_, index) => index + 1).filter(
+      (seq) => partitionOf(STORED[seq - 1]!.deviceId) !== 3 || seq > cursor,
     );
     expect(read).toEqual(expected);
   });
 
-  test("the journal's place at a time is found", async () => {
+  test("single frames are found by their place, those that are not there are not", async () => {
+    const seqs = [1000, 2, 255, 256, 1, 0, 1001, 640];
+    const found = await rows(
+      `select seq::integer, partition, device_id, kind, protocol, transport, extract(epoch from received_at)::float8 as at_s,
+        remote_address, bytes, batch::integer from frames_at($1::bigint[]) order by seq`,
+      [seqs],
+    );
+    expect(found.map((row) => ({ ...row, bytes: Uint8Array.from(row.bytes as Uint8Array) }))).toEqual(
+      [1, 2, 255, 256, 640, 1000].map((seq) => {
+        const { deviceId, protocol, transport, receivedAtMs, remoteAddress, bytes } = STORED[seq - 1]!;
+        return {
+          ...{ seq, partition: partitionOf(deviceId), device_id: deviceId, kind: "frame", protocol, transport },
+          ...{ at_s: receivedAtMs / 1000, remote_address: remoteAddress, bytes, batch: seq + (seq % 2) },
+        };
+      }),
+    );
+  });
+
+  test("the journal's place at a time is found: the begin of the commit with the first frame since then", async () => {
     const at = (minutes: number) => new Date(BASE_MS + minutes * MINUTE_MS).toISOString();
     for (const [minutes, seq] of [
       [-5, 1],
       [1, 1],
-      [1.5, 2],
-      [437, 437],
-      [999.01, 1_000],
-      [1_000, 1_000],
+      [10, 1],
+      [10.5, 11],
+      [437, 431],
+      [999.01, 991],
+      [1_000, 991],
       [5_000, 1_001],
     ] as const) {
       expect(await one("select frame_seq_at($1::timestamptz)", [at(minutes)])).toBe(seq);
@@ -144,13 +185,15 @@ describe.each(ENGINES)("on %s", (kind) => {
       return one("select min(seq) from frame");
     };
     expect(await drop()).toBe(1);
-    await engine.query("update stream_cursor set seq = case partition when 3 then 420 else 1000 end");
-    // 435 is the first frame of partition 3 above its cursor; a chunk goes when all of it may go.
-    expect(await drop()).toBe(kind === "plain" ? 435 : 400);
-    expect(await one("select count(*) from frame where seq >= 435")).toBe(566);
+    await engine.query("update stream_cursor set seq = case partition when 8 then 399 else 1000 end");
+    // The row of 399 and 400, across the bounds of two chunks, has one frame above its cursor.
+    expect(await one("select seq from unfolded_frame where partition = 8")).toBe(400);
+    expect(await drop()).toBe(399);
+    expect(await one("select count(*) from frame")).toBe(602);
     await engine.query("update stream_cursor set seq = 1000");
-    expect(await drop()).toBe(kind === "plain" ? 650 : 600);
-    expect(await one("select count(*) from frame where seq >= 650")).toBe(351);
+    // A chunk goes when all of it may go.
+    expect(await drop()).toBe(kind === "plain" ? 641 : 599);
+    expect(await one("select count(*) from frame where seq >= 641")).toBe(360);
   });
 
   test("a fix is stored once, in a compressed chunk too, and its hours add up", async () => {
