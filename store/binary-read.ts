@@ -1,45 +1,87 @@
 /**
- * Reads what `array_send` gives: PostgreSQL's binary arrays, in the format that `binary.ts` writes. The driver knows results
- * as text only, and would parse arrays character by character.
+ * Reads values one after another out of what the server's `…send` functions give, PostgreSQL's binary format, which
+ * `binary.ts` writes. The driver knows results as text only: it would parse arrays character by character.
  */
+export class BinaryReader {
+  readonly #buffer: Buffer;
+  #at = 0;
 
-const HEADER_BYTES = 20;
-const LENGTH_AT = 12;
-const LENGTH_BYTES = 4;
+  constructor(buffer: Buffer) {
+    this.#buffer = buffer;
+  }
+
+  int2(): number {
+    const value = this.#buffer.readInt16BE(this.#at);
+    this.#at += 2;
+    return value;
+  }
+
+  int4(): number {
+    const value = this.#buffer.readInt32BE(this.#at);
+    this.#at += 4;
+    return value;
+  }
+
+  int8(): number {
+    return this.int4() * TWO_TO_32 + (this.int4() >>> 0);
+  }
+
+  /** Of an array without nulls. */
+  int4s(): number[] {
+    const values = new Array<number>(this.#arrayLength());
+    for (let index = 0; index < values.length; index++) {
+      this.#length();
+      values[index] = this.int4();
+    }
+    return values;
+  }
+
+  /** Of an array of timestamptz without nulls, in Unix milliseconds with their fraction. */
+  timesMs(): number[] {
+    const values = new Array<number>(this.#arrayLength());
+    for (let index = 0; index < values.length; index++) {
+      this.#length();
+      values[index] = this.int8() / 1000 + POSTGRES_EPOCH_MS;
+    }
+    return values;
+  }
+
+  texts(): (string | null)[] {
+    const values = new Array<string | null>(this.#arrayLength());
+    for (let index = 0; index < values.length; index++) {
+      const bytes = this.#length();
+      values[index] = bytes < 0 ? null : this.#buffer.toString("utf8", this.#at, this.#at + bytes);
+      this.#at += Math.max(0, bytes);
+    }
+    return values;
+  }
+
+  /** Of an array without nulls; parts of what is read, which stays in memory with each of them. */
+  byteStrings(): Buffer[] {
+    const values = new Array<Buffer>(this.#arrayLength());
+    for (let index = 0; index < values.length; index++) {
+      const end = this.#length() + this.#at;
+      values[index] = this.#buffer.subarray(this.#at, end);
+      this.#at = end;
+    }
+    return values;
+  }
+
+  /** Dimensions (one, or none when it is empty), whether there are nulls, the type; the length and the lower bound. */
+  #arrayLength(): number {
+    const dimensions = this.int4();
+    this.#at += 8;
+    if (dimensions === 0) return 0;
+    const length = this.int4();
+    this.#at += 4;
+    return length;
+  }
+
+  /** Of the element that follows; negative for null. */
+  #length(): number {
+    return this.int4();
+  }
+}
+
 const POSTGRES_EPOCH_MS = 946_684_800_000;
 const TWO_TO_32 = 4_294_967_296;
-
-export function readInt4Array(array: Buffer): (number | null)[] {
-  return readArray(array, (at) => array.readInt32BE(at));
-}
-
-/** Unix milliseconds with their fraction. */
-export function readTimestamptzArray(array: Buffer): (number | null)[] {
-  return readArray(array, (at) => {
-    const timeUs = array.readInt32BE(at) * TWO_TO_32 + array.readUInt32BE(at + 4);
-    return timeUs / 1000 + POSTGRES_EPOCH_MS;
-  });
-}
-
-export function readTextArray(array: Buffer): (string | null)[] {
-  return readArray(array, (at, end) => array.toString("utf8", at, end));
-}
-
-/** Parts of `array`, which stays in memory with each of them. */
-export function readByteaArray(array: Buffer): (Buffer | null)[] {
-  return readArray(array, (at, end) => array.subarray(at, end));
-}
-
-/** Of one dimension. */
-function readArray<T>(array: Buffer, read: (at: number, end: number) => T): (T | null)[] {
-  if (array.readInt32BE(0) === 0) return [];
-  const values = new Array<T | null>(array.readInt32BE(LENGTH_AT));
-  let at = HEADER_BYTES;
-  for (let index = 0; index < values.length; index++) {
-    const bytes = array.readInt32BE(at);
-    at += LENGTH_BYTES;
-    values[index] = bytes < 0 ? null : read(at, at + bytes);
-    at += Math.max(0, bytes);
-  }
-  return values;
-}

@@ -1,33 +1,25 @@
-import { readByteaArray, readInt4Array, readTextArray, readTimestamptzArray } from "./binary-read.ts";
+import { BinaryReader } from "./binary-read.ts";
 import type { FrameKind, JournalFrame } from "./journal.ts";
 
-/** Columns of a row of `frame_batch` as `framesOfBatch` takes them, in a query with `rowMode: "array"`. */
-export const BATCH_COLUMNS = `seq::float8 as seq, partition, array_send(device_id) as device_id,
-  array_send(received_at) as received_at, array_send(kind) as kind, array_send(protocol) as protocol,
-  array_send(transport) as transport, array_send(remote_address) as remote_address, array_send(bytes) as bytes`;
+/** A row `b` of `frame_batch` in one value, as `framesOfBatch` takes it. Measured for small rows: a third of one a column. */
+export const PACKED_BATCH = `int8send(b.seq) || int2send(b.partition) || array_send(b.device_id)
+  || array_send(b.received_at) || array_send(b.kind) || array_send(b.protocol) || array_send(b.transport)
+  || array_send(b.remote_address) || array_send(b.bytes) as packed`;
 
-export type BatchRow = [
-  seq: number,
-  partition: number,
-  deviceIds: Buffer,
-  receivedAt: Buffer,
-  kinds: Buffer,
-  protocols: Buffer,
-  transports: Buffer,
-  remoteAddresses: Buffer,
-  bytes: Buffer,
-];
+export type BatchRow = { packed: Buffer };
 
 /** The frames of a row, in the order of their seq. Of all that they have only an address may be null. */
-export function framesOfBatch(row: BatchRow): JournalFrame[] {
-  const [seq, partition] = row;
-  const deviceIds = readInt4Array(row[2]) as number[];
-  const receivedAtMs = readTimestamptzArray(row[3]) as number[];
-  const kinds = readTextArray(row[4]) as FrameKind[];
-  const protocols = readTextArray(row[5]) as JournalFrame["protocol"][];
-  const transports = readTextArray(row[6]) as JournalFrame["transport"][];
-  const remoteAddresses = readTextArray(row[7]);
-  const bytes = readByteaArray(row[8]) as Buffer[];
+export function framesOfBatch({ packed }: BatchRow): JournalFrame[] {
+  const reader = new BinaryReader(packed);
+  const seq = reader.int8();
+  const partition = reader.int2();
+  const deviceIds = reader.int4s();
+  const receivedAtMs = reader.timesMs();
+  const kinds = reader.texts() as FrameKind[];
+  const protocols = reader.texts() as JournalFrame["protocol"][];
+  const transports = reader.texts() as JournalFrame["transport"][];
+  const remoteAddresses = reader.texts();
+  const bytes = reader.byteStrings();
   return deviceIds.map((deviceId, index) => ({
     seq: seq + index,
     partition,

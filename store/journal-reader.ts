@@ -1,29 +1,33 @@
 import type { Database } from "./database.ts";
-import { BATCH_COLUMNS, type BatchRow, framesOfBatch } from "./frame-batches.ts";
+import { type BatchRow, framesOfBatch, PACKED_BATCH } from "./frame-batches.ts";
 import type { JournalFrame, JournalReader } from "./journal.ts";
 
 /** Nothing of a partition is in (from, to]: known from an earlier read, so that silent partitions cost nothing. */
 type Silence = { from: number; to: number };
 
-/** Rows of one read: those of a commit with few frames have one or two each, those of a full one more than a hundred. */
-const BATCHES_PER_READ_MAX = 512;
-
-// Which rows first, by the index, for each partition from its own cursor on; then those with the smallest seqs.
-const READ_BATCHES = `with coming as (
-    select b.last_seq, b.last_seq - greatest(b.seq, c.after + 1) + 1 as frames
-    from unnest($1::smallint[], $2::bigint[]) as c (partition, after)
+// From the smallest seq above its partition's cursor, found by one look-up for each, so many seqs on: they have no gaps, so
+// this is what one writer of all partitions is to get, and the rows of others' partitions are passed over. To the end of
+// the row that holds the last of them, for the order of rows is by their ends. Only keys are sorted, not what is large.
+const READ_BATCHES = `with cursors as materialized (
+    select * from unnest($1::smallint[], $2::bigint[]) as c (partition, after)
+  ), next as materialized (
+    select min(greatest(f.seq, c.after + 1)) as seq
+    from cursors c
     cross join lateral (
-      select f.seq, f.last_seq from frame_batch f where f.partition = c.partition and f.last_seq > c.after
-      order by f.last_seq limit $4
-    ) b
-    order by b.last_seq
-    limit $4
+      select b.seq from frame_batch b where b.partition = c.partition and b.last_seq > c.after order by b.last_seq limit 1
+    ) f
+  ), until as materialized (
+    select coalesce(
+      (select b.last_seq from frame_batch b where b.last_seq >= (select seq from next) + $3 - 1 order by b.last_seq limit 1),
+      (select seq from next) + $3) as last_seq
   ), wanted as (
-    select last_seq, sum(frames) over (order by last_seq) - frames as frames_before from coming
+    select b.last_seq
+    from cursors c
+    join frame_batch b on b.partition = c.partition and b.last_seq > c.after
+      and b.last_seq between (select seq from next) and (select last_seq from until)
   )
-  select ${BATCH_COLUMNS}
-  from frame_batch where last_seq = any (array(select wanted.last_seq from wanted where frames_before < $3))
-  order by last_seq`;
+  select ${PACKED_BATCH}
+  from frame_batch b where b.last_seq = any (array(select last_seq from wanted)) order by b.last_seq`;
 
 export function openJournalReader(database: Database): JournalReader {
   const silences = new Map<number, Silence>();
@@ -38,8 +42,7 @@ export function openJournalReader(database: Database): JournalReader {
       const found = await database.pool.query<BatchRow>({
         name: "read_batches",
         text: READ_BATCHES,
-        values: [partitions, after, limit, BATCHES_PER_READ_MAX],
-        rowMode: "array",
+        values: [partitions, after, limit],
       });
       // The first row of a partition may lie on both sides of its cursor, the last one on both sides of the limit.
       const frames = found.rows

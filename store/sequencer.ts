@@ -2,7 +2,7 @@ import pg from "pg";
 import { placesInCommit } from "./commit-order.ts";
 import { COPY_HEAD_BYTES, COPY_TAIL_BYTES, CopyQuery, sealCopy } from "./copy-query.ts";
 import { connectionSettings, MISSED_SOON } from "./database.ts";
-import { BATCH_COLUMNS, type BatchRow, framesOfBatch } from "./frame-batches.ts";
+import { type BatchRow, framesOfBatch, PACKED_BATCH } from "./frame-batches.ts";
 import { COPY_FRAMES, FrameCopy } from "./frame-copy.ts";
 import type { JournalFrame, NewFrame } from "./journal.ts";
 
@@ -59,7 +59,7 @@ function appendStatements(lastSeq: number): string {
 }
 
 /** The rows of a commit: all of them or, for a transaction is whole, none. */
-const READ_COMMIT = `select ${BATCH_COLUMNS} from frame_batch where last_seq between $1 and $2`;
+const READ_COMMIT = `select ${PACKED_BATCH} from frame_batch b where b.last_seq between $1 and $2`;
 
 function seqsOf(frames: readonly NewFrame[], firstSeq: number): number[] {
   return placesInCommit(frames).map((place) => firstSeq + place);
@@ -127,7 +127,7 @@ export async function openSequencer(url: string, aborted: AbortSignal, events: S
       },
       findStored: async (frames, firstSeq) => {
         const values = [firstSeq, firstSeq + frames.length - 1];
-        const { rows } = await client.query<BatchRow>({ text: READ_COMMIT, values, rowMode: "array" });
+        const { rows } = await client.query<BatchRow>(READ_COMMIT, values);
         const stored = new Map(rows.flatMap(framesOfBatch).map((frame) => [frame.seq, frame]));
         const seqs = seqsOf(frames, firstSeq);
         return frames.every((frame, index) => isSame(frame, stored.get(seqs[index]!))) ? seqs : undefined;

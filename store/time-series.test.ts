@@ -116,9 +116,7 @@ describe.each(ENGINES)("on %s", (kind) => {
     }
     const pool = {
       query: async ({ text, values }: { text: string; values: unknown[] }) => ({
-        rows: (await engine.query(text, values)).rows.map((row) =>
-          Object.values(row).map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
-        ),
+        rows: (await engine.query(text, values)).rows.map(({ packed }) => ({ packed: Buffer.from(packed as Buffer) })),
       }),
     };
     const reader = openJournalReader({ pool } as unknown as Database);

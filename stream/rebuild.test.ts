@@ -104,7 +104,7 @@ test("smoothed and matched fixes, events of geofences and trips, trips and paths
   const network = await drawRoads(TWO_STREETS);
   const roads = new StreamRoads(network);
   await fixture.forget();
-  await fixture.rows("truncate frame");
+  await fixture.rows("truncate frame_batch");
   await fixture.rows("alter sequence frame_seq restart");
   const days = [dayOf(0), dayOf(1)];
   await fenceStops(days[0]!.flat());

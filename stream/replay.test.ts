@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await fixture.rows("truncate frame");
+  await fixture.rows("truncate frame_batch");
   await fixture.forget();
   received = FROM_MS;
 });

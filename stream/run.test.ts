@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await fixture.rows("truncate frame");
+  await fixture.rows("truncate frame_batch");
   await fixture.forget();
 });
 
@@ -123,7 +123,7 @@ test("fractions of a millisecond are cut off, and a time that is none is a fault
       receivedAtMs: START_MS + 10_000,
     },
   );
-  await fixture.rows("update frame set received_at = received_at + interval '300 microseconds'");
+  await fixture.rows("update frame_batch set received_at[1] = received_at[1] + interval '300 microseconds'");
   await fixture.foldAll();
   const { fix, quarantine } = await fixture.outcome();
   expect(quarantine).toMatchObject([{ row: { frame_seq: bad, reason: "fault" } }]);
