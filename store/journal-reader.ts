@@ -7,7 +7,8 @@ type Silence = { from: number; to: number };
 
 // From the smallest seq above its partition's cursor, found by one look-up for each, so many seqs on: they have no gaps, so
 // this is what one writer of all partitions is to get, and the rows of others' partitions are passed over. To the end of
-// the row that holds the last of them, for the order of rows is by their ends. Only keys are sorted, not what is large.
+// the row that holds the last of them, for the order of rows is by their ends. Only keys are sorted, not what is
+// large; and the bounds, said once more, leave out the other chunks of TimescaleDB.
 const READ_BATCHES = `with cursors as materialized (
     select * from unnest($1::smallint[], $2::bigint[]) as c (partition, after)
   ), next as materialized (
@@ -27,7 +28,10 @@ const READ_BATCHES = `with cursors as materialized (
       and b.last_seq between (select seq from next) and (select last_seq from until)
   )
   select ${PACKED_BATCH}
-  from frame_batch b where b.last_seq = any (array(select last_seq from wanted)) order by b.last_seq`;
+  from frame_batch b
+  where b.last_seq = any (array(select last_seq from wanted))
+    and b.last_seq between (select seq from next) and (select last_seq from until)
+  order by b.last_seq`;
 
 export function openJournalReader(database: Database): JournalReader {
   const silences = new Map<number, Silence>();

@@ -78,13 +78,17 @@ from frame_batch b
 cross join lateral unnest(b.device_id, b.received_at, b.kind, b.protocol, b.transport, b.remote_address, b.bytes)
   with ordinality as f (device_id, received_at, kind, protocol, transport, remote_address, bytes, place);
 
--- Those of these frames that are kept.
-create function frames_at(seqs bigint[]) returns setof frame language sql stable as $$
-  select f.*
-  from unnest(seqs) as wanted (seq)
-  cross join lateral (select b.last_seq from frame_batch b where b.last_seq >= wanted.seq order by b.last_seq limit 1) b
-  join frame f on f.batch = b.last_seq and f.seq = wanted.seq
-$$;
+-- Those of these frames that are kept. Row by row: a join would have TimescaleDB unpack all of its chunks.
+create function frames_at(seqs bigint[]) returns setof frame language plpgsql stable rows 10 as $$
+declare
+  wanted bigint;
+  holder bigint;
+begin
+  foreach wanted in array seqs loop
+    holder := (select b.last_seq from frame_batch b where b.last_seq >= wanted order by b.last_seq limit 1);
+    return query select f.* from frame f where f.batch = holder and f.seq = wanted;
+  end loop;
+end $$;
 
 create table quarantine (
   quarantine_id bigint generated always as identity primary key,
