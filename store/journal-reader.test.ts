@@ -66,7 +66,9 @@ test.each(APART)("a reader of $partitions passes over the others, with cursors a
   const everybody = new Map(Array.from({ length: 16 }, (_, partition) => [partition, 0]));
   const all = await openJournalReader(database).read(everybody, 1_000);
   expect(all).toHaveLength(120);
-  const cursors = new Map(apart.partitions.map((partition, index) => [partition, index === 0 ? 0 : apart.others] as const));
+  const cursors = new Map(
+    apart.partitions.map((partition, index) => [partition, index === 0 ? 0 : apart.others] as const),
+  );
   const expected = all.filter(({ partition, seq }) => seq > (cursors.get(partition) ?? Number.POSITIVE_INFINITY));
   const reader = openJournalReader(database);
   const read: JournalFrame[] = [];
