@@ -7,8 +7,8 @@ import { type NewFrame, partitionOf } from "./journal.ts";
  *   signature 11 B · flags 4 B · extension length 4 B · per row: field count 2 B, per field: length 4 B (−1 for null),
  *   value · trailer −1 2 B
  *
- * with a row for each partition, whose frames stand in arrays (their format: `binary.ts`). A row costs the server as much as
- * eleven frames do in it: measured for 200 frames in 16 rows 1.0 ms of its CPU, against 2.2 as 200 rows.
+ * with a row for each partition, whose frames stand in arrays (their format: `binary.ts`). Measured for 200 frames in 16
+ * rows: 0.1 ms here and 1.0 of the server's CPU, against 0.2 and 2.2 as 200 rows.
  */
 const COLUMNS = `seq, last_seq, partition, received_from, received_to, device_id, received_at, kind, protocol, transport,
   remote_address, bytes`;
