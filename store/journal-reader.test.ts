@@ -31,7 +31,7 @@ function frame(deviceId: number, index: number): NewFrame {
   };
 }
 
-test("a reader goes on inside a row, from every place of it and with every limit", async () => {
+test("a reader goes on inside a row, from every place of it and with any limit", async () => {
   await sequencer.append([frame(9, 0)]);
   // Rows of seven, four and one frames.
   const commit = [2, 18, 5, 2, 4, 34, 4, 2, 20, 18, 2, 4].map(frame);
@@ -46,7 +46,7 @@ test("a reader goes on inside a row, from every place of it and with every limit
   for (let done = 0; done < all.length; done++) {
     const cursors = new Map(none);
     for (const { partition, seq } of all.slice(0, done)) cursors.set(partition, seq);
-    for (let limit = 1; limit <= all.length; limit++) {
+    for (const limit of [1, 2, 5, all.length]) {
       expect(await reader.read(cursors, limit)).toEqual(all.slice(done, done + limit));
     }
   }
