@@ -1,7 +1,7 @@
 import polyline from "@mapbox/polyline";
 import { BaseBuilder, buildGPX } from "gpx-builder";
 import { type Static, Type } from "typebox";
-import type { StoredSegment } from "#store/trips.ts";
+import type { PathSegmentRow } from "#store/track-rows.ts";
 import { named, Time, timeText } from "./schemas.ts";
 
 const LINE_DECIMALS = 6;
@@ -33,22 +33,25 @@ export const PathSchema = named(
   }),
 );
 
-export function pathGeoJson(segments: readonly StoredSegment[]): Static<typeof PathSchema> {
+export function pathGeoJson(segments: readonly PathSegmentRow[]): Static<typeof PathSchema> {
   return {
     type: "FeatureCollection",
-    features: segments.map(({ wayId, forward, enteredAt, leftAt, lengthM, line }) => ({
+    features: segments.map(({ wayId, forward, enteredMs, leftMs, lengthM, line }) => ({
       type: "Feature",
       geometry: {
         type: "LineString",
         coordinates: polyline.decode(line, LINE_DECIMALS).map(([lat, lon]) => [lon, lat]),
       },
-      properties: { wayId, forward, enteredAt: timeText(enteredAt), leftAt: timeText(leftAt), lengthM },
+      properties: {
+        ...{ wayId, forward, lengthM: Math.round(lengthM * 10) / 10 },
+        ...{ enteredAt: timeText(new Date(enteredMs)), leftAt: timeText(new Date(leftMs)) },
+      },
     })),
   };
 }
 
 /** The same as GPX 1.1: one track, one of its segments for each unbroken drive; times run evenly along a way. */
-export function pathGpx(segments: readonly StoredSegment[], name: string): string {
+export function pathGpx(segments: readonly PathSegmentRow[], name: string): string {
   const drives: InstanceType<typeof Point>[][] = [];
   let end: [number, number] | undefined;
   for (const segment of segments) {
@@ -70,14 +73,13 @@ export function pathGpx(segments: readonly StoredSegment[], name: string): strin
   return buildGPX(builder.toObject());
 }
 
-function pointsOf({ enteredAt, leftAt }: StoredSegment, places: readonly [number, number][]) {
-  const fromMs = enteredAt.getTime();
+function pointsOf({ enteredMs, leftMs }: PathSegmentRow, places: readonly [number, number][]) {
   const lengths = places.map((place, index) => (index === 0 ? 0 : apartDeg(places[index - 1]!, place)));
   const totalDeg = lengths.reduce((sum, length) => sum + length, 0) || 1;
   let goneDeg = 0;
   return places.map(([lat, lon], index) => {
     goneDeg += lengths[index]!;
-    const time = new Date(Math.round(fromMs + ((leftAt.getTime() - fromMs) * goneDeg) / totalDeg));
+    const time = new Date(Math.round(enteredMs + ((leftMs - enteredMs) * goneDeg) / totalDeg));
     return new Point(lat, lon, { time });
   });
 }

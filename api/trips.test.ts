@@ -29,7 +29,7 @@ const end = {
 const segment = (number: number, wayId: number, line: [number, number][]): PathSegmentRow => ({
   ...{ deviceId, frameSeq: 5, number, wayId, forward: number === 0 },
   ...{ enteredMs: START_MS + number * 60_000, leftMs: START_MS + (number + 1) * 60_000, lengthM: 550 },
-  line: polyline.encode(line, 6),
+  ...{ line: polyline.encode(line, 6), revisedFromMs: null, revisedToMs: null },
 });
 const get = (path: string) => api.call(secret, "GET", `/v1/devices/van-1/${path}`);
 
@@ -128,6 +128,42 @@ test("the path of a time has every drive, and GPX parts drives that do not join"
   expect(gpx.body.match(/<trkseg>/g)).toHaveLength(2);
   const from = new Date(START_MS + 600_000).toISOString();
   expect((await get(`path?from=${from}`)).json().features).toMatchObject([{ properties: { wayId: 30 } }]);
+});
+
+test("what late fixes told of a path takes the place of what was said live", async () => {
+  const vanId = await api.device(fleetId, "van-2");
+  const on = (given: Partial<PathSegmentRow>): PathSegmentRow => ({
+    ...segment(0, 10, [
+      [57.7, 12],
+      [57.71, 12],
+    ]),
+    ...given,
+    deviceId: vanId,
+  });
+  const minute = (n: number): number => START_MS + n * 60_000;
+  await insertPath(api.database.pool, [
+    on({ enteredMs: minute(0), leftMs: minute(10) }),
+    on({
+      ...{ frameSeq: 9, wayId: 70, enteredMs: minute(4), leftMs: minute(6) },
+      revisedFromMs: minute(3),
+      revisedToMs: minute(8),
+    }),
+  ]);
+  const url = "/v1/devices/van-2/path";
+  const read = async (query = "") => (await api.call(secret, "GET", `${url}${query}`)).json().features;
+  expect(
+    (await read()).map(({ properties }: { properties: { wayId: number; enteredAt: string } }) => [
+      properties.wayId,
+      new Date(properties.enteredAt).getTime(),
+    ]),
+  ).toEqual([
+    [10, minute(0)],
+    [70, minute(4)],
+    [10, minute(8)],
+  ]);
+  // The revision counts although nothing of it was driven in the time asked for.
+  const query = `?from=${new Date(minute(7)).toISOString()}&to=${new Date(minute(7.5)).toISOString()}`;
+  expect(await read(query)).toEqual([]);
 });
 
 test("areas count the fixes of the fleet in hexagons of the resolution asked for", async () => {

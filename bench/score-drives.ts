@@ -16,10 +16,12 @@ import { type ScoredFence, TrueTrack } from "#simulator/score/true-track.ts";
 import { type Upload, uploadsOf } from "#simulator/score/uploads.ts";
 import { createVehicle, type Vehicle } from "#simulator/vehicle.ts";
 import type { JournalFrame } from "#store/journal.ts";
+import type { PathSegmentRow } from "#store/track-rows.ts";
 import { readFrame } from "#stream/decode-frames.ts";
 import { type DeviceFold, foldFixes, foldInitial } from "#stream/fold.ts";
 import { FenceSet } from "#stream/geofence/fence-set.ts";
 import { visitsOf } from "#stream/geofence/score-visits.ts";
+import { revisedPath } from "#stream/match/revised-path.ts";
 import { openStreamRoads, type StreamRoads } from "#stream/match/stream-roads.ts";
 import type { Fix, StageContext, StreamEvent } from "#stream/stage.ts";
 import { stages } from "#stream/stages.ts";
@@ -152,6 +154,7 @@ function fold(roads: StreamRoads, fences: readonly ScoredFence[], uploads: reado
     visits: [],
     trips: [],
   };
+  const path: PathSegmentRow[] = [];
   let state: DeviceFold = foldInitial;
   for (const [index, { receivedAtMs, reports }] of uploads.entries()) {
     const frame: JournalFrame = {
@@ -168,12 +171,13 @@ function fold(roads: StreamRoads, fences: readonly ScoredFence[], uploads: reado
     state = result.fold;
     events.push(...result.events);
     said.fixes.push(...result.fixes.flatMap((fix) => saidFix(fix, trueMs)));
-    for (const { enteredMs, leftMs, line } of result.path)
-      said.path.push({ enteredMs, leftMs, line: polyline.decode(line, 6) });
+    path.push(...result.path);
     for (const { tripId, version, startedMs, endedMs, distanceM, withdrawn } of result.trips)
       if ((trips.get(tripId)?.version ?? 0) <= version)
         trips.set(tripId, { version, startedMs, endedMs: endedMs ?? Number.NaN, distanceM: distanceM ?? 0, withdrawn });
   }
+  for (const { enteredMs, leftMs, line } of revisedPath(path))
+    said.path.push({ enteredMs, leftMs, line: polyline.decode(line, 6) });
   const visits = visitsOf(events.filter(({ type }) => type.startsWith("geofence."))).map((visit) => ({
     ...visit,
     fenceId: String(visit.fenceId),

@@ -11,9 +11,10 @@ export async function insertPath(
 ): Promise<void> {
   await client.query({
     name: `fold-insert-${table}`,
-    text: `insert into ${table} (device_id, frame_seq, number, way_id, forward, entered_at, left_at, length_m, line)
+    text: `insert into ${table} (device_id, frame_seq, number, way_id, forward, entered_at, left_at, length_m, line,
+        revised_from, revised_to)
       select * from unnest($1::int4[], $2::int8[], $3::int2[], $4::int8[], $5::bool[], $6::timestamptz[], $7::timestamptz[],
-        $8::float4[], $9::text[])`,
+        $8::float4[], $9::text[], $10::timestamptz[], $11::timestamptz[])`,
     values: [
       int4Array(rows.map((row) => row.deviceId)),
       int8Array(rows.map((row) => row.frameSeq)),
@@ -24,6 +25,8 @@ export async function insertPath(
       timestamptzArray(rows.map((row) => row.leftMs)),
       float4Array(rows.map((row) => row.lengthM)),
       textArray(rows.map((row) => row.line)),
+      timestamptzArray(rows.map((row) => row.revisedFromMs)),
+      timestamptzArray(rows.map((row) => row.revisedToMs)),
     ],
   });
 }

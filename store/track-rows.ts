@@ -15,6 +15,9 @@ export type PathSegmentRow = {
   lengthM: number;
   /** Encoded polyline, six decimals, in the direction of driving. */
   line: string;
+  /** Of a segment that late fixes brought: the time in which it and its frame's others take the place of all before. */
+  revisedFromMs: number | null;
+  revisedToMs: number | null;
 };
 
 /** Why a trip began or ended. */

@@ -1,5 +1,5 @@
 import type { Database } from "./database.ts";
-import type { TripReason, TripStop } from "./track-rows.ts";
+import type { PathSegmentRow, TripReason, TripStop } from "./track-rows.ts";
 
 /** The newest version of a trip. */
 export type StoredTrip = {
@@ -71,33 +71,36 @@ export async function findTrip(
   return rows[0];
 }
 
-/** A stretch of one way as it was driven; `line` is an encoded polyline of six decimals. */
-export type StoredSegment = {
-  wayId: number;
-  forward: boolean;
-  enteredAt: Date;
-  leftAt: Date;
-  lengthM: number;
-  line: string;
-};
+/** Segments lie at most this far outside of the time that they, or the revision they belong to, reach into. */
+const REACH = "interval '1 hour'";
 
-/** The path of a device of this fleet (null: any) that was driven in this time (Unix ms), in the order of driving. */
+/**
+ * What was said of the path of a device of this fleet (null: any) in this time (Unix ms), in the order of driving: live
+ * segments, and revisions of them with all that these take the place of.
+ */
 export async function readPath(
   database: Database,
   fleetId: number | null,
   deviceId: number,
   range: { fromMs: number; toMs: number; limit: number },
-): Promise<StoredSegment[]> {
-  const { rows } = await database.pool.query<StoredSegment>(
-    `select p.way_id::float8 as "wayId", p.forward, p.entered_at as "enteredAt", p.left_at as "leftAt",
-       p.length_m as "lengthM", p.line
+): Promise<PathSegmentRow[]> {
+  const { rows } = await database.pool.query<PathSegmentRow>(
+    `select p.device_id as "deviceId", p.frame_seq::float8 as "frameSeq", p.number, p.way_id::float8 as "wayId", p.forward,
+       ${msOf("p.entered_at")} as "enteredMs", ${msOf("p.left_at")} as "leftMs", p.length_m as "lengthM", p.line,
+       ${msOf("p.revised_from")} as "revisedFromMs", ${msOf("p.revised_to")} as "revisedToMs"
      from path p join device d on d.device_id = p.device_id
      where ($1::integer is null or d.fleet_id = $1) and p.device_id = $2
-       and p.entered_at >= $3::timestamptz - interval '1 hour' and p.left_at > $3 and p.entered_at < $4
+       and p.entered_at >= $3::timestamptz - ${REACH} and p.entered_at < $4::timestamptz + ${REACH}
+       and greatest(p.left_at, p.revised_to) > $3 and least(p.entered_at, p.revised_from) < $4
      order by p.entered_at, p.frame_seq, p.number limit $5`,
     [fleetId, deviceId, new Date(range.fromMs), new Date(range.toMs), range.limit],
   );
   return rows;
+}
+
+/** SQL for a time as Unix milliseconds. */
+function msOf(column: string): string {
+  return `(extract(epoch from ${column}) * 1000)::float8`;
 }
 
 function dateOf(timeMs: number | null): Date | null {

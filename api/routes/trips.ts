@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { findTrip, listTrips, readPath, type StoredSegment } from "#store/trips.ts";
+import type { PathSegmentRow } from "#store/track-rows.ts";
+import { findTrip, listTrips, readPath } from "#store/trips.ts";
+import { revisedPath } from "#stream/match/revised-path.ts";
 import type { RouteContext } from "../context.ts";
 import { parseTripCursor, tripCursor } from "../cursor.ts";
 import { PAGE_ROWS_DEFAULT, PATH_SEGMENTS_MAX } from "../limits.ts";
@@ -127,12 +129,14 @@ export const tripRoutes =
       return trip;
     }
 
-    function segmentsOf(
+    /** As it is known now: what late fixes told counts instead of what was said before them. */
+    async function segmentsOf(
       { principal }: FastifyRequest,
       deviceId: number,
       range: { fromMs: number; toMs: number },
-    ): Promise<StoredSegment[]> {
-      return readPath(database, principal.fleetId, deviceId, { ...range, limit: PATH_SEGMENTS_MAX });
+    ): Promise<PathSegmentRow[]> {
+      const said = await readPath(database, principal.fleetId, deviceId, { ...range, limit: PATH_SEGMENTS_MAX });
+      return revisedPath(said).filter(({ enteredMs, leftMs }) => leftMs > range.fromMs && enteredMs < range.toMs);
     }
   };
 
@@ -140,7 +144,7 @@ export const tripRoutes =
 function answerPath(
   request: FastifyRequest<{ Querystring: { format?: "geojson" | "gpx" } }>,
   reply: FastifyReply,
-  segments: readonly StoredSegment[],
+  segments: readonly PathSegmentRow[],
   name: string,
 ) {
   const { format } = request.query;

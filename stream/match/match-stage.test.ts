@@ -1,10 +1,12 @@
 import { beforeAll, expect, test } from "vitest";
+import type { PathSegmentRow } from "#store/track-rows.ts";
 import { type DeviceFold, foldFixes, foldInitial } from "../fold.ts";
 import { drawRoads, lineOf, way } from "../roads/sample-roads.ts";
 import { smoothStage } from "../smooth/smooth-stage.ts";
 import type { DeviceStage, Fix } from "../stage.ts";
 import type { MatchFix } from "./match-fix.ts";
 import { matchStage } from "./match-stage.ts";
+import { revisedPath } from "./revised-path.ts";
 import { drive, normalNoise, ROUND_THE_CORNER, TWO_STREETS } from "./sample-drives.ts";
 import { StreamRoads } from "./stream-roads.ts";
 
@@ -27,7 +29,7 @@ function fixOf({ timeMs, lat, lon, speedMps, headingDeg }: MatchFix, fixId: numb
 
 type Folded = {
   fixes: Map<number, Fix>;
-  segments: { wayId: number; forward: boolean; lengthM: number; enteredMs: number; leftMs: number }[];
+  segments: PathSegmentRow[];
   fold: DeviceFold;
   states: string[];
 };
@@ -115,6 +117,51 @@ test("late fixes are matched with those around them and leave the live match as 
       .map(({ fixTimeMs, matched, trackM }) => [fixTimeMs, matched, trackM]);
   expect(live(folded)).toEqual(live(wholly));
   expect(without.segments).toEqual(folded.segments.slice(0, without.segments.length));
+  expect(folded.segments.filter(({ revisedFromMs }) => revisedFromMs === null)).toEqual(wholly.segments);
+});
+
+test("what was driven where fixes came late is told again, as if they had come in time", async () => {
+  // Round the park there is a way in the south and a longer one in the north; the fixes from the latter come late, and live it is left open.
+  const network = await drawRoads([
+    way(1, "-400,0 0,0"),
+    way(2, "0,0 0,-250 600,-250 600,0"),
+    way(3, "600,0 1200,0"),
+    way(5, "1200,0 3000,0"),
+    way(4, "0,0 0,300 600,300 600,0"),
+  ]);
+  const park = new StreamRoads(network);
+  const driven = drive(lineOf("-390,0 0,0 0,300 600,300 600,0 2990,0"), 12, 5);
+  const isHeld = (n: number): boolean => n * 60 > 400 && n * 60 < 1570;
+  const [early, late, after] = [
+    driven.filter((_, n) => n * 60 <= 400),
+    driven.filter((_, n) => isHeld(n)),
+    driven.filter((_, n) => n * 60 >= 1570),
+  ];
+  const singly = (fixes: readonly MatchFix[]) => fixes.map((fix) => [fix]);
+  const newestFirst = [late.slice(10), late.slice(0, 10)];
+  for (const batches of [[late], [late.slice(0, 10), late.slice(10)], newestFirst]) {
+    const frames = [...singly(early), ...singly(after.slice(0, 2)), ...batches, ...singly(after.slice(2))];
+    const { segments } = fold(frames, true, park);
+    const live = segments.filter(({ revisedFromMs }) => revisedFromMs === null);
+    const lengthOf = (of: readonly PathSegmentRow[], wayId: number): number =>
+      of.reduce((sum, segment) => sum + (segment.wayId === wayId ? segment.lengthM : 0), 0);
+    const path = revisedPath(segments);
+    expect(lengthOf(live, 4)).toBe(0);
+    expect(lengthOf(path, 2)).toBeLessThan(30);
+    expect(lengthOf(path, 4)).toBeGreaterThan(1150);
+    expect(lengthOf(path, 4)).toBeLessThan(1260);
+    for (let i = 1; i < path.length; i++) expect(path[i]!.enteredMs).toBeGreaterThanOrEqual(path[i - 1]!.leftMs);
+  }
+});
+
+test("late fixes from before all that is remembered tell what was driven among them only", () => {
+  const drives = noisy(ROUND_THE_CORNER, 4, 1);
+  const late = drives.slice(4, 8);
+  const { segments } = fold([...[...drives.slice(0, 4), ...drives.slice(8, 60)].map((fix) => [fix]), late], true);
+  const revised = segments.filter(({ revisedFromMs }) => revisedFromMs !== null);
+  expect(revised.length).toBeGreaterThan(0);
+  for (const { revisedFromMs, revisedToMs } of revised)
+    expect([revisedFromMs, revisedToMs]).toEqual([late[0]!.timeMs, late.at(-1)!.timeMs]);
 });
 
 test("a vehicle that has stood for a while has its path written to where it stands, with times of driving only", () => {

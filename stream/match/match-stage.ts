@@ -1,14 +1,17 @@
 import type { MatchedPlace } from "#store/measured.ts";
+import type { PathSegmentRow } from "#store/track-rows.ts";
 import { isPlaced, type PlacedFix } from "../placed-fix.ts";
 import type { DeviceStage, StageContext, StageItem } from "../stage.ts";
 import { Drive, type DriveState, driveInitial, matchFixOf } from "./drive.ts";
-import { rematch } from "./rematch.ts";
+import type { MatchFix } from "./match-fix.ts";
+import { AROUND_FIXES, rematch } from "./rematch.ts";
 
 const FIX_IDS_PER_FRAME = 1024;
 
 /**
  * Gives every fix its place on the road network, and the path its decided segments. Fixes that came late are matched
- * together with the recent ones around them; they never move the live match.
+ * together with the recent ones around them, and what was driven there takes the place of what was said before; they never
+ * move the live match.
  */
 export const matchStage: DeviceStage<DriveState> = {
   name: "match",
@@ -27,27 +30,40 @@ export const matchStage: DeviceStage<DriveState> = {
       }
       const { fix } = item;
       frameSeq = Math.floor(fix.fixId / FIX_IDS_PER_FRAME);
-      const added = fix.late ? { matched: late.get(fix) ?? null } : drive.take(fix);
+      const added = fix.late ? { matched: late.matched.get(fix) ?? null } : drive.take(fix);
       outputs.push({ kind: "fix", fix: { ...fix, ...added } });
     }
     const state = drive.finish();
     const deviceId = (items.find((item) => item.kind === "fix") as StageItem & { kind: "fix" }).fix.deviceId;
-    drive.segments.forEach((segment, number) => {
+    const live = { revisedFromMs: null, revisedToMs: null };
+    [...drive.segments.map((segment) => ({ ...segment, ...live })), ...late.segments].forEach((segment, number) => {
       outputs.push({ kind: "path", segment: { ...segment, deviceId, frameSeq, number } });
     });
     return { state, outputs };
   },
 };
 
-function matchLate(
-  drive: Drive,
-  items: readonly StageItem[],
-  roads: StageContext["roads"],
-): Map<PlacedFix, MatchedPlace | null> {
-  const late = items.flatMap((item) => (item.kind === "fix" && item.fix.late && isPlaced(item.fix) ? [item.fix] : []));
-  if (late.length === 0 || roads === undefined) return new Map();
+type Late = {
+  matched: Map<PlacedFix, MatchedPlace | null>;
+  segments: Omit<PathSegmentRow, "deviceId" | "frameSeq" | "number">[];
+};
+
+function matchLate(drive: Drive, items: readonly StageItem[], roads: StageContext["roads"]): Late {
+  const late = items
+    .flatMap((item) => (item.kind === "fix" && item.fix.late && isPlaced(item.fix) ? [item.fix] : []))
+    .sort((a, b) => a.fixTimeMs - b.fixTimeMs);
+  if (late.length === 0 || roads === undefined) return { matched: new Map(), segments: [] };
   const inputs = late.map(matchFixOf);
-  const answers = rematch(roads, drive.recent.all(), inputs);
-  for (const input of inputs) drive.recent.add(input);
-  return new Map(late.map((fix, index) => [fix, answers[index] ?? null]));
+  const { places, driven, fromMs, toMs } = rematch(roads, drive.recent.all(), inputs);
+  for (const input of endsOf(inputs)) drive.recent.add(input);
+  const revised = { revisedFromMs: fromMs, revisedToMs: toMs };
+  return {
+    matched: new Map(late.map((fix, index) => [fix, places[index] ?? null])),
+    segments: driven.map((segment) => ({ ...segment, ...revised })),
+  };
+}
+
+/** What other late fixes can join to: all of these would drive out the ones from before the gap. */
+function endsOf(late: readonly MatchFix[]): readonly MatchFix[] {
+  return late.length <= 2 * AROUND_FIXES ? late : [...late.slice(0, AROUND_FIXES), ...late.slice(-AROUND_FIXES)];
 }

@@ -1,8 +1,17 @@
 import polyline from "@mapbox/polyline";
-import type { PathSegmentRow } from "#store/track-rows.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { appendGeometry } from "./legs.ts";
 import { GAP, type PathStep } from "./path-tree.ts";
+
+/** A stretch of one way that was driven; `line` is an encoded polyline of six decimals. */
+export type DrivenSegment = {
+  wayId: number;
+  forward: boolean;
+  enteredMs: number;
+  leftMs: number;
+  lengthM: number;
+  line: string;
+};
 
 /** The stretch of one way that is being driven; `line` as [latitude, longitude] in degrees. */
 export type Run = {
@@ -30,12 +39,12 @@ export type PathState = {
 export const pathInitial: PathState = { decidedM: 0, open: null, run: null };
 
 /** Points of a segment beyond which it is closed though the way goes on: the state of a device stays small. */
-const LINE_POINTS_MAX = 40;
-const LINE_DECIMALS = 6;
+export const LINE_POINTS_MAX = 40;
+export const LINE_DECIMALS = 6;
 
 /** Puts decided edges together to segments of one way and direction, with times between those of the fixes. */
 export class PathWriter {
-  readonly segments: Omit<PathSegmentRow, "deviceId" | "frameSeq" | "number">[] = [];
+  readonly segments: DrivenSegment[] = [];
   readonly #roads: RoadNetwork;
   readonly #spanOf: (fix: number) => FixSpan | undefined;
   #decidedM: number;

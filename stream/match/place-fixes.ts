@@ -13,6 +13,8 @@ const UNKNOWN_SPEED_VARIANCE = 14 ** 2;
 export interface PlacedFix {
   directed: number;
   offsetM: number;
+  /** Distance from the start of the stretch, as its legs count it. */
+  alongM: number;
 }
 
 /**
@@ -43,10 +45,8 @@ export function placeFixes(
     while (leg + 1 < legs.length && alongM >= legs[leg + 1]!.startM) leg++;
     while (leg > 0 && alongM < legs[leg]!.startM) leg--;
     const on = legs[leg]!;
-    placed[first + i] = {
-      directed: on.directed,
-      offsetM: Math.min(on.toM, Math.max(on.fromM, alongM - on.startM + on.fromM)),
-    };
+    const offsetM = Math.min(on.toM, Math.max(on.fromM, alongM - on.startM + on.fromM));
+    placed[first + i] = { directed: on.directed, offsetM, alongM: on.startM + offsetM - on.fromM };
   }
 }
 
