@@ -14,8 +14,9 @@ export interface FinalMatch {
   stretches: Stretch[];
 }
 
-/** Wider than online: a finished trace can wait for the truth to show. */
+/** Wider than online: a finished trace can wait for the truth to show. The pass that learns the noise needs less. */
 const FINAL_BEAM = 22;
+const SCOUT_BEAM = 8;
 /** A live answer must leave the road at the first signs; a finished trace shows later whether it was left. */
 const FINAL_RELUCTANCE = 1.3;
 /** Prior cost of the ways as it was fitted to whole drives. */
@@ -30,7 +31,7 @@ export class FinalMatcher {
   constructor(roads: RoadNetwork, options: MatchOptions = {}) {
     this.#roads = roads;
     const ways = { wayCostFactor: FINAL_WAY_COST_FACTOR, heedsRamps: true };
-    this.#scout = new Viterbi(roads, { ...ways, ...options });
+    this.#scout = new Viterbi(roads, { beam: SCOUT_BEAM, ...ways, ...options });
     this.#viterbi = new Viterbi(roads, {
       ...{ beam: FINAL_BEAM, offRoadReluctance: FINAL_RELUCTANCE, ...ways },
       ...options,

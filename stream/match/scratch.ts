@@ -7,7 +7,7 @@ import { CAR, type VehicleKind } from "./transition.ts";
 
 export interface MatchOptions {
   vehicle?: VehicleKind;
-  /** Log-likelihood below the best at which a hypothesis is given up. */
+  /** Log-likelihood below the best at which a hypothesis is given up; chosen by the time between fixes unless given. */
   beam?: number;
   /** Added to the cost of leaving the road. */
   offRoadReluctance?: number;
@@ -17,8 +17,14 @@ export interface MatchOptions {
   heedsRamps?: boolean;
 }
 
-/** Online, hypotheses further behind never came back in time to matter (measured: same answers as with 12). */
-const BEAM = 8;
+/**
+ * Online, hypotheses further behind never came back in time to matter: the beam among close fixes gives the same answers as 12,
+ * the other one those of 8. Close fixes repeat an error and with it what it tells against the right way, so there the right
+ * hypothesis falls further behind.
+ */
+const BEAM_CLOSE = 8;
+const BEAM_APART = 6;
+const APART_S = 4;
 /**
  * A live answer believes the fixes more and the shortest way less than the final one: of two ways the longer is often driven,
  * and nothing later can tell.
@@ -29,7 +35,7 @@ const ONLINE_WAY_COST_FACTOR = 0.41;
 export class MatchScratch {
   readonly roads: RoadNetwork;
   readonly vehicle: VehicleKind;
-  readonly beam: number;
+  beam: number;
   readonly offRoadReluctance: number;
   readonly wayCostFactor: number;
   readonly heedsRamps: boolean;
@@ -39,14 +45,21 @@ export class MatchScratch {
   /** A hypothesis moved to the time of the fix at hand. */
   readonly predicted = new Float64Array(STRIDE);
   readonly heading: Heading = { known: false, east: 0, north: 0, variance: 1 };
+  readonly #fixedBeam: number | undefined;
 
   constructor(roads: RoadNetwork, options: MatchOptions) {
     this.roads = roads;
     this.vehicle = options.vehicle ?? CAR;
-    this.beam = options.beam ?? BEAM;
+    this.#fixedBeam = options.beam;
+    this.beam = options.beam ?? BEAM_CLOSE;
     this.offRoadReluctance = options.offRoadReluctance ?? 0;
     this.wayCostFactor = options.wayCostFactor ?? ONLINE_WAY_COST_FACTOR;
     this.heedsRamps = options.heedsRamps ?? false;
     this.place = new EdgePlace(roads);
+  }
+
+  /** Sets the beam for a fix so long after the one before (NaN: the first). */
+  chooseBeam(dtS: number): void {
+    this.beam = this.#fixedBeam ?? (dtS >= APART_S ? BEAM_APART : BEAM_CLOSE);
   }
 }

@@ -58,6 +58,7 @@ export class Viterbi {
   step(state: MatchState, fix: MatchFix, decided: (step: PathStep) => void): MatchAnswer {
     const step = readStep(state, fix, this.#step);
     this.#s.place.setOrigin(step.latE7, step.lonE7);
+    this.#s.chooseBeam(step.dtS);
     state.fixes++;
     const isFirst = state.count === 0;
     if (!isFirst && step.dtS <= 0) return this.#report(state);
