@@ -15,6 +15,8 @@ export interface Heading {
   known: boolean;
   east: number;
   north: number;
+  /** The same in 1/256 turns, whole. */
+  bearing256: number;
   variance: number;
 }
 
@@ -25,6 +27,7 @@ export function readHeading(headingDeg: number, speedMps: number, to: Heading): 
   const angle = (headingDeg * Math.PI) / 180;
   to.east = Math.sin(angle);
   to.north = Math.cos(angle);
+  to.bearing256 = Math.round((headingDeg * 256) / 360);
   const sigma = SHAPE_SIGMA_RAD + SIDEWAYS_SIGMA_MPS / (speedMps >= 0 ? Math.max(0.5, speedMps) : ASSUMED_SPEED_MPS);
   to.variance = sigma * sigma;
 }
@@ -36,6 +39,13 @@ export function readHeading(headingDeg: number, speedMps: number, to: Heading): 
 export function headingLikelihood(heading: Heading, tangentE: number, tangentN: number): number {
   const chord = 2 - 2 * (heading.east * tangentE + heading.north * tangentN);
   return (-(TAIL + 1) / 2) * Math.log(1 + chord / (heading.variance * TAIL));
+}
+
+const CHORD = Float64Array.from({ length: 129 }, (_, i) => 2 - 2 * Math.cos((i * 2 * Math.PI) / 256));
+
+/** Log-likelihood of a heading so many 1/256 turns off the road. */
+export function headingApart(heading: Heading, apart256: number): number {
+  return (-(TAIL + 1) / 2) * Math.log(1 + CHORD[apart256]! / (heading.variance * TAIL));
 }
 
 /** Below this variance of the offset the road near the expected place is the one to compare with, m². */

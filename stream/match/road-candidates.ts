@@ -1,6 +1,7 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { confine, INNOVATION, observeSpeed, predict, settlePosition, tailOf, widestVariance } from "./along-road.ts";
-import { headingLikelihood, weighOnEdge } from "./emission.ts";
+import { EdgeBearings } from "./edge-bearings.ts";
+import { headingApart, headingLikelihood, weighOnEdge } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep, MatchFix } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
@@ -34,12 +35,14 @@ export interface SearchWidth {
 export class RoadCandidates {
   readonly #s: MatchScratch;
   readonly #reach: Reach;
+  readonly #bearings: EdgeBearings;
   /** Labels put off, while nothing to compare with is known, and the most that they can score without their spread. */
   readonly #later = new Int32Array(LATER_MAX);
   readonly #laterBound = new Float64Array(LATER_MAX);
 
   constructor(scratch: MatchScratch) {
     this.#s = scratch;
+    this.#bearings = new EdgeBearings(scratch.roads);
     this.#reach = new Reach(scratch.roads, scratch.vehicle, scratch.wayCostFactor, scratch.heedsRamps);
   }
 
@@ -68,6 +71,7 @@ export class RoadCandidates {
     const isLong = maxM - startM > NEARBY_M;
     if (isLong) maxM = Math.min(maxM, startM + search.detour * (this.#distanceToOrigin(start, startM) + 75) + gateM);
     const reach = this.#reach;
+    const { heading } = this.#s;
     const { edgeLengthM } = this.#s.roads;
     const errorM = Math.sqrt(h[FIELD.errorEastM]! ** 2 + h[FIELD.errorNorthM]! ** 2);
     const errorVariance = widestVariance(h);
@@ -91,6 +95,11 @@ export class RoadCandidates {
         // and as large an error of the fix as the edge is away from it: no point of an edge is nearer than this.
         const gapM = (reach.startAwayM[label]! + awayM - edgeM) / 2 - errorM;
         if (gapM > farM) bound = Math.min(bound, prior + tailOf((gapM * gapM) / errorVariance));
+        // Besides, its heading must be explained.
+        if (heading.known) {
+          const apart = this.#bearings.apart256(directed, heading.bearing256);
+          if (apart > 0) bound += headingApart(heading, apart);
+        }
         if (bound < score - this.#s.beam && later < LATER_MAX && hopeless === Number.NEGATIVE_INFINITY) {
           this.#later[later] = label;
           this.#laterBound[later++] = bound;

@@ -23,7 +23,7 @@ export interface MatchOptions {
  * hypothesis falls further behind.
  */
 const BEAM_CLOSE = 8;
-const BEAM_APART = 6;
+const BEAM_APART = 6.5;
 const APART_S = 4;
 /**
  * A live answer believes the fixes more and the shortest way less than the final one: of two ways the longer is often driven,
@@ -44,7 +44,7 @@ export class MatchScratch {
   readonly slots = new Slots();
   /** A hypothesis moved to the time of the fix at hand. */
   readonly predicted = new Float64Array(STRIDE);
-  readonly heading: Heading = { known: false, east: 0, north: 0, variance: 1 };
+  readonly heading: Heading = { known: false, east: 0, north: 0, bearing256: 0, variance: 1 };
   readonly #fixedBeam: number | undefined;
 
   constructor(roads: RoadNetwork, options: MatchOptions) {
