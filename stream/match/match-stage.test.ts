@@ -154,6 +154,16 @@ test("what was driven where fixes came late is told again, as if they had come i
   }
 });
 
+test("one frame of late fixes from two gaps leaves what was driven between them as it was", () => {
+  const drives = drive(lineOf("-190,0 0,0 600,0 600,890"), 4, 5);
+  const inGap = (n: number): boolean => (n >= 4 && n < 8) || (n >= 44 && n < 48);
+  const inTime = drives.filter((_, n) => !inGap(n));
+  const { segments } = fold([...inTime.map((fix) => [fix]), drives.filter((_, n) => inGap(n))], true);
+  const revised = segments.filter(({ revisedFromMs }) => revisedFromMs !== null);
+  expect(new Set(revised.map(({ revisedFromMs }) => revisedFromMs)).size).toBe(2);
+  for (const { revisedFromMs, revisedToMs } of revised) expect(revisedToMs! - revisedFromMs!).toBeLessThan(60_000);
+});
+
 test("late fixes from before all that is remembered tell what was driven among them only", () => {
   const drives = noisy(ROUND_THE_CORNER, 4, 1);
   const late = drives.slice(4, 8);

@@ -7,6 +7,8 @@ import type { MatchFix } from "./match-fix.ts";
 import { AROUND_FIXES, rematch } from "./rematch.ts";
 
 const FIX_IDS_PER_FRAME = 1024;
+/** Late fixes further apart than this may come from two gaps. */
+const ONE_GAP_MS = 120_000;
 
 /**
  * Gives every fix its place on the road network, and the path its decided segments. Fixes that came late are matched
@@ -53,14 +55,30 @@ function matchLate(drive: Drive, items: readonly StageItem[], roads: StageContex
     .flatMap((item) => (item.kind === "fix" && item.fix.late && isPlaced(item.fix) ? [item.fix] : []))
     .sort((a, b) => a.fixTimeMs - b.fixTimeMs);
   if (late.length === 0 || roads === undefined) return { matched: new Map(), segments: [] };
-  const inputs = late.map(matchFixOf);
-  const { places, driven, fromMs, toMs } = rematch(roads, drive.recent.all(), inputs);
-  for (const input of endsOf(inputs)) drive.recent.add(input);
-  const revised = { revisedFromMs: fromMs, revisedToMs: toMs };
-  return {
-    matched: new Map(late.map((fix, index) => [fix, places[index] ?? null])),
-    segments: driven.map((segment) => ({ ...segment, ...revised })),
-  };
+  const result: Late = { matched: new Map(), segments: [] };
+  for (const group of groupsOf(late)) {
+    const inputs = group.map(matchFixOf);
+    const { places, driven, fromMs, toMs } = rematch(roads, drive.recent.all(), inputs);
+    for (const input of endsOf(inputs)) drive.recent.add(input);
+    group.forEach((fix, index) => {
+      result.matched.set(fix, places[index] ?? null);
+    });
+    for (const segment of driven) result.segments.push({ ...segment, revisedFromMs: fromMs, revisedToMs: toMs });
+  }
+  return result;
+}
+
+/** Late fixes of one gap each: between two gaps fixes came in time, which may be forgotten by now. */
+function groupsOf(late: readonly PlacedFix[]): PlacedFix[][] {
+  const groups: PlacedFix[][] = [];
+  for (const fix of late) {
+    const group = groups.at(-1);
+    const before = group?.at(-1);
+    if (group === undefined || before === undefined || fix.fixTimeMs - before.fixTimeMs > ONE_GAP_MS)
+      groups.push([fix]);
+    else group.push(fix);
+  }
+  return groups;
 }
 
 /** What other late fixes can join to: all of these would drive out the ones from before the gap. */

@@ -53,6 +53,16 @@ test("What is decided live after a revision gives way to it too; of two revision
   ]);
 });
 
+test("One frame may revise two times that overlap: nothing is told twice.", () => {
+  const pieces = [piece(1, 0, 10, 12), piece(7, 1, 5, 12.1, [1, 5]), piece(7, 4, 8, 12.2, [4, 8])];
+  expect(told(pieces).map(([frameSeq, from, to]) => [frameSeq, from, to])).toEqual([
+    [1, 0, 1],
+    [7, 1, 4],
+    [7, 4, 8],
+    [1, 8, 10],
+  ]);
+});
+
 test("A piece that took no time is within a revision or not, and none is left twice.", () => {
   const pieces = [piece(1, 3, 3, 12), piece(1, 4, 4, 12), piece(7, 3, 4, 12.1, [3, 4])];
   expect(told(pieces).map(([frameSeq, from, to]) => [frameSeq, from, to])).toEqual([

@@ -21,17 +21,20 @@ type Span = readonly [fromMs: number, toMs: number];
 
 /** The path as it is known now: later revisions before earlier ones, and any before what was said live; by time. */
 export function revisedPath<Piece extends PathPiece>(pieces: readonly Piece[]): Piece[] {
-  const revisions = new Map<number, Revision>();
+  const revisions = new Map<string, Revision>();
   for (const { frameSeq, revisedFromMs, revisedToMs } of pieces)
     if (revisedFromMs !== null && revisedToMs !== null)
-      revisions.set(frameSeq, { frameSeq, fromMs: revisedFromMs, toMs: revisedToMs });
+      revisions.set(`${frameSeq}|${revisedFromMs}`, { frameSeq, fromMs: revisedFromMs, toMs: revisedToMs });
   if (revisions.size === 0) return [...pieces];
   const all = [...revisions.values()];
   return pieces
     .flatMap((piece) => {
-      const isLive = piece.revisedFromMs === null;
-      const stronger = all.filter(({ frameSeq }) => isLive || frameSeq > piece.frameSeq);
-      return remains(piece, stronger);
+      const { frameSeq, revisedFromMs } = piece;
+      if (revisedFromMs === null) return remains(piece, all);
+      // One frame may revise several times; they are in order as well.
+      const isLater = (revision: Revision): boolean =>
+        revision.frameSeq > frameSeq || (revision.frameSeq === frameSeq && revision.fromMs > revisedFromMs);
+      return remains(piece, all.filter(isLater));
     })
     .sort((a, b) => a.enteredMs - b.enteredMs || a.leftMs - b.leftMs);
 }
