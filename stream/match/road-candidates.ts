@@ -112,7 +112,9 @@ export class RoadCandidates {
       if (endsM > maxM) continue;
       if (isLong) {
         const leftM = awayM - gateM;
-        if (endsM + leftM > maxM || prior + peak - metreCostMin * leftM < hopeless) continue;
+        const furtherM = Math.max(0, endsM + leftM - expectedM);
+        const boundThere = prior + peak - metreCostMin * leftM - furtherM * furtherM * perMetre2;
+        if (endsM + leftM > maxM || boundThere < hopeless) continue;
       }
       reach.expand(label, awayM);
     }
@@ -122,7 +124,7 @@ export class RoadCandidates {
       const prior = score - reach.cost[label]!;
       this.#consider(source, fix.speedMps, reach.edge[label]!, reach.lengthM[label]!, prior, label);
     }
-    if (h[FIELD.speedMps]! < TURNING_SPEED_MPS || dtS > TURNING_S) this.#turnRound(source, start, score, fix);
+    if (h[FIELD.speedMps]! < TURNING_SPEED_MPS || dtS > TURNING_S) this.#turnRound(source, start, score, peak, fix);
   }
 
   #distanceToOrigin(directed: number, offsetM: number): number {
@@ -165,11 +167,11 @@ export class RoadCandidates {
   }
 
   /** The hypothesis that the vehicle turned round in the road since the last fix. */
-  #turnRound(source: number, directed: number, score: number, fix: MatchFix): void {
+  #turnRound(source: number, directed: number, score: number, peak: number, fix: MatchFix): void {
     const back = directed ^ 1;
     if (!mayDrive(this.#s.roads, this.#s.vehicle, back)) return;
     const prior = score - U_TURN_COST;
-    if (prior < this.#s.slots.best - this.#s.beam) return;
+    if (prior + peak < this.#s.slots.best - this.#s.beam) return;
     const h = this.#s.predicted;
     const edgeM = this.#s.roads.edgeLengthM[directed >> 1]!;
     const turnedAtM = Math.min(edgeM, Math.max(0, h[ALONG]!));
