@@ -1,8 +1,16 @@
 import { chordOf, edgeShare } from "./crossing.ts";
+import {
+  type Basis,
+  CONFIDENCE_MAX,
+  confidenceOf,
+  isLikelyStay,
+  neededSigmas,
+  type Pending,
+  SURE_SIGMAS,
+  weighed,
+} from "./evidence.ts";
 import type { FenceVersion } from "./fence-set.ts";
-import { normalCdf } from "./normal.ts";
 import type { Place } from "./place.ts";
-import { deepestM } from "./shape.ts";
 import { signedDistanceM } from "./signed-distance.ts";
 
 /**
@@ -12,32 +20,15 @@ import { signedDistanceM } from "./signed-distance.ts";
  *     inside  ──a fix on the other side──▶ inside, pending  ──sure and long enough──▶ outside
  *     pending ──back on its side, and the other was not likely──▶ no longer pending
  *
- * Pending is sure when one fix lies beyond the edge by `SURE_SIGMAS` of its own accuracy, or the mean of all since the edge
- * does by as much of what is left of the error after averaging. It is long enough after the fence's minimum time inside or
- * outside. Then the event happened where the way crossed the edge, however much later it is known.
+ * Pending is sure when one fix lies far enough beyond the edge in terms of its own accuracy, or the mean of all since the
+ * edge does in terms of what is left of the error after averaging (`evidence.ts`). It is long enough after the fence's minimum
+ * time inside or outside. Then the event happened where the way crossed the edge, however much later it is known.
  */
 export type FenceState = {
   readonly inside: boolean;
   readonly enteredAtMs: number | null;
   readonly dwelled: boolean;
   readonly pending: Pending | null;
-};
-
-/** Why the time of a crossing is what it is. */
-export type Basis = "crossing" | "gap" | "first_fix" | "fence_changed" | "fence_removed";
-
-type Pending = {
-  readonly crossedAtMs: number;
-  readonly sinceMs: number;
-  readonly fixes: number;
-  /** Of the distances to the edge, metres beyond it. */
-  readonly sumM: number;
-  /** The best evidence so far, in standard deviations. */
-  readonly sigmas: number;
-  readonly sure: boolean;
-  readonly basis: Basis;
-  /** The fixes on both sides of the edge. */
-  readonly fixIds: readonly number[];
 };
 
 /** What a fix has shown to have happened. */
@@ -57,16 +48,8 @@ export type Step = { readonly place: Place; readonly last: Place | null; readonl
 
 export const OUTSIDE: FenceState = { inside: false, enteredAtMs: null, dwelled: false, pending: null };
 
-const SURE_SIGMAS = 1.6;
-/** In a small fence nobody can be so far from the edge: this share of its depth must do. */
-const SURE_SHARE_OF_DEPTH = 0.5;
-/** Errors in streets keep for about this long, milliseconds: fixes closer in time add nothing. */
-const ERROR_KEEPS_MS = 60_000;
 /** An absence that ended must rest on more than one outlier. */
 const ABSENCE_FIXES_MIN = 2;
-const CONFIDENCE_MAX = 0.999;
-/** What is left of confidence where the crossing itself was not seen. */
-const UNSEEN_CONFIDENCE = 0.6;
 
 export type FenceStep = {
   readonly state: FenceState;
@@ -87,7 +70,7 @@ export function stepFence(state: FenceState, fence: FenceVersion, step: Step): F
   }
   if (state.pending !== null) return { ...returned(state, state.pending, fence, step, beyondM), clear: false };
   const clear = -beyondM >= neededSigmas(fence, place, state.inside) * place.sigmaM;
-  return state.inside ? { ...dwell(state, fence, step), clear } : { state, happenings: passage(fence, step), clear };
+  return { ...(state.inside ? dwell(state, fence, step) : passage(state, fence, step)), clear };
 }
 
 /** A fence that is no longer there: a visit ends with it. `fence` is its last version. */
@@ -102,8 +85,16 @@ export function endFence(state: FenceState, fence: FenceVersion, place: Place): 
 }
 
 function begun(state: FenceState, fence: FenceVersion, step: Step, beyondM: number): Pending {
-  const { place, last } = step;
-  const edge = edgeTime(state, fence, step);
+  return begunAt(edgeTime(state, fence, step), state, fence, step, beyondM);
+}
+
+function begunAt(
+  edge: Pick<Pending, "crossedAtMs" | "basis">,
+  state: FenceState,
+  fence: FenceVersion,
+  { place, last }: Step,
+  beyondM: number,
+): Pending {
   const fixIds = last === null ? [place.fixId] : [last.fixId, place.fixId];
   return weighed(state, fence, place, {
     ...{ ...edge, sinceMs: place.timeMs, fixes: 1, sumM: beyondM, sigmas: 0, sure: false, fixIds },
@@ -113,22 +104,6 @@ function begun(state: FenceState, fence: FenceVersion, step: Step, beyondM: numb
 function continued(state: FenceState, fence: FenceVersion, { place }: Step, beyondM: number): Pending {
   const { pending } = state as { pending: Pending };
   return weighed(state, fence, place, { ...pending, fixes: pending.fixes + 1, sumM: pending.sumM + beyondM });
-}
-
-/** Weighs the evidence with the newest fix, whose distance is in the sum already. */
-function weighed(state: FenceState, fence: FenceVersion, place: Place, pending: Pending): Pending {
-  const hereM = signedDistanceM(fence.rule.shape, place.latDeg, place.lonDeg) * (state.inside ? -1 : 1);
-  const errors = 1 + (place.timeMs - pending.sinceMs) / ERROR_KEEPS_MS;
-  const meanSigmas = (pending.sumM / pending.fixes / place.sigmaM) * Math.sqrt(errors);
-  const sigmas = Math.max(pending.sigmas, hereM / place.sigmaM, meanSigmas);
-  return { ...pending, sigmas, sure: pending.sure || sigmas >= neededSigmas(fence, place, !state.inside) };
-}
-
-/** How many of its standard deviations a fix must lie on a side of the edge to be sure. */
-function neededSigmas({ rule: { shape } }: FenceVersion, { sigmaM }: Place, inside: boolean): number {
-  if (!inside) return SURE_SIGMAS;
-  const depthM = deepestM(shape, (latDeg, lonDeg) => signedDistanceM(shape, latDeg, lonDeg));
-  return Math.min(SURE_SIGMAS, (depthM * SURE_SHARE_OF_DEPTH) / sigmaM);
 }
 
 /** When the way to this fix crossed the edge, as far as that is known. */
@@ -172,14 +147,25 @@ function returned(
   const backAtMs = timeOf(last, place, edgeShare(fence.rule.shape, last, place));
   const enough = !state.inside || pending.fixes >= ABSENCE_FIXES_MIN;
   if (pending.sure && enough && backAtMs - pending.crossedAtMs >= minimumMs(state, fence)) {
-    const there = flipped(state, pending, fence, [last.fixId]);
-    const back = stepFence(there.state, fence, step);
-    return { state: back.state, happenings: [...there.happenings, ...back.happenings] };
+    return thereAndBack(state, pending, fence, step, last);
   }
   const sumM = pending.sumM + beyondM;
   const certain = -beyondM >= SURE_SIGMAS * place.sigmaM;
+  if (certain && isLikelyStay(state, pending, fence, last)) return thereAndBack(state, pending, fence, step, last);
   if (certain || sumM <= 0) return { state: settled(state), happenings: [] };
   return { state: { ...state, pending: { ...pending, fixes: pending.fixes + 1, sumM } }, happenings: [] };
+}
+
+function thereAndBack(
+  state: FenceState,
+  pending: Pending,
+  fence: FenceVersion,
+  step: Step,
+  last: Place,
+): { state: FenceState; happenings: readonly Happening[] } {
+  const there = flipped(state, pending, fence, [last.fixId]);
+  const back = stepFence(there.state, fence, step);
+  return { state: back.state, happenings: [...there.happenings, ...back.happenings] };
 }
 
 function flipped(
@@ -202,29 +188,40 @@ function flipped(
   return { state: OUTSIDE, happenings: dwelled === undefined ? [exited] : [dwelled, exited] };
 }
 
-/** A way from outside to outside through the fence is a visit when it is long and deep enough. */
-function passage(fence: FenceVersion, step: Step): readonly Happening[] {
+/**
+ * A way from outside to outside through the fence is an arrival when it is long and deep enough. The departure is shown like
+ * any other: the fix at the end of the way is the first outside, and may lie there by its error only.
+ */
+function passage(
+  state: FenceState,
+  fence: FenceVersion,
+  step: Step,
+): { state: FenceState; happenings: readonly Happening[] } {
   const { place, last, covered } = step;
-  if (last === null || covered || isGap(fence, step) || fence.validFromMs > last.fencesAtMs) return [];
-  if (place.timeMs - last.timeMs < fence.rule.minInsideMs || place.timeMs === last.timeMs) return [];
+  const none = { state, happenings: [] };
+  if (last === null || covered || isGap(fence, step) || fence.validFromMs > last.fencesAtMs) return none;
+  if (place.timeMs - last.timeMs < fence.rule.minInsideMs || place.timeMs === last.timeMs) return none;
   const { shape } = fence.rule;
   const chord = chordOf(shape, last, place);
-  if (chord === undefined) return [];
+  if (chord === undefined) return none;
   const enteredAtMs = timeOf(last, place, chord.inShare);
   const exitedAtMs = timeOf(last, place, chord.outShare);
   const sigmaM = Math.max(last.sigmaM, place.sigmaM);
   const sigmas = chord.depthM / sigmaM;
-  if (exitedAtMs - enteredAtMs < fence.rule.minInsideMs) return [];
-  if (sigmas < neededSigmas(fence, { ...place, sigmaM }, true)) return [];
+  if (exitedAtMs - enteredAtMs < fence.rule.minInsideMs) return none;
+  if (sigmas < neededSigmas(fence, { ...place, sigmaM }, true)) return none;
+  const fixIds = [last.fixId, place.fixId];
   const shown = {
+    occurredAtMs: enteredAtMs,
     confidence: confidenceOf(sigmas, "gap"),
-    fixIds: [last.fixId, place.fixId],
+    fixIds,
     basis: "crossing" as const,
   };
-  return [
-    happening("entered", fence, { ...shown, occurredAtMs: enteredAtMs }),
-    happening("exited", fence, { ...shown, occurredAtMs: exitedAtMs }),
-  ];
+  const inside: FenceState = { inside: true, enteredAtMs, dwelled: false, pending: null };
+  const beyondM = -signedDistanceM(shape, place.latDeg, place.lonDeg);
+  const pending = begunAt({ crossedAtMs: exitedAtMs, basis: "crossing" }, inside, fence, step, beyondM);
+  const after = confirm(inside, pending, fence, step);
+  return { state: after.state, happenings: [happening("entered", fence, shown), ...after.happenings] };
 }
 
 function dwell(state: FenceState, fence: FenceVersion, { place }: Step) {
@@ -270,9 +267,4 @@ function isGap({ rule }: FenceVersion, { place, last, covered }: Step): boolean 
 
 function timeOf(last: Place, place: Place, share: number): number {
   return Math.round(last.timeMs + (place.timeMs - last.timeMs) * share);
-}
-
-function confidenceOf(sigmas: number, basis: Basis): number {
-  const confidence = Math.min(CONFIDENCE_MAX, normalCdf(sigmas)) * (basis === "gap" ? UNSEEN_CONFIDENCE : 1);
-  return Math.round(confidence * 1000) / 1000;
 }

@@ -164,6 +164,36 @@ test.each<[string, At[], [string, number][]]>([
       ["exited", 70],
     ],
   ],
+  [
+    "a way through that ends outside by an error only, and a stay",
+    [[0, -600], [60, 102], [70, 60], ...stand(80, 200, 0), ...drive(210, 0, 600)],
+    [
+      ["entered", 43],
+      ["exited", 220],
+    ],
+  ],
+  [
+    "a long stay so near the edge that it never was sure",
+    [...drive(0, -510, -110), ...stand(45, 245, -97), ...drive(250, -150, -600)],
+    [
+      ["entered", 44],
+      ["exited", 245],
+    ],
+  ],
+  ["one as near that is short", [...drive(0, -510, -110), ...stand(45, 75, -97), ...drive(80, -150, -600)], []],
+  [
+    "errors across the edge in a long stay",
+    [...stand(0, 600, 60), ...stand(610, 650, 125), ...stand(660, 900, 60)],
+    [["entered", 0]],
+  ],
+  [
+    "a departure to just outside",
+    [...stand(0, 60, 0), ...drive(65, 0, 125, 2.5), ...stand(80, 400, 125)],
+    [
+      ["entered", 0],
+      ["exited", 75],
+    ],
+  ],
   ["a gap while inside", [...stand(0, 60, 0), ...stand(4_000, 4_060, 0)], [["entered", 0]]],
   [
     "a gap, gone after it",
@@ -175,6 +205,12 @@ test.each<[string, At[], [string, number][]]>([
   ],
 ])("%s", (_title, path, expected) => {
   expect(told(live(path))).toEqual(expected);
+});
+
+test("a stay that never was sure lasts at least the fence's own minimum", () => {
+  const path = [...drive(0, -510, -110), ...stand(45, 245, -97), ...drive(250, -150, -600)];
+  expect(told(live(path, [circle({}, { minInsideMs: 180_000 })]))).toHaveLength(2);
+  expect(told(live(path, [circle({}, { minInsideMs: 240_000 })]))).toEqual([]);
 });
 
 test("less accuracy needs more evidence", () => {

@@ -98,14 +98,11 @@ export function visitsOf(events: readonly StreamEvent[]): Visit[] {
 }
 
 function compare(truth: readonly TrueVisit[], visits: readonly Visit[], score: VisitScore): void {
-  const overlaps = (visit: Visit, real: TrueVisit): boolean =>
-    visit.fenceId === real.fenceId &&
-    visit.enteredAtMs < real.exitedAtMs + NEAR_MS &&
-    (visit.exitedAtMs ?? Number.POSITIVE_INFINITY) > real.enteredAtMs - NEAR_MS;
+  const ofStay = assignVisits(truth, visits);
   score.reported += visits.length;
-  score.falseVisits += visits.filter((visit) => !truth.some((real) => overlaps(visit, real))).length;
+  score.falseVisits += visits.length - [...ofStay.values()].reduce((sum, { length }) => sum + length, 0);
   for (const real of truth.filter(({ due }) => due)) {
-    const found = visits.filter((visit) => overlaps(visit, real));
+    const found = ofStay.get(real) ?? [];
     score.due++;
     if (found.length > 0) score.found++;
     const visit = found[0];
@@ -113,4 +110,24 @@ function compare(truth: readonly TrueVisit[], visits: readonly Visit[], score: V
     score.once++;
     score.timeErrorsMs.push(visit.enteredAtMs - real.enteredAtMs, visit.exitedAtMs - real.exitedAtMs);
   }
+}
+
+/** Each visit belongs to the true stay that it shares most time with, or lies nearest to; to none where all are far. */
+export function assignVisits(truth: readonly TrueVisit[], visits: readonly Visit[]): Map<TrueVisit, Visit[]> {
+  const ofStay = new Map<TrueVisit, Visit[]>();
+  for (const visit of visits) {
+    let most: TrueVisit | undefined;
+    let mostMs = -NEAR_MS;
+    for (const real of truth) {
+      if (real.fenceId !== visit.fenceId) continue;
+      const sharedMs =
+        Math.min(visit.exitedAtMs ?? Number.POSITIVE_INFINITY, real.exitedAtMs) -
+        Math.max(visit.enteredAtMs, real.enteredAtMs);
+      if (sharedMs <= mostMs) continue;
+      most = real;
+      mostMs = sharedMs;
+    }
+    if (most !== undefined) ofStay.set(most, [...(ofStay.get(most) ?? []), visit]);
+  }
+  return ofStay;
 }
