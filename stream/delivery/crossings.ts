@@ -42,7 +42,8 @@ export function staysOf(crossings: readonly Crossing[], deviceId: number): Stay[
   let entered: Crossing | null = null;
   for (const crossing of crossings) {
     if (crossing.deviceId !== deviceId) continue;
-    if (crossing.type === "entered") entered ??= crossing;
+    // Of two entries with no exit between them the later counts: the exit that is missing comes with the next event.
+    if (crossing.type === "entered") entered = crossing;
     else {
       if (entered !== null || stays.length === 0) stays.push({ entered, exited: crossing, deviceId });
       entered = null;

@@ -24,8 +24,8 @@ export type Pending = {
 };
 
 export const SURE_SIGMAS = 1.6;
-/** So many stays may seem to end, and begin again, by errors alone. */
-const BROKEN_STAYS = 1e-4;
+/** Of stays right at the edge so many may seem to end, and begin again, by errors alone; deeper inside it is far fewer. */
+const BROKEN_STAYS = 1e-3;
 /** In a small fence nobody can be so far from the edge: this share of its depth must do. */
 const SURE_SHARE_OF_DEPTH = 0.5;
 /** Errors in streets keep for about this long, milliseconds: fixes closer in time add nothing. */
