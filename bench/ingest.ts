@@ -8,14 +8,15 @@ import { from as copyFrom, to as copyTo } from "pg-copy-streams";
 import { ensureGothenburgRoads } from "#simulator/roads/road-file.ts";
 import { VERSION } from "#stream/roads/network-file.ts";
 import { openConnections, trackerLogin } from "./ack-client.ts";
+import { drivenVehicles } from "./driven-records.ts";
 import { median, printGoal, printTable } from "./measure.ts";
 import { openMeasuredService } from "./measured-service.ts";
-import { fullRecord, recordPacket } from "./teltonika-load.ts";
+import { recordPacket } from "./teltonika-load.ts";
 
 /**
  * Durable fixes per second from device sockets to the table `fix`, beside a raw binary COPY of the very same rows into
  * the very same table (its bytes made beforehand, so that nothing but PostgreSQL and the socket is measured). All stages
- * run, with the roads of Gothenburg loaded.
+ * run, with the roads of Gothenburg loaded, where the vehicles drive.
  */
 
 const DEVICES = 200;
@@ -26,6 +27,8 @@ const ROUNDS = 3;
 const LOOK_MS = 100;
 const FIXES = DEVICES * PACKETS_PER_DEVICE * RECORDS_PER_PACKET;
 const FIRST_MS = 1_700_000_000_000;
+/** All devices report what one vehicle does, a fix a second. */
+const [reportAt] = drivenVehicles(1, FIRST_MS);
 
 const roads = join(tmpdir(), `telematics-bench-gothenburg-v${VERSION}.roads`);
 await ensureGothenburgRoads(roads);
@@ -37,7 +40,7 @@ await client.connect();
 async function sendAll(round: number): Promise<void> {
   const sockets = await openConnections(service.teltonikaPort, DEVICES, trackerLogin);
   const packets = Array.from({ length: PACKETS_PER_DEVICE }, (_, index) =>
-    recordPacket(0x8e, RECORDS_PER_PACKET, fullRecord, FIRST_MS + (round * PACKETS_PER_DEVICE + index) * 25_000),
+    recordPacket(0x8e, RECORDS_PER_PACKET, reportAt!, FIRST_MS + (round * PACKETS_PER_DEVICE + index) * 25_000),
   );
   startMs = performance.now();
   await Promise.all(

@@ -1,12 +1,9 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findDecoder } from "#decoders";
-import { type DeviceRecord, encodePacket } from "#decoders/teltonika/encode.ts";
-import { gaussian, type Random, seededRandom } from "#simulator/random.ts";
-import { loadGothenburg } from "#simulator/roads/network.ts";
+import { encodePacket } from "#decoders/teltonika/encode.ts";
+import { seededRandom } from "#simulator/random.ts";
 import { ensureGothenburgRoads } from "#simulator/roads/road-file.ts";
-import { createRouter } from "#simulator/roads/router.ts";
-import { createVehicle, type VehicleState } from "#simulator/vehicle.ts";
 import { FixCopy } from "#store/fold-copy.ts";
 import type { JournalFrame } from "#store/journal.ts";
 import { readFrame } from "#stream/decode-frames.ts";
@@ -17,8 +14,8 @@ import { openStreamRoads } from "#stream/match/stream-roads.ts";
 import { VERSION } from "#stream/roads/network-file.ts";
 import type { DeviceStage, Fix, FrameStep, ItemSteps } from "#stream/stage.ts";
 import { stages } from "#stream/stages.ts";
+import { drivenVehicles } from "./driven-records.ts";
 import { median, printGoal, printTable } from "./measure.ts";
-import { fullRecord } from "./teltonika-load.ts";
 
 /**
  * What the stream costs this side of the database: µs of CPU a fix for decoding, ordering, every stage, the encoding of the
@@ -28,7 +25,6 @@ import { fullRecord } from "./teltonika-load.ts";
 const VEHICLES = 20;
 const REPORTS = 500;
 const INTERVAL_S = 5;
-const NOISE_M = 5;
 const FENCES = 10_000;
 const START_MS = 1_750_000_000_000;
 const ROUNDS = 3;
@@ -45,17 +41,12 @@ type Cost = { name: string; usPerFix: number };
 
 /** Frames of each vehicle, `perFrame` reports a frame, in the order in which they would come. */
 function journal(perFrame: number): JournalFrame[] {
-  const network = loadGothenburg();
-  const router = createRouter(network);
-  const random = seededRandom(7, "noise");
   const frames: JournalFrame[] = [];
-  const vehicles = Array.from({ length: VEHICLES }, (_, n) =>
-    createVehicle({ network, router, seed: 7, name: `vehicle-${n}`, startMs: START_MS }),
-  );
+  const vehicles = drivenVehicles(VEHICLES, START_MS);
   for (let at = 0; at < REPORTS; at += perFrame) {
     const times = Array.from({ length: perFrame }, (_, n) => START_MS + (at + n) * INTERVAL_S * 1000);
-    for (const [n, vehicle] of vehicles.entries()) {
-      const records = times.map((timeMs) => recordOf(vehicle.stepTo(timeMs), random));
+    for (const [n, reportAt] of vehicles.entries()) {
+      const records = times.map(reportAt);
       frames.push({
         ...{ seq: frames.length + 1, partition: 0, deviceId: n + 1, kind: "frame", protocol: "teltonika" },
         ...{ transport: "tcp", receivedAtMs: times.at(-1)! + 1_000, remoteAddress: null },
@@ -64,17 +55,6 @@ function journal(perFrame: number): JournalFrame[] {
     }
   }
   return frames;
-}
-
-function recordOf({ timeMs, latDeg, lonDeg, headingDeg, speedMps }: VehicleState, random: Random): DeviceRecord {
-  const degPerM = 1 / 111_195;
-  const noiseDeg = () => gaussian(random) * NOISE_M * degPerM;
-  return {
-    ...fullRecord(timeMs, Math.round((latDeg + noiseDeg()) * 1e7)),
-    longitudeE7: Math.round((lonDeg + noiseDeg() / Math.cos((latDeg * Math.PI) / 180)) * 1e7),
-    headingDeg: Math.round(headingDeg) % 360,
-    speedKmh: Math.round(speedMps * 3.6),
-  };
 }
 
 function fences(): FenceSet {

@@ -2,8 +2,11 @@ import { type DeviceElement, type DeviceRecord, elementBytes, encodePacket } fro
 
 /** Packets for the benchmarks, made by the encoder of the device side. */
 
+const SPEED_ELEMENT = 24;
+const SPEED_KMH = 50;
+
 /** A full record of Codec 8 Extended: 148 bytes, 21 elements of a car with CAN data. */
-export function fullRecord(timeMs: number, latitudeE7 = 577_089_000): DeviceRecord {
+export function fullRecord(timeMs: number, latitudeE7 = 577_089_000, speedKmh = SPEED_KMH): DeviceRecord {
   const sizes = {
     1: [239, 240, 21, 113],
     2: [66, 67, 68, 181, 182, 24, 9, 85],
@@ -11,9 +14,12 @@ export function fullRecord(timeMs: number, latitudeE7 = 577_089_000): DeviceReco
     8: [11, 14, 78],
   };
   const elements: DeviceElement[] = Object.entries(sizes).flatMap(([size, ids]) =>
-    ids.map((id) => ({ id, bytes: elementBytes((id * 7 + timeMs) % 200, Number(size) as 1 | 2 | 4 | 8) })),
+    ids.map((id) => {
+      const value = id === SPEED_ELEMENT ? speedKmh : (id * 7 + timeMs) % 200;
+      return { id, bytes: elementBytes(value, Number(size) as 1 | 2 | 4 | 8) };
+    }),
   );
-  return { ...smallRecord(timeMs, latitudeE7), eventId: 240, elements };
+  return { ...smallRecord(timeMs, latitudeE7), speedKmh, eventId: 240, elements };
 }
 
 /** A small record: a position with ignition and speed. */
@@ -26,7 +32,7 @@ export function smallRecord(timeMs: number, latitudeE7 = 577_089_000): DeviceRec
     altitudeM: 12,
     headingDeg: 271,
     satellites: 9,
-    speedKmh: 50,
+    speedKmh: SPEED_KMH,
     eventId: 0,
     elements: [
       { id: 239, bytes: Uint8Array.of(1) },
