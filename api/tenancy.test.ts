@@ -83,7 +83,8 @@ beforeAll(async () => {
   theirIds.set("commands", (await api.call(theirs, "POST", "/v1/commands", command)).json().id);
   theirIds.set("vehicles", String(await storeVehicle(api.database, theirFleet, [{ deviceId, priority: 1 }])));
   theirIds.set("geofences", (await api.call(theirs, "POST", "/v1/geofences", yard)).json().id);
-  const plan = { externalId: "R-1", stops: [{ externalId: "S-1", lat: -33.1, lon: 151.2 }] };
+  const startsAt = new Date(TEST_NOW_MS).toISOString();
+  const plan = { externalId: "R-1", startsAt, stops: [{ externalId: "S-1", lat: -33.1, lon: 151.2 }] };
   const route = (await api.call(theirs, "POST", "/v1/routes", plan)).json();
   theirIds.set("routes", route.id);
   theirIds.set("stops", route.stops[0].id);
