@@ -376,7 +376,7 @@ test("a full journal refuses, and accepts again when frames have been committed"
 });
 
 test("closing commits what waits, and refuses what comes after", async () => {
-  const journal = await openJournal(database.url);
+  const journal = await openJournal(database.url, PENDING_BYTES_MAX, { closePatienceMs: 30_000 });
   const pending = [1, 2, 3].map((deviceId) => journal.append(frame(deviceId)));
   await journal.close();
   expect(await Promise.all(pending)).toHaveLength(3);

@@ -262,8 +262,8 @@ describe("a connection", () => {
 
   it("lives as long as it publishes, without a ping", async () => {
     const { raw } = await openPhoneGateway();
-    const phone = await loggedIn(await raw(), { keepAliveS: 1 });
-    for (let messageId = 1; messageId <= 6; messageId += 1) {
+    const phone = await loggedIn(await raw(), { keepAliveS: 3 });
+    for (let messageId = 1; messageId <= 12; messageId += 1) {
       phone.send(publishBytes({ messageId }));
       await pause(500);
     }
