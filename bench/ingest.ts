@@ -11,6 +11,7 @@ import { openConnections, trackerLogin } from "./ack-client.ts";
 import { drivenVehicles } from "./driven-records.ts";
 import { median, printGoal, printTable } from "./measure.ts";
 import { openMeasuredService } from "./measured-service.ts";
+import { quietRounds } from "./quiet-rounds.ts";
 import { recordPacket } from "./teltonika-load.ts";
 
 /**
@@ -36,13 +37,13 @@ const service = await openMeasuredService({ ROADS: roads });
 const client = new pg.Client(service.databaseUrl);
 await client.connect();
 
-/** Every device sends its packets, each after the ack of the one before; resolves when all are acknowledged. */
-async function sendAll(round: number): Promise<void> {
+/** Every device sends its packets, each after the ack of the one before; resolves when all are acknowledged, with the start. */
+async function sendAll(round: number): Promise<number> {
   const sockets = await openConnections(service.teltonikaPort, DEVICES, trackerLogin);
   const packets = Array.from({ length: PACKETS_PER_DEVICE }, (_, index) =>
     recordPacket(0x8e, RECORDS_PER_PACKET, reportAt!, FIRST_MS + (round * PACKETS_PER_DEVICE + index) * 25_000),
   );
-  startMs = performance.now();
+  const startMs = performance.now();
   await Promise.all(
     sockets.map(async (socket) => {
       for (const packet of packets) {
@@ -52,6 +53,7 @@ async function sendAll(round: number): Promise<void> {
     }),
   );
   for (const socket of sockets) socket.destroy();
+  return startMs;
 }
 
 async function storedFixes(): Promise<number> {
@@ -63,11 +65,9 @@ async function cursorsCaughtUp(): Promise<boolean> {
   return rows[0].done;
 }
 
-let startMs = 0;
-const rounds: { ackedPerS: number; storedPerS: number; copiedPerS: number }[] = [];
-for (let round = 0; round < ROUNDS; round++) {
+const rounds = await quietRounds(ROUNDS, async (round) => {
   await client.query("truncate fix");
-  await sendAll(round);
+  const startMs = await sendAll(round);
   const ackedMs = performance.now() - startMs;
   while (!(await cursorsCaughtUp())) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   const storedMs = performance.now() - startMs;
@@ -78,12 +78,12 @@ for (let round = 0; round < ROUNDS; round++) {
   const copyStartMs = performance.now();
   await pipeline(Readable.from(chunks), client.query(copyFrom("copy fix from stdin (format binary)")));
   const copiedMs = performance.now() - copyStartMs;
-  rounds.push({
+  return {
     ackedPerS: (FIXES / ackedMs) * 1000,
     storedPerS: (FIXES / storedMs) * 1000,
     copiedPerS: (FIXES / copiedMs) * 1000,
-  });
-}
+  };
+});
 await client.end();
 await service.close();
 

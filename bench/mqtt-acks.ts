@@ -7,6 +7,7 @@ import { median, printGoal, printTable } from "./measure.ts";
 import { type MeasuredService, openMeasuredService } from "./measured-service.ts";
 import { openMosquitto, openPlainAedes } from "./mqtt-brokers.ts";
 import type { LoadAnswer, LoadCommand } from "./mqtt-load.ts";
+import { quietRounds } from "./quiet-rounds.ts";
 
 /**
  * Acknowledged QoS 1 publishes per second: the gateway role, where an acknowledged publish is committed to PostgreSQL,
@@ -85,41 +86,44 @@ const ports = new Map([[AEDES, aedes.port]]);
 if (mosquitto !== undefined) ports.set(MOSQUITTO, mosquitto.port);
 for (const [name, { service }] of services) ports.set(name, service.mqttPort);
 
-async function measure({ clients, inFlight }: (typeof SCENARIOS)[number]): Promise<Map<string, Pumped[]>> {
-  const rounds = new Map([...ports.keys()].map((name) => [name, [] as Pumped[]]));
+/** What each broker did in one round. */
+type Round = ReadonlyMap<string, Pumped>;
+
+async function measure({ clients, inFlight }: (typeof SCENARIOS)[number]): Promise<Round[]> {
   for (const [name, port] of ports) {
     await ask({ kind: "open", phones: { name, port, clients, inFlight } });
     await pump(name, WARM_UP_SECONDS);
   }
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, pumped] of rounds) {
+  const rounds = await quietRounds(ROUNDS, async () => {
+    const round = new Map<string, Pumped>();
+    for (const name of ports.keys()) {
       await caughtUp(whole);
-      pumped.push(await pump(name, SECONDS));
+      round.set(name, await pump(name, SECONDS));
     }
-  }
+    return round;
+  });
   for (const name of ports.keys()) await ask({ kind: "close", name });
   return rounds;
 }
 
 for (const scenario of SCENARIOS) {
   const rounds = await measure(scenario);
-  const ours = rounds.get(OURS)!;
-  const ratioTo = (name: string) =>
-    median((rounds.get(name) ?? []).map(({ acksPerS }, round) => ours[round]!.acksPerS / acksPerS));
+  const medianOf = (value: (round: Round) => number) => median(rounds.map(value));
+  const ratioTo = (name: string) => medianOf((round) => round.get(OURS)!.acksPerS / round.get(name)!.acksPerS);
   printTable(
     `QoS 1, ${scenario.name}: median of ${ROUNDS} rounds of ${SECONDS} s`,
-    [...rounds].map(([name, pumped]) => ({
+    [...ports.keys()].map((name) => ({
       broker: name,
-      "acks/s": median(pumped.map(({ acksPerS }) => acksPerS)),
+      "acks/s": medianOf((round) => round.get(name)!.acksPerS),
       "ours is ×": ratioTo(name),
-      "cores the load client used": median(pumped.map(({ cpuShare }) => cpuShare)),
+      "cores the load client used": medianOf((round) => round.get(name)!.cpuShare),
     })),
   );
   const goals = [
     [AEDES, scenario.aedesGoal],
     [MOSQUITTO, scenario.mosquittoGoal],
   ] as const;
-  for (const [name, goal] of goals.filter(([broker]) => rounds.has(broker))) {
+  for (const [name, goal] of goals.filter(([broker]) => ports.has(broker))) {
     const ratio = ratioTo(name);
     printGoal(`stored acks/s at least ${goal} of ${name.split(":")[0]} (${scenario.name})`, ratio, ratio >= goal);
   }

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { cpuTicks, stolenShareSince } from "./quiet-rounds.ts";
 
 /** `npm run bench [NAME …]`: all measurements, or the named ones, each in a process of its own. */
 
@@ -30,8 +31,11 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 for (const name of asked.length > 0 ? asked : BENCHES) {
+  const begin = cpuTicks();
   const { status } = spawnSync(process.execPath, [new URL(`${name}.ts`, import.meta.url).pathname], {
     stdio: "inherit",
   });
+  const stolenPercent = (100 * stolenShareSince(begin)).toFixed(0);
+  console.log(`\n${name}: the host of this machine gave ${stolenPercent} % of its CPU to others meanwhile.`);
   if (status !== 0) process.exitCode = 1;
 }
