@@ -17,6 +17,7 @@ import {
 } from "./maxima.ts";
 import type { Tally } from "./metrics.ts";
 import type { SharedContext } from "./session-context.ts";
+import { setAside } from "./set-aside.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 
 export type DatagramContext = SharedContext & {
@@ -212,20 +213,7 @@ class Receiver {
   }
 
   #reject(bytes: Uint8Array, reason: RejectReason, remoteAddress: string): void {
-    const { tally, quarantine, protocol, now, monotonicMs } = this.#context;
-    tally.frames[reason] += 1;
-    const row = {
-      deviceId: null,
-      fleetId: null,
-      protocol,
-      transport: "udp" as const,
-      receivedAtMs: now(),
-      remoteAddress,
-      reason,
-      detail: null,
-      bytes,
-    };
-    quarantine.offer(row, monotonicMs());
+    setAside(this.#context, { transport: "udp", remoteAddress, device: undefined }, bytes, reason, null);
   }
 }
 
