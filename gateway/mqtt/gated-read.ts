@@ -29,7 +29,7 @@ export function readUngated(connection: Duplex, size?: number): Buffer | null {
 }
 
 function gatedRead(this: GatedConnection, size?: number): Buffer | null {
-  return size === 0 ? readUngated(this, 0) : (this[SESSION]?.read() ?? null);
+  return size === 0 ? readUngated(this, 0) : (this[SESSION]?.incoming.read() ?? null);
 }
 
 /**
@@ -39,7 +39,7 @@ function gatedRead(this: GatedConnection, size?: number): Buffer | null {
 function gatedPush(this: GatedConnection, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
   let rest = chunk;
   if (chunk !== null && this.readableLength === 0) {
-    rest = this[SESSION]?.takeFirst(chunk) ?? chunk;
+    rest = this[SESSION]?.incoming.takeFirst(chunk) ?? chunk;
     if (rest.length === 0) return true;
   }
   return (Object.getPrototypeOf(this) as Duplex).push.call(this, rest, encoding);

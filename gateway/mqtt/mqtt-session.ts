@@ -4,14 +4,16 @@ import type { CommandLink } from "../commands/delivery.ts";
 import type { KnownDevice } from "../gateway-deps.ts";
 import { CLOSE_TIMEOUT_MS, KEEP_ALIVE_S_MAX, PUBLISHES_IN_FLIGHT_MAX, UNREAD_MQTT_BYTES_MAX } from "../maxima.ts";
 import type { CloseReason } from "../metrics.ts";
-import type { AuthLevel } from "../notes.ts";
+import type { AuthLevel, NoteSubject } from "../notes.ts";
 import { passwordHashOf } from "../password-checks.ts";
+import { enter, leave } from "../presence.ts";
 import type { GatewaySession } from "../session-context.ts";
-import { gateReads, readUngated } from "./gated-read.ts";
+import { gateReads } from "./gated-read.ts";
+import { IncomingPackets, type PacketGate } from "./incoming-packets.ts";
 import type { MqttContext } from "./mqtt-context.ts";
-import { PacketMeter } from "./packet-meter.ts";
 import { commandTopic, maySubscribe, uidOfPublish } from "./phone-identity.ts";
 import { type LoginRefusal, logIn } from "./phone-login.ts";
+import { Pubacks } from "./pubacks.ts";
 import type { Acknowledge } from "./publish-turn.ts";
 import { type Publisher, Publishes } from "./publishes.ts";
 import type { EndsTurns } from "./turn-ends.ts";
@@ -20,8 +22,8 @@ import type { EndsTurns } from "./turn-ends.ts";
 export type Deliver = (connection: Duplex, topic: string, payload: Buffer) => void;
 
 /**
- * One MQTT connection, over TCP, TLS or WebSocket. The broker speaks the protocol; the session decides what the broker
- * may read, who the client is, and when a publish is acknowledged: see `publishes.ts`.
+ * One MQTT connection, over TCP, TLS or WebSocket. The broker speaks the protocol; the session decides who the client is
+ * and how long it may stay, `incoming-packets.ts` what the broker may read, `publishes.ts` when a publish is acknowledged.
  *
  *     naming ──CONNECT──▶ admitting ──device known, password right──▶ open
  *       │ LOGIN_TIMEOUT_MS,   │ CONNACK with a refusal                 │ DISCONNECT, keep-alive, slow, violation,
@@ -34,27 +36,22 @@ export type Deliver = (connection: Duplex, topic: string, payload: Buffer) => vo
  *            waiting the rest stays in the socket, which bounds the memory of a session
  * closed     nothing is read or acknowledged any more; the socket is destroyed within CLOSE_TIMEOUT_MS
  */
-export class MqttSession implements GatewaySession, Publisher, EndsTurns {
+export class MqttSession implements GatewaySession, PacketGate, Publisher, EndsTurns {
   readonly #context: MqttContext;
   readonly #connection: Duplex;
-  readonly #meter = new PacketMeter();
   readonly remoteAddress: string;
   #state: "naming" | "admitting" | "open" | "closed" = "naming";
   #login: ConnectPacket | undefined;
   #device: KnownDevice | undefined;
   #authLevel: AuthLevel = "id";
   readonly #openedAtMs: number;
-  #heardAtMs: number;
   #closedAtMs = 0;
-  /** When the packet was begun of which more is expected. */
-  #packetBegunAtMs = 0;
   /** Silence after which the connection is closed: one and a half times the keep-alive (MQTT 3.1.1, 3.1.2.10). */
   #silenceMsMax = Number.POSITIVE_INFINITY;
-  /** Packet identifiers whose PUBACK leaves at the end of this turn. */
-  #pubacks: number[] = [];
-  /** Bytes were left in the connection, as too many publishes are in flight. */
-  #hasLeftBytes = false;
+  readonly incoming: IncomingPackets;
   readonly #publishes: Publishes;
+  /** Those that leave at the end of this turn. */
+  readonly #pubacks = new Pubacks();
   readonly #deliver: Deliver;
   /** Takes commands once the device has subscribed to them. */
   #link: CommandLink | undefined;
@@ -65,8 +62,8 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
     this.#connection = connection;
     this.remoteAddress = remoteAddress;
     this.#openedAtMs = context.monotonicMs();
-    this.#heardAtMs = this.#openedAtMs;
     this.#publishes = new Publishes(context, this);
+    this.incoming = new IncomingPackets(context, connection, this, this.#publishes, this.#openedAtMs);
     context.tally.sessions += 1;
     context.sessions.add(this);
     gateReads(connection, this);
@@ -81,60 +78,14 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
   }
 
   get heardAtMs(): number {
-    return this.#heardAtMs;
+    return this.incoming.heardAtMs;
   }
 
   get isClosed(): boolean {
     return this.#state === "closed";
   }
 
-  /** What is left of bytes that came in, behind the plain publishes that they begin with. */
-  takeFirst(bytes: Buffer): Buffer {
-    if (this.#state !== "open" || this.#meter.isInside) return bytes;
-    const packets = this.#packetsWelcome();
-    if (packets <= 0) return bytes;
-    this.#heardAtMs = this.#context.monotonicMs();
-    const taken = this.#publishes.takePlain(bytes, packets);
-    this.#context.tally.bytesReceived += taken;
-    return taken === 0 ? bytes : bytes.subarray(taken);
-  }
-
-  /** What the broker may have of the bytes that arrived; null for nothing now. */
-  read(): Buffer | null {
-    if (this.#packetsWelcome() <= 0) {
-      this.#hasLeftBytes = true;
-      return null;
-    }
-    const read = readUngated(this.#connection);
-    if (read === null) return null;
-    const bytes = this.takeFirst(read);
-    if (bytes.length === 0) return null;
-    this.#heardAtMs = this.#context.monotonicMs();
-    const packets = this.#packetsWelcome();
-    if (packets <= 0) {
-      this.#leave(bytes);
-      return null;
-    }
-    const wasInside = this.#meter.isInside;
-    const metered = this.#meter.take(bytes, packets);
-    if (metered.kind === "refused") {
-      this.#context.tally.frames[metered.reason === "oversize" ? "oversize" : "format"] += 1;
-      this.close(metered.reason);
-      return null;
-    }
-    if (!wasInside || metered.byteCount < bytes.length) this.#packetBegunAtMs = this.#heardAtMs;
-    this.#context.tally.bytesReceived += metered.byteCount;
-    if (metered.byteCount === bytes.length) return bytes;
-    this.#leave(bytes.subarray(metered.byteCount));
-    return bytes.subarray(0, metered.byteCount);
-  }
-
-  #leave(bytes: Buffer): void {
-    this.#hasLeftBytes = true;
-    this.#connection.unshift(bytes);
-  }
-
-  #packetsWelcome(): number {
+  packetsWelcome(): number {
     switch (this.#state) {
       case "naming":
         return 1;
@@ -190,6 +141,32 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
     }
   }
 
+  /** Lets the device of a topic in, where devices may register themselves and the login named nobody. */
+  async nameBy(topic: string): Promise<KnownDevice | undefined> {
+    const uid = uidOfPublish(topic);
+    if (uid === undefined || this.isClosed) return undefined;
+    const known = await this.#context.admit(uid, "owntracks", () => !this.isClosed);
+    // A device with a password has to log in with it.
+    if (known.kind !== "known" || this.isClosed || passwordHashOf(known.device) !== undefined) return undefined;
+    this.#open(known.device, this.#context.transport === "mqttTls" ? "tls" : "id");
+    return known.device;
+  }
+
+  #open(device: KnownDevice, authLevel: AuthLevel): void {
+    this.#state = "open";
+    this.#device = device;
+    this.#authLevel = authLevel;
+    enter(this.#context, this, this.#noteSubject(device));
+  }
+
+  /** The broker says why in its CONNACK, then closes the connection. */
+  #refuse(reason: LoginRefusal, uid: string | undefined): void {
+    const { tally, knocks, now } = this.#context;
+    tally.refusals[reason] += 1;
+    if (reason === "unknownDevice" && uid !== undefined) knocks.add(uid, "owntracks", this.remoteAddress, now());
+    this.#end(reason);
+  }
+
   maySubscribe(filter: string): boolean {
     const { commands, tally } = this.#context;
     const device = this.#device;
@@ -212,9 +189,62 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
     return true;
   }
 
+  /** What the connection brought is committed: no answer to a command comes on it any more. */
+  #leaveCommands(): void {
+    if (this.#link === undefined || this.#device === undefined) return;
+    this.#context.commands?.detach(this.#device.deviceId, this.#link);
+    this.#link = undefined;
+  }
+
   /** Commits a publish (or a last will) and lets the broker acknowledge it after that, in the order of arrival. */
   publish(packet: PublishPacket, acknowledge: Acknowledge): void {
     this.#publishes.take(packet, acknowledge);
+  }
+
+  published(): void {
+    if (this.#publishes.inFlight === 0 && this.isClosed) this.#leaveCommands();
+    else if (this.#context.isDraining()) this.drain();
+    else if (this.incoming.hasLeftBytes) this.#context.turnEnds.add(this);
+  }
+
+  sendPuback(messageId: number): void {
+    if (this.#pubacks.add(messageId)) this.#context.turnEnds.add(this);
+  }
+
+  /** What the turn brought together leaves with one write, and what was left in the connection is read. */
+  turnEnds(): void {
+    this.flushPubacks();
+    this.incoming.readLeft();
+  }
+
+  flushPubacks(): void {
+    const bytes = this.#pubacks.take();
+    if (bytes === undefined || this.isClosed) return;
+    this.#connection.write(bytes);
+    this.#context.tally.bytesSent += bytes.length;
+  }
+
+  silentMs(monotonicMs: number): number {
+    return Math.round(monotonicMs - this.incoming.heardAtMs);
+  }
+
+  checkTime(monotonicMs: number): void {
+    const { LOGIN_TIMEOUT_MS, FRAME_TIMEOUT_MS } = this.#context.limits;
+    switch (this.#state) {
+      case "naming":
+        if (monotonicMs - this.#openedAtMs > LOGIN_TIMEOUT_MS) this.close("loginTimeout");
+        return;
+      case "admitting":
+        return;
+      case "open":
+        if (this.#connection.writableLength > UNREAD_MQTT_BYTES_MAX) this.close("slowReader");
+        else if (this.#publishes.inFlight > 0) return;
+        else if (monotonicMs - this.incoming.heardAtMs > this.#silenceMsMax) this.close("idle");
+        else if (this.incoming.begunMs(monotonicMs) > FRAME_TIMEOUT_MS) this.close("slowSender");
+        return;
+      case "closed":
+        if (monotonicMs - this.#closedAtMs > CLOSE_TIMEOUT_MS) this.#connection.destroy();
+    }
   }
 
   /** The broker gave the connection up. */
@@ -238,34 +268,6 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
     this.#connection.destroy();
   }
 
-  silentMs(monotonicMs: number): number {
-    return Math.round(monotonicMs - this.#heardAtMs);
-  }
-
-  checkTime(monotonicMs: number): void {
-    const { LOGIN_TIMEOUT_MS, FRAME_TIMEOUT_MS } = this.#context.limits;
-    switch (this.#state) {
-      case "naming":
-        if (monotonicMs - this.#openedAtMs > LOGIN_TIMEOUT_MS) this.close("loginTimeout");
-        return;
-      case "admitting":
-        return;
-      case "open":
-        if (this.#connection.writableLength > UNREAD_MQTT_BYTES_MAX) this.close("slowReader");
-        else if (this.#publishes.inFlight === 0 && monotonicMs - this.#heardAtMs > this.#silenceMsMax)
-          this.close("idle");
-        else if (
-          this.#publishes.inFlight === 0 &&
-          this.#meter.isInside &&
-          monotonicMs - this.#packetBegunAtMs > FRAME_TIMEOUT_MS
-        )
-          this.close("slowSender");
-        return;
-      case "closed":
-        if (monotonicMs - this.#closedAtMs > CLOSE_TIMEOUT_MS) this.#connection.destroy();
-    }
-  }
-
   close(reason: CloseReason): void {
     if (reason === "drain") this.flushPubacks();
     if (!this.#end(reason)) return;
@@ -277,17 +279,12 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
   /** False when the session was closed before. */
   #end(reason: CloseReason): boolean {
     if (this.#state === "closed") return false;
-    const { tally, live, notes, monotonicMs, transport } = this.#context;
     this.#state = "closed";
-    this.#closedAtMs = monotonicMs();
-    tally.closes[reason] += 1;
+    this.#closedAtMs = this.#context.monotonicMs();
+    this.#context.tally.closes[reason] += 1;
     if (this.#publishes.inFlight === 0) this.#leaveCommands();
     if (this.#device === undefined) return true;
-    const wasLive = live.leave(this.#device.deviceId, this);
-    notes.write("disconnected", this.#noteSubject(this.#device), {
-      authLevel: this.#authLevel,
-      transport,
-      sessions: wasLive ? 0 : 1,
+    leave(this.#context, this, this.#noteSubject(this.#device), {
       closeReason: reason,
       durationMs: Math.round(this.#closedAtMs - this.#openedAtMs),
       frames: this.#publishes.committedCount,
@@ -296,93 +293,8 @@ export class MqttSession implements GatewaySession, Publisher, EndsTurns {
     return true;
   }
 
-  /** The broker says why in its CONNACK, then closes the connection. */
-  #refuse(reason: LoginRefusal, uid: string | undefined): void {
-    const { tally, knocks, now } = this.#context;
-    tally.refusals[reason] += 1;
-    if (reason === "unknownDevice" && uid !== undefined) knocks.add(uid, "owntracks", this.remoteAddress, now());
-    this.#end(reason);
+  #noteSubject(device: KnownDevice): NoteSubject {
+    const { remoteAddress } = this;
+    return { device, protocol: "owntracks", transport: "mqtt", remoteAddress, atMs: this.#context.now() };
   }
-
-  #open(device: KnownDevice, authLevel: AuthLevel): void {
-    const { live, notes, monotonicMs, transport } = this.#context;
-    this.#state = "open";
-    this.#device = device;
-    this.#authLevel = authLevel;
-    const previous = live.enter(device.deviceId, this, monotonicMs());
-    notes.write("connected", this.#noteSubject(device), { authLevel, transport, sessions: 1 });
-    if (previous === undefined) return;
-    notes.write("conflict", this.#noteSubject(device), {
-      authLevel,
-      previousAuthLevel: previous.authLevel,
-      previousAddress: previous.remoteAddress,
-      previousSilentMs: previous.silentMs(monotonicMs()),
-    });
-  }
-
-  published(): void {
-    if (this.#publishes.inFlight === 0 && this.isClosed) this.#leaveCommands();
-    else if (this.#context.isDraining()) this.drain();
-    else if (this.#hasLeftBytes) this.#context.turnEnds.add(this);
-  }
-
-  sendPuback(messageId: number): void {
-    if (this.#pubacks.push(messageId) === 1) this.#context.turnEnds.add(this);
-  }
-
-  /** What the turn brought together leaves with one write, and what was left in the connection is read. */
-  turnEnds(): void {
-    this.flushPubacks();
-    if (!this.#hasLeftBytes || this.#packetsWelcome() <= 0) return;
-    this.#hasLeftBytes = false;
-    this.#connection.emit("readable");
-  }
-
-  flushPubacks(): void {
-    const ids = this.#pubacks;
-    if (ids.length === 0) return;
-    if (!this.isClosed) {
-      const bytes = pubackBytes(ids);
-      this.#connection.write(bytes);
-      this.#context.tally.bytesSent += bytes.length;
-    }
-    ids.length = 0;
-  }
-
-  /** What the connection brought is committed: no answer to a command comes on it any more. */
-  #leaveCommands(): void {
-    if (this.#link === undefined || this.#device === undefined) return;
-    this.#context.commands?.detach(this.#device.deviceId, this.#link);
-    this.#link = undefined;
-  }
-
-  /** Lets the device of a topic in, where devices may register themselves and the login named nobody. */
-  async nameBy(topic: string): Promise<KnownDevice | undefined> {
-    const uid = uidOfPublish(topic);
-    if (uid === undefined || this.isClosed) return undefined;
-    const known = await this.#context.admit(uid, "owntracks", () => !this.isClosed);
-    // A device with a password has to log in with it.
-    if (known.kind !== "known" || this.isClosed || passwordHashOf(known.device) !== undefined) return undefined;
-    this.#open(known.device, this.#context.transport === "mqttTls" ? "tls" : "id");
-    return known.device;
-  }
-
-  #noteSubject(device: KnownDevice) {
-    const { now } = this.#context;
-    const where = { protocol: "owntracks", transport: "mqtt", remoteAddress: this.remoteAddress } as const;
-    return { ...where, device, atMs: now() };
-  }
-}
-
-/** PUBACKs, MQTT 3.1.1 section 3.4. */
-function pubackBytes(messageIds: readonly number[]): Buffer {
-  const bytes = Buffer.allocUnsafe(4 * messageIds.length);
-  let at = 0;
-  for (const id of messageIds) {
-    bytes[at++] = 0x40;
-    bytes[at++] = 2;
-    bytes[at++] = id >> 8;
-    bytes[at++] = id & 0xff;
-  }
-  return bytes;
 }
