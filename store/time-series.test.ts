@@ -194,6 +194,24 @@ describe.each(ENGINES)("on %s", (kind) => {
     expect(await one("select count(*) from frame where seq >= 641")).toBe(360);
   });
 
+  test("a clock that was set back, or ran ahead for a while, drops no frame before its time and keeps none for ever", async () => {
+    const setClock = (from: number, to: number, at: string) =>
+      engine.query(
+        "update frame_batch set received_from = $3::timestamptz, received_to = $3 where last_seq between $1 and $2",
+        [from, to, at],
+      );
+    const drop = async (minutes: number) => {
+      const keepSince = new Date(BASE_MS + minutes * MINUTE_MS).toISOString();
+      while ((await one("select drop_old_frames($1::timestamptz, 50)", [keepSince])) > 0);
+      return one("select min(seq) from frame");
+    };
+    const first = await one("select min(seq) from frame");
+    await setClock(752, 900, "1970-01-01T00:00:00Z");
+    expect(await drop(650)).toBe(first);
+    await setClock(first, 700, "2200-01-01T00:00:00Z");
+    expect(await drop(990)).toBeGreaterThan(890);
+  });
+
   test("a fix is stored once, in a compressed chunk too, and its hours add up", async () => {
     await engine.query(insertFix("from generate_series(1, 5000) i"));
     if (kind === "timescale") {
