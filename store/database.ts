@@ -54,9 +54,11 @@ export function connectionSettings(url: string, applicationName: string): pg.Cli
 
 /**
  * For sessions that hold locks for as long as they live: the server notices within seconds that their process has vanished
- * without a word, which by default takes it two hours.
+ * without a word. By default that takes it two hours, and a quarter of one where an answer of its own was on the way: then
+ * no probes are sent, and the last setting counts.
  */
-export const MISSED_SOON = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3";
+export const MISSED_SOON = `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
+  set tcp_user_timeout = 11000`;
 
 /** int8 becomes a number where that is exact, and stays decimal text where it is not. */
 export function parseInt8(text: string): number | string {

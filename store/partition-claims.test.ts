@@ -44,11 +44,12 @@ test("each stream's share is what leaves as much to the others, and nobody claim
 test("the server soon misses a stream that vanished without a word, and frees what it held", async () => {
   const one = await join();
   const { rows } = await one.query(
-    "select name, setting from pg_settings where name like 'tcp_keepalives%' order by name",
+    "select name, setting from pg_settings where name like 'tcp_keepalives%' or name = 'tcp_user_timeout' order by name",
   );
   expect(rows.map(({ name, setting }) => `${name} ${setting}`)).toEqual([
     "tcp_keepalives_count 3",
     "tcp_keepalives_idle 5",
     "tcp_keepalives_interval 2",
+    "tcp_user_timeout 11000",
   ]);
 });

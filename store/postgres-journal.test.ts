@@ -304,6 +304,29 @@ test("a server that does not keep what it confirms is told as an error, once", a
   expect(errors).toEqual([expect.stringContaining("fsync and full_page_writes off")]);
 });
 
+test("limits that a server sets for sessions end neither a journal that is idle nor one that waits", async () => {
+  const store = await openStore(database.url);
+  const name = new URL(database.url).pathname.slice(1);
+  for (const limit of ["idle_session_timeout", "transaction_timeout", "statement_timeout", "lock_timeout"])
+    await store.pool.query(`alter database ${name} set ${limit} = '300ms'`);
+  const leader = await openJournal(database.url);
+  await leader.append(frame(1));
+  const waiter = await openJournal(database.url);
+  await vi.waitFor(async () => expect((await store.pool.query(LOCK_WAITERS)).rowCount).toBe(1), PATIENCE);
+  // Sessions that begin later are over, one after the other.
+  for (let round = 0; round < 2; round++) {
+    const [idle, busy] = [new pg.Client(database.url), new pg.Client(database.url)];
+    for (const client of [idle, busy]) client.on("error", () => undefined);
+    await Promise.all([idle.connect(), busy.connect()]);
+    const ended = new Promise((resolve) => idle.once("end", resolve));
+    await expect(busy.query("select pg_sleep(60)")).rejects.toMatchObject({ code: expect.any(String) });
+    await ended;
+    await busy.end();
+  }
+  expect([leader, waiter].map((one) => one.stats().lostConnections)).toEqual([0, 0]);
+  expect([leader.ready, waiter.ready]).toEqual([true, false]);
+});
+
 test("a database that is away is no standby", async () => {
   const away = await openJournal("postgres://nobody@127.0.0.1:1/none", PENDING_BYTES_MAX, { lockWaitLongMs: 1 });
   await vi.waitFor(() => expect(away.stats().lostConnections).toBeGreaterThan(1), PATIENCE);

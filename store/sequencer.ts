@@ -13,12 +13,13 @@ const TIME_GRAIN_MS = 0.001;
 /** Longer than any healthy commit; after it the connection is given up and the commit is in doubt. */
 const APPEND_PATIENCE_MS = 30_000;
 /**
- * The server notices that we have vanished, and frees the lock; it may not cut the wait for the lock short; and a commit
- * that it confirms is on its disk, whatever its default is.
+ * The server notices that we have vanished, and frees the lock; it may neither cut the wait for the lock short nor end a
+ * session that has nothing to do; and a commit that it confirms is on its disk, whatever its defaults are.
  */
 const SESSION_SETTINGS = `
   ${MISSED_SOON};
-  set statement_timeout = 0; set lock_timeout = 0;
+  select set_config(name, '0', false) from pg_settings
+    where name in ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout');
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
 const UNSAFE_SETTINGS = `
