@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import type { ProtocolDecoder, ProtocolName, RejectReason, Transport } from "#decoders/decoder.ts";
 import type { CommandStore } from "#store/command-delivery.ts";
 import type { JournalWriter } from "#store/journal.ts";
-import type { CommandTimes } from "./commands/delivery.ts";
+import type { CommandTimes } from "./commands/command-deps.ts";
 
 /** What the gateway needs of the world. The composition root passes it in; the names of the limits are the settings'. */
 

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { ProtocolName } from "#decoders/decoder.ts";
 import { AckLatency, registerAckLatencies } from "./ack-latency.ts";
-import { COMMAND_OUTCOMES, type CommandTally } from "./commands/delivery.ts";
+import { COMMAND_OUTCOMES, type CommandTally } from "./commands/command-deps.ts";
 import type { ListenerTransport } from "./gateway-deps.ts";
 
 /** What became of a delimited frame. The rejections bear the decoder's own reasons. */

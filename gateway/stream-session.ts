@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Envelope, ProtocolName } from "#decoders/decoder.ts";
 import { AckLoop, type FrameSource } from "./ack-loop.ts";
-import type { CommandLink } from "./commands/delivery.ts";
+import type { CommandLink } from "./commands/command-deps.ts";
 import type { KnownDevice } from "./gateway-deps.ts";
 import { CLOSE_TIMEOUT_MS, UNREAD_ACK_BYTES_MAX } from "./maxima.ts";
 import type { CloseReason } from "./metrics.ts";

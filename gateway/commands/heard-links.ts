@@ -1,5 +1,6 @@
 import type { ProtocolName } from "#decoders/decoder.ts";
-import type { CommandLink, Commands } from "./delivery.ts";
+import type { CommandLink } from "./command-deps.ts";
+import type { Commands } from "./commands.ts";
 
 /** Writes bytes to a device that was just heard; false where they were not written. */
 export type SendBack = (bytes: Uint8Array) => boolean | Promise<boolean>;

@@ -9,7 +9,7 @@ import { openPostgresJournal } from "#store/postgres-journal.ts";
 import { openTestDatabase } from "#store/testing.ts";
 import type { ListenerSpec } from "../gateway-deps.ts";
 import { closeTestGateways, openTestGateway, TestDevice, until } from "../test-gateway.ts";
-import type { CommandTimes } from "./delivery.ts";
+import type { CommandTimes } from "./command-deps.ts";
 
 /** Test support: a database with its journal and command table, gateways on it, and devices that answer. */
 

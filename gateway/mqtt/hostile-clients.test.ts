@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { CommandLink } from "../commands/delivery.ts";
+import type { CommandLink } from "../commands/command-deps.ts";
 import type { CloseReason } from "../index.ts";
 import { closeTestGateways, deviceOf, pause, type TestDevice, until } from "../test-gateway.ts";
 import {

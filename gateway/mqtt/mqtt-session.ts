@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { ConnectPacket, PublishPacket } from "aedes";
-import type { CommandLink } from "../commands/delivery.ts";
+import type { CommandLink } from "../commands/command-deps.ts";
 import type { KnownDevice } from "../gateway-deps.ts";
 import { CLOSE_TIMEOUT_MS, KEEP_ALIVE_S_MAX, PUBLISHES_IN_FLIGHT_MAX, UNREAD_MQTT_BYTES_MAX } from "../maxima.ts";
 import type { CloseReason } from "../metrics.ts";
