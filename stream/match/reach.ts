@@ -1,5 +1,5 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { isBanned } from "../roads/turn-restrictions.ts";
+import { turnInto } from "../roads/turn-restrictions.ts";
 import { edgeCost, mayDrive, rampCost, turnCost, type VehicleKind } from "./transition.ts";
 
 /** Most labels one search may make; beyond it the search ends and what was found counts. */
@@ -69,9 +69,11 @@ export class Reach {
     const lengthM = this.lengthM[label]! + roads.edgeLengthM[edge]!;
     const cost = this.cost[label]! + this.#wayCostFactor * edgeCost(roads, edge);
     for (let i = roads.outStart[vertex]!; i < roads.outStart[vertex + 1]!; i++) {
-      const to = roads.outEdge[i]!;
-      if (!mayDrive(roads, this.#vehicle, to)) continue;
-      const turn = turnCost(roads, from, to, isBanned(roads, from, to));
+      const exit = roads.outEdge[i]!;
+      if (!mayDrive(roads, this.#vehicle, exit)) continue;
+      const entered = turnInto(roads, from, exit);
+      const to = entered < 0 ? ~entered : entered;
+      const turn = turnCost(roads, from, to, entered < 0);
       const ramp = this.#heedsRamps ? rampCost(roads, from, to) : 0;
       this.#offer(to, lengthM, cost + turn + ramp, label, awayM);
     }

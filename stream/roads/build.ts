@@ -1,11 +1,13 @@
 import { collectWays, findSorted, locateNodes } from "./collect-ways.ts";
 import { cutIntoEdges } from "./cut-edges.ts";
+import { appendCopies, countOriginals } from "./edge-copies.ts";
+import { resolvePaths } from "./forbidden-paths.ts";
 import { buildGrid } from "./grid-index.ts";
 import { buildHierarchy } from "./hierarchy.ts";
 import { packRoads, type RoadArrays, writeRoads } from "./network-file.ts";
 import { orderWays } from "./order-ways.ts";
 import { type OsmRelation, type OsmSource, openOsmSource } from "./osm-elements.ts";
-import { compileRestrictions } from "./turn-restrictions.ts";
+import { markRestricted, readRestrictions } from "./turn-restrictions.ts";
 
 type RoadGraph = Omit<RoadArrays, `grid${string}` | `hierarchy${string}`>;
 
@@ -15,6 +17,8 @@ export interface RoadsReport {
   vertices: number;
   shapePoints: number;
   forbiddenTurns: number;
+  /** Restrictions over one or several ways that are obeyed. */
+  viaWayRestrictions: number;
   totalKm: number;
   fileBytes: number;
   bytesPerEdge: number;
@@ -34,18 +38,20 @@ export async function buildRoads(
   now: () => number = Date.now,
 ): Promise<RoadsReport> {
   const startedMs = now();
-  const { arrays, skipped } = await compileRoads(await openOsmSource(inputPath));
-  if (arrays.edgeFrom.length === 0) throw new RoadSourceEmptyError(`${inputPath} holds no road that a vehicle can use`);
+  const { arrays, viaWayRestrictions, skipped } = await compileRoads(await openOsmSource(inputPath));
+  const edges = countOriginals(arrays);
+  if (edges === 0) throw new RoadSourceEmptyError(`${inputPath} holds no road that a vehicle can use`);
   const fileBytes = await writeRoads(outputPath, arrays);
   return {
     ways: arrays.wayId.length,
-    edges: arrays.edgeFrom.length,
+    edges,
     vertices: arrays.vertexLatE7.length,
-    shapePoints: arrays.shapeLatE7.length,
-    forbiddenTurns: arrays.banFrom.length,
-    totalKm: Math.round(arrays.edgeLengthM.reduce((sum, lengthM) => sum + lengthM, 0) / 1000),
+    shapePoints: arrays.edgeShape[edges]!,
+    forbiddenTurns: arrays.banEntered.reduce((count, entered) => count + (entered < 0 ? 1 : 0), 0),
+    viaWayRestrictions,
+    totalKm: Math.round(arrays.edgeLengthM.subarray(0, edges).reduce((sum, lengthM) => sum + lengthM, 0) / 1000),
     fileBytes,
-    bytesPerEdge: Math.round(fileBytes / arrays.edgeFrom.length),
+    bytesPerEdge: Math.round(fileBytes / edges),
     buildMs: now() - startedMs,
     skipped,
   };
@@ -56,23 +62,25 @@ export async function compileRoadBytes(source: OsmSource): Promise<Uint8Array> {
   return packRoads((await compileRoads(source)).arrays);
 }
 
-async function compileRoads(source: OsmSource): Promise<{ arrays: RoadArrays; skipped: Record<string, number> }> {
+type Compiled<Arrays> = { arrays: Arrays; viaWayRestrictions: number };
+
+async function compileRoads(source: OsmSource): Promise<Compiled<RoadArrays> & { skipped: Record<string, number> }> {
   const skipped: Record<string, number> = {};
   const skip = (reason: string): void => {
     skipped[reason] = (skipped[reason] ?? 0) + 1;
   };
-  const roads = await readGraph(source, skip);
-  return { arrays: { ...roads, ...buildGrid(roads), ...buildHierarchy(roads) }, skipped };
+  const { arrays, viaWayRestrictions } = await readGraph(source, skip);
+  return { arrays: { ...arrays, ...buildGrid(arrays), ...buildHierarchy(arrays) }, viaWayRestrictions, skipped };
 }
 
 /** The graph without what is derived of it. All that only reading needs is let go of before that takes its own memory. */
-async function readGraph(source: OsmSource, skip: (reason: string) => void): Promise<RoadGraph> {
+async function readGraph(source: OsmSource, skip: (reason: string) => void): Promise<Compiled<RoadGraph>> {
   const { ways, nodes, relations } = await readSource(source, skip);
-  const { arrays, vertexOfNode } = cutIntoEdges(ways, nodes, orderWays(ways, nodes), skip);
-  const wayOf = indexNamedWays(relations, arrays.wayId);
-  const bans = compileRestrictions(
+  const { arrays: cut, vertexOfNode } = cutIntoEdges(ways, nodes, orderWays(ways, nodes), skip);
+  const wayOf = indexNamedWays(relations, cut.wayId);
+  const { paths, viaWayRestrictions } = readRestrictions(
     relations,
-    arrays,
+    cut,
     (nodeId) => {
       const vertex = vertexOfNode[findSorted(nodes.ids, nodeId)];
       return vertex === undefined || vertex < 0 ? undefined : vertex;
@@ -80,7 +88,10 @@ async function readGraph(source: OsmSource, skip: (reason: string) => void): Pro
     (wayId) => wayOf.get(wayId),
     skip,
   );
-  return { ...arrays, ...bans, ...nameTable(ways.names) };
+  const turns = resolvePaths(cut, paths);
+  const graph = appendCopies(cut, turns.copiedEdge);
+  markRestricted(graph.edgeFlags, turns.banFrom);
+  return { arrays: { ...graph, ...turns, ...nameTable(ways.names) }, viaWayRestrictions };
 }
 
 async function readSource(source: OsmSource, skip: (reason: string) => void) {

@@ -5,7 +5,7 @@ import type { RoadArrays } from "./network-file.ts";
 
 type GraphArrays = Omit<
   RoadArrays,
-  "nameStart" | "nameBytes" | "banFrom" | "banTo" | `grid${string}` | `hierarchy${string}`
+  "nameStart" | "nameBytes" | "copiedEdge" | `ban${string}` | `grid${string}` | `hierarchy${string}`
 >;
 export interface Graph {
   arrays: GraphArrays;

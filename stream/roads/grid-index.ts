@@ -1,3 +1,4 @@
+import { countOriginals } from "./edge-copies.ts";
 import { lonMetresPerE7, METRES_PER_E7 } from "./geometry.ts";
 import { checkRoadLimit } from "./limits.ts";
 import type { RoadNetwork } from "./network-file.ts";
@@ -7,16 +8,16 @@ import { withRoom } from "./room.ts";
 const CELL_M = 100;
 
 type GridArrays = Pick<RoadNetwork, "gridMeta" | "gridRowStart" | "gridCellColumn" | "gridCellStart" | "gridEdge">;
-type Shapes = Pick<RoadNetwork, "edgeShape" | "shapeLatE7" | "shapeLonE7">;
+type Shapes = Pick<RoadNetwork, "edgeFrom" | "copiedEdge" | "edgeShape" | "shapeLatE7" | "shapeLonE7">;
 
 /**
- * A flat grid over the edges: rows of occupied cells, each cell with the edges that pass through its rectangle. Empty
- * cells take no space, so a country costs what its roads cost. Meta: first row's latitude, first column's longitude
+ * A flat grid over the edges: rows of occupied cells, each cell with the edges that pass through its rectangle; copies of
+ * edges are in none. Empty cells take no space, so a country costs what its roads cost. Meta: first row's latitude, first column's longitude
  * (1e-7 degrees), cell height and width (1e-7 degrees).
  */
 export function buildGrid(shapes: Shapes): GridArrays {
-  const { shapeLatE7, shapeLonE7, edgeShape } = shapes;
-  const edges = edgeShape.length - 1;
+  const { shapeLatE7, shapeLonE7 } = shapes;
+  const edges = countOriginals(shapes);
   let [south, north, west, east] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let p = 0; p < shapeLatE7.length; p++) {
     south = Math.min(south, shapeLatE7[p]!);

@@ -2,7 +2,7 @@ import { ArcPool, NO_ARC } from "./arc-pool.ts";
 import { driveTimeS, exitVertex } from "./drive-times.ts";
 import type { RoadArrays } from "./network-file.ts";
 import { NodeQueue } from "./node-queue.ts";
-import { isBanned } from "./turn-restrictions.ts";
+import { turnInto } from "./turn-restrictions.ts";
 
 type Graph = Omit<RoadArrays, `hierarchy${string}` | `grid${string}`>;
 export type HierarchyArrays = Pick<
@@ -15,7 +15,7 @@ const WITNESS_SETTLED_MAX = 40;
 
 /**
  * A contraction hierarchy (Geisberger, Sanders, Schultes and Delling 2008) over the vertices, for driving times of cars.
- * A vertex where a turn is forbidden has a second node for each edge that arrives with a ban: node `V + k` for the k-th
+ * A vertex where a turn is restricted has a second node for each edge or copy that arrives with one: node `V + k` for the k-th
  * distinct edge of `banFrom`. What leaves that node is what may be turned into, so restrictions hold without turns in the graph.
  */
 export function buildHierarchy(graph: Graph): HierarchyArrays {
@@ -27,7 +27,7 @@ export function buildHierarchy(graph: Graph): HierarchyArrays {
   return packArcs(arcs, rank, nodes);
 }
 
-/** The distinct edges with a forbidden turn at their end, in the order of their nodes. */
+/** The distinct edges with a restricted turn at their end, in the order of their nodes. */
 export function bannedArrivals(graph: Pick<RoadArrays, "banFrom">): number[] {
   return [...new Set(graph.banFrom)];
 }
@@ -36,17 +36,18 @@ function addRoads(graph: Graph, arrivals: readonly number[], arcs: ArcPool): voi
   const vertices = graph.vertexLatE7.length;
   const nodeOfArrival = new Map(arrivals.map((directed, k) => [directed, vertices + k]));
   const headOf = (directed: number): number => nodeOfArrival.get(directed) ?? exitVertex(graph, directed);
-  const addExits = (node: number, vertex: number, mayTurn: (directed: number) => boolean): void => {
+  const addExits = (node: number, vertex: number, enter: (exit: number) => number): void => {
     for (let i = graph.outStart[vertex]!; i < graph.outStart[vertex + 1]!; i++) {
-      const directed = graph.outEdge[i]!;
+      const directed = enter(graph.outEdge[i]!);
+      if (directed < 0) continue;
       const timeS = driveTimeS(graph, directed);
-      if (timeS === Number.POSITIVE_INFINITY || !mayTurn(directed)) continue;
+      if (timeS === Number.POSITIVE_INFINITY) continue;
       arcs.offer(node, headOf(directed), timeS, ~directed, 0);
     }
   };
-  for (let vertex = 0; vertex < vertices; vertex++) addExits(vertex, vertex, () => true);
+  for (let vertex = 0; vertex < vertices; vertex++) addExits(vertex, vertex, (exit) => exit);
   arrivals.forEach((arrival, k) => {
-    addExits(vertices + k, exitVertex(graph, arrival), (directed) => !isBanned(graph, arrival, directed));
+    addExits(vertices + k, exitVertex(graph, arrival), (exit) => turnInto(graph, arrival, exit));
   });
 }
 

@@ -3,7 +3,8 @@ import { crc32 } from "node:zlib";
 
 /**
  * A road network as flat arrays over one buffer. `E` edges are stretches of one way between two junctions; the directed
- * edge `2·e` runs along the way's nodes, `2·e + 1` against them. Coordinates are 1e-7 degrees (WGS 84), lengths metres.
+ * edge `2·e` runs along the way's nodes, `2·e + 1` against them. The last of them may be copies of others, which only a turn
+ * leads into. Coordinates are 1e-7 degrees (WGS 84), lengths metres.
  */
 export interface RoadNetwork {
   /** `V` junctions and way ends. */
@@ -35,9 +36,13 @@ export interface RoadNetwork {
   readonly wayLayer: Int8Array;
   readonly nameStart: Uint32Array;
   readonly nameBytes: Uint8Array;
-  /** Forbidden turns sorted by their first directed edge. */
+  /** Restricted turns, sorted by their first directed edge, into an exit of the junction: `~` of the directed edge that would be
+   * entered where the turn is forbidden, else the copy that is entered, see `forbidden-paths.ts`. */
   readonly banFrom: Uint32Array;
   readonly banTo: Uint32Array;
+  readonly banEntered: Int32Array;
+  /** The edges that the last edges are copies of. */
+  readonly copiedEdge: Uint32Array;
   /** Contraction hierarchy for cars, see `hierarchy.ts`: arcs up from and down to each node, the node at their other
    * end, their time (s), and what they stand for: two arcs, or the directed edge `~first`. */
   readonly hierarchyUp: Uint32Array;
@@ -86,6 +91,8 @@ export const SECTIONS = {
   nameBytes: Uint8Array,
   banFrom: Uint32Array,
   banTo: Uint32Array,
+  banEntered: Int32Array,
+  copiedEdge: Uint32Array,
   hierarchyUp: Uint32Array,
   hierarchyDown: Uint32Array,
   hierarchyNode: Uint32Array,
@@ -106,7 +113,7 @@ export const SECTION_NAMES = Object.keys(SECTIONS) as SectionName[];
  *                                         · per section: byte offset (f64), element count (f64)
  */
 export const MAGIC = 0x4e524754;
-export const VERSION = 2;
+export const VERSION = 3;
 export const HEADER_FIXED_BYTES = 16;
 export const HEADER_BYTES = HEADER_FIXED_BYTES + SECTION_NAMES.length * 16;
 const ALIGN_BYTES = 8;

@@ -1,10 +1,11 @@
 import { driveTimeS, exitVertex, turnTimeS } from "./drive-times.ts";
+import { originalOf } from "./edge-copies.ts";
 import { bannedArrivals } from "./hierarchy.ts";
 import type { RoadNetwork } from "./network-file.ts";
-import { isBanned } from "./turn-restrictions.ts";
+import { isBanned, turnInto } from "./turn-restrictions.ts";
 import { UpwardSearch } from "./upward-search.ts";
 
-/** A place on a directed edge. */
+/** A place on a directed edge, which is no copy. */
 export interface RoadPlace {
   directed: number;
   offsetM: number;
@@ -13,7 +14,7 @@ export interface RoadPlace {
 export interface Route {
   timeS: number;
   lengthM: number;
-  /** Directed edges from the first place's to the second's. */
+  /** Directed edges from the first place's to the second's, none of them a copy. */
   edges: number[];
 }
 
@@ -26,7 +27,7 @@ export class Router {
   readonly #roads: RoadNetwork;
   readonly #forward: UpwardSearch;
   readonly #backward: UpwardSearch;
-  /** Second nodes of vertices with forbidden turns: [node, edge that arrives there]. */
+  /** Second nodes of vertices with restricted turns: [node, edge that arrives there]. */
   readonly #copies = new Map<number, [node: number, arrival: number][]>();
   readonly #nodeOfArrival = new Map<number, number>();
 
@@ -109,9 +110,10 @@ export class Router {
     const remainingS = this.#remainingS(from);
     this.#forward.clear();
     for (let i = roads.outStart[vertex]!; i < roads.outStart[vertex + 1]!; i++) {
-      const next = roads.outEdge[i]!;
+      const next = turnInto(roads, from.directed, roads.outEdge[i]!);
+      if (next < 0) continue;
       const timeS = remainingS + turnTimeS(roads, from.directed, next) + driveTimeS(roads, next);
-      if (timeS === Number.POSITIVE_INFINITY || isBanned(roads, from.directed, next)) continue;
+      if (timeS === Number.POSITIVE_INFINITY) continue;
       this.#forward.seed(this.#nodeOfArrival.get(next) ?? exitVertex(roads, next), timeS, next);
     }
   }
@@ -127,7 +129,9 @@ export class Router {
   }
 
   #describe(from: RoadPlace, to: RoadPlace, meeting: number, timeS: number): Route {
-    const between = [...this.#forward.edgesTo(meeting).reverse(), ...this.#backward.edgesTo(meeting)];
+    const between = [...this.#forward.edgesTo(meeting).reverse(), ...this.#backward.edgesTo(meeting)].map((directed) =>
+      originalOf(this.#roads, directed),
+    );
     // The last entry is the target's own edge.
     between.pop();
     return { timeS, lengthM: this.#lengthM(from, to, between), edges: [from.directed, ...between, to.directed] };

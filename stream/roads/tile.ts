@@ -1,4 +1,5 @@
 import { fromGeojsonVt } from "@maplibre/vt-pbf";
+import { countOriginals } from "./edge-copies.ts";
 import { METRES_PER_E7 } from "./geometry.ts";
 import { findEdgesInBox } from "./grid-index.ts";
 import type { RoadNetwork } from "./network-file.ts";
@@ -36,7 +37,7 @@ export interface TileSource {
 /** What drawing tiles needs besides the network; made once. */
 export function openTileSource(roads: RoadNetwork): TileSource {
   const large: number[] = [];
-  for (let edge = 0; edge < roads.edgeClass.length; edge++)
+  for (let edge = 0; edge < countOriginals(roads); edge++)
     if (CLASS_ZOOM[roads.edgeClass[edge]!]! < GRID_ZOOM) large.push(edge);
   return { roads, largeRoads: Uint32Array.from(large) };
 }

@@ -1,93 +1,119 @@
+import { exitVertex } from "./drive-times.ts";
+import type { ForbiddenPath } from "./forbidden-paths.ts";
 import type { RoadNetwork } from "./network-file.ts";
 import type { OsmRelation } from "./osm-elements.ts";
+import { arrivalsAt, exitsOf, findViaPaths, type ViaGraph } from "./via-ways.ts";
 import { EDGE_FLAGS } from "./way-tags.ts";
 
-type Graph = Pick<RoadNetwork, "outStart" | "outEdge" | "edgeFrom" | "edgeTo" | "edgeWay"> & { edgeFlags: Uint8Array };
 export type RestrictionSkip =
   | "restrictionIncomplete"
-  | "restrictionViaWay"
+  | "restrictionViaWaysUnclear"
   | "restrictionKindUnknown"
   | "restrictionNotForCars";
 
 /**
- * Turns OSM `type=restriction` relations with a via node into forbidden pairs of directed edges, sorted, and marks the
- * first edge of each pair. `only_…` forbids every other exit. `skip` is told why a relation was left out.
+ * Reads OSM `type=restriction` relations as paths of directed edges that may not be driven: two where the via is a node, more where
+ * it is one or several ways. `only_…` forbids every other exit there, turning round excepted; on via ways, of those who came over
+ * all of them. `skip` is told why a relation was left out.
  */
-export function compileRestrictions(
+export function readRestrictions(
   relations: readonly OsmRelation[],
-  graph: Graph,
+  graph: ViaGraph,
   findVertex: (nodeId: number) => number | undefined,
   findWay: (wayId: number) => number | undefined,
   skip: (reason: RestrictionSkip) => void,
-): Pick<RoadNetwork, "banFrom" | "banTo"> {
-  const pairs: [from: number, to: number][] = [];
+): { paths: ForbiddenPath[]; viaWayRestrictions: number } {
+  const paths: ForbiddenPath[] = [];
+  let viaWayRestrictions = 0;
   for (const relation of relations) {
     const kind = relation.tags.restriction ?? relation.tags["restriction:motorcar"];
     if (kind === undefined || (relation.tags.except ?? "").includes("motorcar")) {
       skip("restrictionNotForCars");
       continue;
     }
-    if (relation.members.some((m) => m.role === "via" && m.type === "way")) {
-      skip("restrictionViaWay");
-      continue;
-    }
     if (!/^(no|only)_/.test(kind)) {
       skip("restrictionKindUnknown");
       continue;
     }
-    const turns = findTurns(relation, graph, findVertex, findWay);
-    if (turns === undefined) {
-      skip("restrictionIncomplete");
+    const overWays = relation.members.some(({ role, type }) => role === "via" && type === "way");
+    const found = overWays ? overViaWays(relation, graph, findWay) : atViaNode(relation, graph, findVertex, findWay);
+    if (typeof found === "string") {
+      skip(found);
       continue;
     }
-    for (const from of turns.from)
-      for (const exit of exitsOf(graph, turns.via)) {
-        const named = turns.to.includes(exit);
-        if (kind.startsWith("no_") ? named : !named && exit >> 1 !== from >> 1) pairs.push([from, exit]);
+    if (overWays) viaWayRestrictions++;
+    for (const { from, via, at, to } of found)
+      for (const first of from) {
+        const last = via.at(-1) ?? first;
+        for (const exit of exitsOf(graph, at)) {
+          const named = to.includes(exit);
+          if (kind.startsWith("no_") ? named : !named && exit >> 1 !== last >> 1) paths.push([first, ...via, exit]);
+        }
       }
   }
-  pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  for (const [from] of pairs)
-    graph.edgeFlags[from >> 1]! |= from & 1 ? EDGE_FLAGS.restrictedBackward : EDGE_FLAGS.restrictedForward;
-  return { banFrom: Uint32Array.from(pairs, (p) => p[0]), banTo: Uint32Array.from(pairs, (p) => p[1]) };
+  return { paths, viaWayRestrictions };
 }
 
-function findTurns(
-  relation: OsmRelation,
-  graph: Graph,
+/** Edges that arrive, directed edges between, the junction at their end and the named exits there. */
+type Restricted = { from: number[]; via: readonly number[]; at: number; to: number[] };
+
+function atViaNode(
+  { members }: OsmRelation,
+  graph: ViaGraph,
   findVertex: (nodeId: number) => number | undefined,
   findWay: (wayId: number) => number | undefined,
-): { via: number; from: number[]; to: number[] } | undefined {
-  const viaNode = relation.members.find((m) => m.role === "via" && m.type === "node");
-  const via = viaNode && findVertex(viaNode.ref);
-  if (via === undefined) return undefined;
-  const ways = (role: string): Set<number | undefined> =>
-    new Set(relation.members.filter((m) => m.role === role && m.type === "way").map((m) => findWay(m.ref)));
-  const [fromWays, toWays] = [ways("from"), ways("to")];
-  const exits = exitsOf(graph, via);
+): Restricted[] | "restrictionIncomplete" {
+  const viaNode = members.find((m) => m.role === "via" && m.type === "node");
+  const at = viaNode && findVertex(viaNode.ref);
+  if (at === undefined) return "restrictionIncomplete";
+  const [fromWays, toWays] = [waysOf(members, "from", findWay), waysOf(members, "to", findWay)];
   // The edge that arrives at the via node is the reverse of one that could leave it, also where leaving is one-way only.
-  const from = arrivalsAt(graph, via).filter((d) => fromWays.has(graph.edgeWay[d >> 1]));
-  const to = exits.filter((d) => toWays.has(graph.edgeWay[d >> 1]));
-  return from.length > 0 && to.length > 0 ? { via, from, to } : undefined;
+  const from = arrivalsAt(graph, at).filter((d) => fromWays.has(graph.edgeWay[d >> 1]!));
+  const to = exitsOf(graph, at).filter((d) => toWays.has(graph.edgeWay[d >> 1]!));
+  return from.length > 0 && to.length > 0 ? [{ from, via: [], at, to }] : "restrictionIncomplete";
 }
 
-function exitsOf(graph: Graph, vertex: number): number[] {
-  return Array.from(graph.outEdge.subarray(graph.outStart[vertex]!, graph.outStart[vertex + 1]!));
+function overViaWays(
+  { members }: OsmRelation,
+  graph: ViaGraph,
+  findWay: (wayId: number) => number | undefined,
+): Restricted[] | "restrictionIncomplete" | "restrictionViaWaysUnclear" {
+  const [from, via, to] = (["from", "via", "to"] as const).map((role) => waysOf(members, role, findWay)) as [
+    Set<number>,
+    Set<number>,
+    Set<number>,
+  ];
+  if (from.size === 0 || to.size === 0 || via.has(UNKNOWN_WAY)) return "restrictionIncomplete";
+  const paths = findViaPaths(graph, { from, via, to }) ?? [];
+  if (paths.length === 0) return "restrictionViaWaysUnclear";
+  return paths.map((path) => ({ ...path, at: exitVertex(graph, path.via.at(-1)!) }));
 }
 
-/** Every edge is listed at both of its ends, so what arrives is found among what leaves, reversed. */
-function arrivalsAt(graph: Graph, vertex: number): number[] {
-  return exitsOf(graph, vertex).map((d) => d ^ 1);
+/** Stands for every way that the network does not have. */
+const UNKNOWN_WAY = -1;
+
+function waysOf(members: OsmRelation["members"], role: string, findWay: (wayId: number) => number | undefined) {
+  const named = members.filter((m) => m.role === role && m.type === "way");
+  return new Set(named.map(({ ref }) => findWay(ref) ?? UNKNOWN_WAY));
 }
 
-/** Whether turning from one directed edge into another is forbidden. */
-export function isBanned(
-  roads: Pick<RoadNetwork, "edgeFlags" | "banFrom" | "banTo">,
+/** Marks the edges that turns are restricted from. */
+export function markRestricted(edgeFlags: Uint8Array, banFrom: Uint32Array): void {
+  for (const from of banFrom)
+    edgeFlags[from >> 1]! |= from & 1 ? EDGE_FLAGS.restrictedBackward : EDGE_FLAGS.restrictedForward;
+}
+
+/**
+ * The directed edge that a vehicle enters that turns from one into an exit of the junction: the exit itself or a copy of it (see
+ * `forbidden-paths.ts`), or the complement (`~`) of that where the turn is forbidden.
+ */
+export function turnInto(
+  roads: Pick<RoadNetwork, "edgeFlags" | "banFrom" | "banTo" | "banEntered">,
   from: number,
-  to: number,
-): boolean {
+  exit: number,
+): number {
   const flag = from & 1 ? EDGE_FLAGS.restrictedBackward : EDGE_FLAGS.restrictedForward;
-  if ((roads.edgeFlags[from >> 1]! & flag) === 0) return false;
+  if ((roads.edgeFlags[from >> 1]! & flag) === 0) return exit;
   const { banFrom, banTo } = roads;
   let [low, high] = [0, banFrom.length];
   while (low < high) {
@@ -95,6 +121,15 @@ export function isBanned(
     if (banFrom[middle]! < from) low = middle + 1;
     else high = middle;
   }
-  for (; low < banFrom.length && banFrom[low] === from; low++) if (banTo[low] === to) return true;
-  return false;
+  for (; low < banFrom.length && banFrom[low] === from; low++) if (banTo[low] === exit) return roads.banEntered[low]!;
+  return exit;
+}
+
+/** Whether turning from one directed edge into another is forbidden. */
+export function isBanned(
+  roads: Pick<RoadNetwork, "edgeFlags" | "banFrom" | "banTo" | "banEntered">,
+  from: number,
+  to: number,
+): boolean {
+  return turnInto(roads, from, to) < 0;
 }
