@@ -19,6 +19,17 @@ export interface SampleWay {
   tags?: Record<string, string>;
 }
 
+/** A turn restriction over a node, named by its point, or over ways. */
+export interface SampleRestriction {
+  from: number;
+  via: readonly [number, number] | { ways: readonly number[] };
+  to: number;
+  restriction: string;
+  tags?: Record<string, string>;
+  /** Whether the members are listed from the last to the first. */
+  backToFront?: boolean;
+}
+
 /** A line written as "east,north east,north …", metres. */
 export function lineOf(points: string): SampleLine {
   return points.split(" ").map((point) => {
@@ -35,10 +46,10 @@ export function placeOf(east: number, north: number): { lat: number; lon: number
   return { lat: ORIGIN.lat + north / LAT_M, lon: ORIGIN.lon + east / LON_M };
 }
 
-/** A network of these ways; `relations` may name a node by its point. */
+/** A network of these ways. */
 export async function drawRoads(
   ways: readonly SampleWay[],
-  relations: readonly { from: number; via: readonly [number, number]; to: number; restriction: string }[] = [],
+  restrictions: readonly SampleRestriction[] = [],
 ): Promise<RoadNetwork> {
   const ids = new Map<string, number>();
   const elements: OsmElement[] = [];
@@ -57,16 +68,7 @@ export async function drawRoads(
       refs: way.line.map(nodeOf),
       tags: { highway: "residential", ...way.tags },
     });
-  for (const { from, via, to, restriction } of relations)
-    elements.push({
-      type: "relation",
-      tags: { type: "restriction", restriction },
-      members: [
-        { type: "way", ref: from, role: "from" },
-        { type: "node", ref: nodeOf(via), role: "via" },
-        { type: "way", ref: to, role: "to" },
-      ],
-    } satisfies OsmRelation);
+  for (const restriction of restrictions) elements.push(relationOf(restriction, nodeOf));
   const bytes = await compileRoadBytes((take) => {
     for (const element of elements) take(element);
     return Promise.resolve();
@@ -74,6 +76,27 @@ export async function drawRoads(
   const buffer = new SharedArrayBuffer(bytes.length);
   new Uint8Array(buffer).set(bytes);
   return viewRoads(buffer, "the sample", true);
+}
+
+/** The relation as OpenStreetMap has it. */
+export function relationOf(
+  { from, via, to, restriction, tags, backToFront }: SampleRestriction,
+  nodeOf: (point: readonly [number, number]) => number,
+): OsmRelation {
+  const over: OsmRelation["members"] =
+    "ways" in via
+      ? via.ways.map((ref) => ({ type: "way", ref, role: "via" }))
+      : [{ type: "node", ref: nodeOf(via), role: "via" }];
+  const members: OsmRelation["members"] = [
+    { type: "way", ref: from, role: "from" },
+    ...over,
+    { type: "way", ref: to, role: "to" },
+  ];
+  return {
+    type: "relation",
+    tags: { type: "restriction", restriction, ...tags },
+    members: backToFront ? members.toReversed() : members,
+  };
 }
 
 /** The directed edge along a way that is one edge; + 1 is the one against it. */

@@ -10,19 +10,15 @@ export type ViaPath = { from: number[]; via: readonly number[]; to: number[] };
 
 /** Via ways are a handful of edges in a row; those that can be passed in more ways than this are drawn wrongly. */
 const STEPS_MAX = 2_000;
-const FORWARD = ACCESS.carForward | ACCESS.truckForward | ACCESS.bicycleForward;
-const BACKWARD = ACCESS.carBackward | ACCESS.truckBackward | ACCESS.bicycleBackward;
 
 /**
- * Every way that can be driven from an edge of `from` over all of the via ways, passing no junction twice, to an edge of `to`.
+ * Every way that cars can drive from an edge of `from` over all of the via ways, passing no junction twice, to an edge of `to`.
  * The order of members says nothing, and a way may be several edges. Undefined when there are too many to try.
  */
 export function findViaPaths(graph: ViaGraph, ways: RestrictionWays): ViaPath[] | undefined {
   const found: ViaPath[] = [];
-  const ofRole = (directed: number, role: keyof RestrictionWays): boolean => {
-    const access = graph.edgeAccess[directed >> 1]! & (directed & 1 ? BACKWARD : FORWARD);
-    return access !== 0 && ways[role].has(graph.edgeWay[directed >> 1]!);
-  };
+  const ofRole = (directed: number, role: keyof RestrictionWays): boolean =>
+    mayDrive(graph, directed) && ways[role].has(graph.edgeWay[directed >> 1]!);
   let steps = 0;
   const follow = (from: number[], via: readonly number[], passed: readonly number[]): void => {
     const vertex = exitVertex(graph, via.at(-1)!);
@@ -54,6 +50,10 @@ function directedEdgesOf({ edgeWay }: ViaGraph, ways: ReadonlySet<number>): numb
     for (; edgeWay[low] === way; low++) directed.push(low * 2, low * 2 + 1);
   }
   return directed;
+}
+
+function mayDrive({ edgeAccess }: ViaGraph, directed: number): boolean {
+  return (edgeAccess[directed >> 1]! & (directed & 1 ? ACCESS.carBackward : ACCESS.carForward)) !== 0;
 }
 
 export function exitsOf(graph: Pick<RoadNetwork, "outStart" | "outEdge">, vertex: number): number[] {
