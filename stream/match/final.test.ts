@@ -86,6 +86,26 @@ test("A forbidden turn is avoided where the fixes allow another way.", async () 
   expect(pathOf(banned, positionsOnly(sparse))).not.toContain(2);
 });
 
+test("A turn that is forbidden over a link is avoided, also after a fix on the link.", async () => {
+  const oneway = { oneway: "yes" };
+  const ways = [
+    way(1, "-300,0 0,0", oneway),
+    way(2, "0,0 0,40"),
+    way(3, "0,40 -400,40", oneway),
+    way(4, "0,40 0,60 -400,60", oneway),
+    way(5, "0,-100 0,0", oneway),
+  ];
+  const over = { via: { ways: [2] }, to: 3, restriction: "no_u_turn" };
+  const free = await drawRoads(ways);
+  const banned = await drawRoads(ways, [{ ...over, from: 1 }]);
+  const elsewhere = await drawRoads(ways, [{ ...over, from: 5 }]);
+  // The second of the drives has a fix in the middle of the link.
+  for (const start of [-280, -260]) {
+    const fixes = positionsOnly(drive(lineOf(`${start},0 0,0 0,49 -380,49`), 10, 4));
+    expect([free, banned, elsewhere].map((roads) => pathOf(roads, fixes).at(-1))).toEqual([3, 4, 3]);
+  }
+});
+
 test("A tunnel without fixes is part of the path.", async () => {
   const roads = await drawRoads([
     way(1, "-500,0 0,0"),

@@ -15,7 +15,7 @@ const CARRIAGEWAYS = [
   way(2, "300,0 900,0", { highway: "primary", oneway: "yes" }),
   way(3, "900,30 300,30", { highway: "primary", oneway: "yes" }),
   way(4, "300,30 0,30", { highway: "primary", oneway: "yes" }),
-  way(5, "300,0 300,30"),
+  way(5, "300,0 304,10 300,30"),
   way(6, "900,0 900,30"),
   way(7, "300,-200 300,0", { oneway: "yes" }),
 ];
@@ -130,14 +130,28 @@ test("Via ways that can be passed in too many ways are given up.", async () => {
   expect(roads.copiedEdge.length).toBe(0);
 });
 
-test("Copies are in no cell of the grid, among no junction's exits and in no tile.", async () => {
+test("A copy is what its edge is but in no cell of the grid, among no junction's exits and in no tile.", async () => {
   const roads = await drawRoads(CARRIAGEWAYS, [NO_U_TURN]);
   const [originals, all] = [countOriginals(roads), roads.edgeFrom.length];
   expect([originals, all]).toEqual([CARRIAGEWAYS.length, CARRIAGEWAYS.length + 1]);
   const [first, link] = [alongWay(roads, 1), alongWay(roads, 5)];
-  expect(turnInto(roads, first, link) >> 1).toBe(originals);
-  expect(roads.edgeWay[originals]).toBe(roads.edgeWay[link >> 1]);
-  expect(roads.edgeShape[all]! - roads.edgeShape[originals]!).toBe(2);
+  expect(turnInto(roads, first, link)).toBe(originals * 2);
+  for (const column of [
+    "edgeFrom",
+    "edgeTo",
+    "edgeLengthM",
+    "edgeWay",
+    "edgeAccess",
+    "edgeClass",
+    "edgeSpeedKmh",
+  ] as const)
+    expect(roads[column][originals], column).toBe(roads[column][link >> 1]);
+  const shapeOf = (edge: number) =>
+    [roads.shapeLatE7, roads.shapeLonE7, roads.shapeAlongM].map((column) => [
+      ...column.subarray(roads.edgeShape[edge], roads.edgeShape[edge + 1]),
+    ]);
+  expect(shapeOf(originals)).toEqual(shapeOf(link >> 1));
+  expect(shapeOf(originals)[0]).toHaveLength(3);
   for (const listed of [roads.gridEdge, roads.outEdge.map((directed) => directed >> 1)])
     expect(Math.max(...listed)).toBe(originals - 1);
   const large = await drawRoads(
