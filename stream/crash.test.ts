@@ -1,3 +1,4 @@
+import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { connectionSettings } from "#store/database.ts";
@@ -82,6 +83,29 @@ test("a journal that can't be read for a while delays the stream and changes not
     ++reads < 3 ? Promise.reject(new Error("the database is away")) : fixture.journal.read(cursors, limit);
   await fixture.foldAll({ journal: { read } });
   expect(await fixture.outcome()).toEqual(expected);
+});
+
+test("a server that shuts down as a stream comes in ends neither the stream nor its process", async () => {
+  const target = new URL(fixture.url);
+  const { port, hostname } = target;
+  // AuthenticationOk, ReadyForQuery and the end of it at once: PostgreSQL manual, "Message Formats".
+  const end = Buffer.from("SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0");
+  const greeting = Buffer.from(`520000000800000000${"5a0000000549"}45000000${(4 + end.length).toString(16)}`, "hex");
+  let connections = 0;
+  const server = createServer((client) => {
+    client.on("error", () => client.destroy());
+    if (++connections === 1) return void client.once("data", () => client.end(Buffer.concat([greeting, end])));
+    const real = connectTcp(Number(port), hostname);
+    real.on("error", () => client.destroy());
+    client.on("close", () => real.destroy());
+    client.pipe(real).pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  target.port = String((server.address() as AddressInfo).port);
+  await fixture.foldAll({ database: { ...fixture.database, url: target.href } });
+  expect(connections).toBe(2);
+  expect(await fixture.outcome()).toEqual(expected);
+  await new Promise((resolve) => server.close(resolve));
 });
 
 test("batches of one frame, each commit cut off now and then, end where one batch ends", async () => {

@@ -166,6 +166,8 @@ async function drive(writer: FoldWriter, { alarm, now, silentMs, takeRetryAsked,
 
 async function connectWriter(url: string): Promise<pg.Client> {
   const client = new pg.Client(connectionSettings(url, "stream"));
+  // A server that shuts down says so to whoever has just come in: nobody else listens yet, and the first query fails.
+  client.on("error", () => undefined);
   await client.connect();
   return client;
 }
