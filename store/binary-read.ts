@@ -1,3 +1,5 @@
+import { POSTGRES_EPOCH_MS, TWO_TO_32 } from "./binary-values.ts";
+
 /**
  * Reads values one after another out of what the server's `…send` functions give, PostgreSQL's binary format, which
  * `binary.ts` writes. The driver knows results as text only: it would parse arrays character by character.
@@ -82,6 +84,3 @@ export class BinaryReader {
     return this.int4();
   }
 }
-
-const POSTGRES_EPOCH_MS = 946_684_800_000;
-const TWO_TO_32 = 4_294_967_296;
