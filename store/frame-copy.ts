@@ -1,4 +1,3 @@
-import { placesInCommit } from "./commit-order.ts";
 import { CopyWriter } from "./copy-writer.ts";
 import { type NewFrame, partitionOf } from "./journal.ts";
 
@@ -17,12 +16,18 @@ export class FrameCopy {
   readonly #copy = new CopyWriter();
 
   /**
-   * The frames with consecutive `seq` in the order of `placesInCommit`, behind `headBytes` left free and before `tailBytes`.
-   * The buffer is overwritten by the next call. Throws a RangeError for a value that its column can't hold.
+   * The frames with consecutive `seq` by their `places` (of `placesInCommit`), behind `headBytes` left free and before
+   * `tailBytes`. The buffer is overwritten by the next call. Throws a RangeError for a value that its column can't hold.
    */
-  write(frames: readonly NewFrame[], firstSeq: number, headBytes: number, tailBytes: number): Buffer {
+  write(
+    frames: readonly NewFrame[],
+    places: readonly number[],
+    firstSeq: number,
+    headBytes: number,
+    tailBytes: number,
+  ): Buffer {
     const sorted = new Array<NewFrame>(frames.length);
-    for (const [index, place] of placesInCommit(frames).entries()) sorted[place] = frames[index]!;
+    for (const [index, place] of places.entries()) sorted[place] = frames[index]!;
     const commit = receivedIn(frames);
     this.#copy.begin(headBytes);
     for (let from = 0; from < sorted.length; ) {

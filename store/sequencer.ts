@@ -62,10 +62,6 @@ function appendStatements(lastSeq: number): string {
 /** The rows of a commit: all of them or, for a transaction is whole, none. */
 const READ_COMMIT = `select ${PACKED_BATCH} from frame_batch b where b.last_seq between $1 and $2`;
 
-function seqsOf(frames: readonly NewFrame[], firstSeq: number): number[] {
-  return placesInCommit(frames).map((place) => firstSeq + place);
-}
-
 function isSame(frame: NewFrame, stored: JournalFrame | undefined): boolean {
   return (
     stored !== undefined &&
@@ -112,7 +108,8 @@ export async function openSequencer(url: string, aborted: AbortSignal, events: S
       },
       append: async (frames) => {
         const firstSeq = nextSeq;
-        const message = sealCopy(copy.write(frames, firstSeq, COPY_HEAD_BYTES, COPY_TAIL_BYTES));
+        const places = placesInCommit(frames);
+        const message = sealCopy(copy.write(frames, places, firstSeq, COPY_HEAD_BYTES, COPY_TAIL_BYTES));
         const text = appendStatements(firstSeq + frames.length - 1);
         await new Promise<void>((resolve, reject) => {
           client.query(
@@ -124,13 +121,13 @@ export async function openSequencer(url: string, aborted: AbortSignal, events: S
           throw error;
         });
         nextSeq = firstSeq + frames.length;
-        return seqsOf(frames, firstSeq);
+        return places.map((place) => firstSeq + place);
       },
       findStored: async (frames, firstSeq) => {
         const values = [firstSeq, firstSeq + frames.length - 1];
         const { rows } = await client.query<BatchRow>(READ_COMMIT, values);
         const stored = new Map(rows.flatMap(framesOfBatch).map((frame) => [frame.seq, frame]));
-        const seqs = seqsOf(frames, firstSeq);
+        const seqs = placesInCommit(frames).map((place) => firstSeq + place);
         return frames.every((frame, index) => isSame(frame, stored.get(seqs[index]!))) ? seqs : undefined;
       },
       end,

@@ -49,7 +49,7 @@ async function openEngine(kind: (typeof ENGINES)[number]): Promise<Engine> {
   if (kind === "timescale") {
     const timescale = await openTimescaleTestDatabase();
     const copyFrames = (frames: readonly NewFrame[], firstSeq: number) =>
-      timescale.copy(COPY_FRAMES, Uint8Array.from(rows.write(frames, firstSeq, 0, 0)));
+      timescale.copy(COPY_FRAMES, Uint8Array.from(rows.write(frames, placesInCommit(frames), firstSeq, 0, 0)));
     return { ...timescale, copyFrames };
   }
   const database = await openTestDatabase();
@@ -60,7 +60,9 @@ async function openEngine(kind: (typeof ENGINES)[number]): Promise<Engine> {
     run: (script) => client.query(script),
     copyFrames: (frames, firstSeq) =>
       new Promise<void>((resolve, reject) => {
-        const message = sealCopy(rows.write(frames, firstSeq, COPY_HEAD_BYTES, COPY_TAIL_BYTES));
+        const message = sealCopy(
+          rows.write(frames, placesInCommit(frames), firstSeq, COPY_HEAD_BYTES, COPY_TAIL_BYTES),
+        );
         client.query(new CopyQuery(COPY_FRAMES, message, 10_000, (error) => (error ? reject(error) : resolve())));
       }),
     close: async () => {
