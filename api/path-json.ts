@@ -1,10 +1,9 @@
-import polyline from "@mapbox/polyline";
 import { BaseBuilder, buildGPX } from "gpx-builder";
 import { type Static, Type } from "typebox";
 import type { PathSegmentRow } from "#store/track-rows.ts";
+import { decodeLine } from "#stream/match/line.ts";
 import { named, Time, timeText } from "./schemas.ts";
 
-const LINE_DECIMALS = 6;
 /** Segments whose ends are further apart than this (degrees) are not one drive. */
 const JOINED_DEG = 1e-5;
 const { Point, Segment, Track, Metadata } = BaseBuilder.MODELS;
@@ -40,7 +39,7 @@ export function pathGeoJson(segments: readonly PathSegmentRow[]): Static<typeof 
       type: "Feature",
       geometry: {
         type: "LineString",
-        coordinates: polyline.decode(line, LINE_DECIMALS).map(([lat, lon]) => [lon, lat]),
+        coordinates: decodeLine(line).map(([lat, lon]) => [lon, lat]),
       },
       properties: {
         ...{ wayId, forward, lengthM: Math.round(lengthM * 10) / 10 },
@@ -55,7 +54,7 @@ export function pathGpx(segments: readonly PathSegmentRow[], name: string): stri
   const drives: InstanceType<typeof Point>[][] = [];
   let end: [number, number] | undefined;
   for (const segment of segments) {
-    const places = polyline.decode(segment.line, LINE_DECIMALS);
+    const places = decodeLine(segment.line);
     const [first] = places;
     if (first === undefined) continue;
     if (end === undefined || !isSame(end, first)) drives.push([]);

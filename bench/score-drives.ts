@@ -1,6 +1,5 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import polyline from "@mapbox/polyline";
 import { findDecoder } from "#decoders";
 import type { SimulatedRecord } from "#simulator/device.ts";
 import { tcpDialect, teltonikaTcp } from "#simulator/devices/teltonika.ts";
@@ -21,6 +20,7 @@ import { readFrame } from "#stream/decode-frames.ts";
 import { type DeviceFold, foldFixes, foldInitial } from "#stream/fold.ts";
 import { FenceSet } from "#stream/geofence/fence-set.ts";
 import { visitsOf } from "#stream/geofence/score-visits.ts";
+import { decodeLine } from "#stream/match/line.ts";
 import { revisedPath } from "#stream/match/revised-path.ts";
 import { openStreamRoads, type StreamRoads } from "#stream/match/stream-roads.ts";
 import type { Fix, StageContext, StreamEvent } from "#stream/stage.ts";
@@ -177,7 +177,7 @@ function fold(roads: StreamRoads, fences: readonly ScoredFence[], uploads: reado
         trips.set(tripId, { version, startedMs, endedMs: endedMs ?? Number.NaN, distanceM: distanceM ?? 0, withdrawn });
   }
   for (const { enteredMs, leftMs, line } of revisedPath(path))
-    said.path.push({ enteredMs, leftMs, line: polyline.decode(line, 6) });
+    said.path.push({ enteredMs, leftMs, line: decodeLine(line) });
   const visits = visitsOf(events.filter(({ type }) => type.startsWith("geofence."))).map((visit) => ({
     ...visit,
     fenceId: String(visit.fenceId),

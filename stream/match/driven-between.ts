@@ -1,9 +1,8 @@
-import polyline from "@mapbox/polyline";
 import type { RoadNetwork } from "../roads/network-file.ts";
+import { type DrivenSegment, extendRun, type Run, runOf, segmentOf } from "./driven-run.ts";
 import type { FinalMatch } from "./final.ts";
-import { appendGeometry, type Leg, type Stretch } from "./legs.ts";
+import type { Leg, Stretch } from "./legs.ts";
 import type { MatchFix } from "./match-fix.ts";
-import { type DrivenSegment, LINE_DECIMALS, LINE_POINTS_MAX } from "./path-writer.ts";
 import type { PlacedFix } from "./place-fixes.ts";
 
 /** Where along a stretch the vehicle was at a time (Unix ms); distances never fall. */
@@ -42,27 +41,16 @@ function passingsOf(
 
 function segmentsOf(roads: RoadNetwork, { legs }: Stretch, passings: readonly Passing[]): DrivenSegment[] {
   const [fromM, toM] = [passings[0]!.alongM, passings.at(-1)!.alongM];
-  const segments: (Omit<DrivenSegment, "line"> & { line: [number, number][] })[] = [];
+  const runs: Run[] = [];
   for (const leg of legs) {
     const part = partOf(leg, fromM, toM);
     if (part === undefined) continue;
-    const wayId = roads.wayId[roads.edgeWay[leg.directed >> 1]!]!;
-    const forward = (leg.directed & 1) === 0;
-    const endM = part.startM + part.toM - part.fromM;
-    let run = segments.at(-1);
-    if (run === undefined || run.wayId !== wayId || run.forward !== forward || run.line.length > LINE_POINTS_MAX) {
-      run = { wayId, forward, enteredMs: timeAt(passings, part.startM), leftMs: 0, lengthM: 0, line: [] };
-      segments.push(run);
-    }
-    run.leftMs = timeAt(passings, endM);
-    run.lengthM += part.toM - part.fromM;
-    appendGeometry(roads, [part], run.line);
+    const before = runs.at(-1) ?? null;
+    const run = runOf(roads, before, leg.directed, timeAt(passings, part.startM));
+    if (run !== before) runs.push(run);
+    extendRun(roads, run, part, timeAt(passings, part.startM + part.toM - part.fromM));
   }
-  return segments.map((run) => ({
-    ...run,
-    lengthM: Math.round(run.lengthM * 10) / 10,
-    line: polyline.encode(run.line, LINE_DECIMALS),
-  }));
+  return runs.map(segmentOf);
 }
 
 /** The part of a leg between two distances from the start of its stretch. */

@@ -1,27 +1,6 @@
-import polyline from "@mapbox/polyline";
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { appendGeometry } from "./legs.ts";
+import { type DrivenSegment, extendRun, type Run, runOf, segmentOf } from "./driven-run.ts";
 import { GAP, type PathStep } from "./path-tree.ts";
-
-/** A stretch of one way that was driven; `line` is an encoded polyline of six decimals. */
-export type DrivenSegment = {
-  wayId: number;
-  forward: boolean;
-  enteredMs: number;
-  leftMs: number;
-  lengthM: number;
-  line: string;
-};
-
-/** The stretch of one way that is being driven; `line` as [latitude, longitude] in degrees. */
-export type Run = {
-  wayId: number;
-  forward: boolean;
-  enteredMs: number;
-  leftMs: number;
-  lengthM: number;
-  line: [number, number][];
-};
 
 /** Where and when the last decided edge was entered; its end is not decided. */
 export type OpenEdge = { directed: number; enterM: number; enteredMs: number };
@@ -37,10 +16,6 @@ export type PathState = {
 };
 
 export const pathInitial: PathState = { decidedM: 0, open: null, run: null };
-
-/** Points of a segment beyond which it is closed though the way goes on: the state of a device stays small. */
-export const LINE_POINTS_MAX = 40;
-export const LINE_DECIMALS = 6;
 
 /** Puts decided edges together to segments of one way and direction, with times between those of the fixes. */
 export class PathWriter {
@@ -79,7 +54,7 @@ export class PathWriter {
     const lengthM = open === null ? 0 : Math.max(0, leaveM - open.enterM);
     this.#decidedM += lengthM;
     const atMs = this.#timeOf(step.fix, timeMs);
-    if (open !== null) this.#close(open, open.enterM + lengthM, lengthM, Math.max(open.enteredMs, atMs));
+    if (open !== null) this.#close(open, open.enterM + lengthM, Math.max(open.enteredMs, atMs));
     this.#open = null;
     if (step.edge === GAP) this.#finishRun();
     else {
@@ -98,26 +73,16 @@ export class PathWriter {
     return Math.round(beforeMs + (timeMs - beforeMs) * share);
   }
 
-  #close({ directed, enterM, enteredMs }: OpenEdge, leaveM: number, lengthM: number, leftMs: number): void {
-    const wayId = this.#roads.wayId[this.#roads.edgeWay[directed >> 1]!]!;
-    const forward = (directed & 1) === 0;
-    let run = this.#run;
-    if (run === null || run.wayId !== wayId || run.forward !== forward || run.line.length > LINE_POINTS_MAX) {
-      this.#finishRun();
-      run = { wayId, forward, enteredMs, leftMs, lengthM: 0, line: [] };
-      this.#run = run;
-    }
-    run.leftMs = leftMs;
-    run.lengthM += lengthM;
-    const leg = { directed, fromM: enterM, toM: leaveM, fix: 0, startM: 0 };
-    appendGeometry(this.#roads, [leg], run.line);
+  #close({ directed, enterM, enteredMs }: OpenEdge, leaveM: number, leftMs: number): void {
+    const run = runOf(this.#roads, this.#run, directed, enteredMs);
+    if (run !== this.#run) this.#finishRun();
+    this.#run = run;
+    extendRun(this.#roads, run, { directed, fromM: enterM, toM: leaveM, fix: 0, startM: 0 }, leftMs);
   }
 
   #finishRun(): void {
     const run = this.#run;
     this.#run = null;
-    if (run === null || run.lengthM <= 0) return;
-    const lengthM = Math.round(run.lengthM * 10) / 10;
-    this.segments.push({ ...run, lengthM, line: polyline.encode(run.line, LINE_DECIMALS) });
+    if (run !== null && run.lengthM > 0) this.segments.push(segmentOf(run));
   }
 }

@@ -1,9 +1,9 @@
 import type { MatchedPlace } from "#store/measured.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { drivenBetween } from "./driven-between.ts";
+import type { DrivenSegment } from "./driven-run.ts";
 import { pointAt } from "./legs.ts";
 import type { MatchFix } from "./match-fix.ts";
-import type { DrivenSegment } from "./path-writer.ts";
 import { RECENT_FIXES_MAX } from "./recent-fixes.ts";
 import type { StreamRoads } from "./stream-roads.ts";
 

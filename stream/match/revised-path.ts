@@ -1,20 +1,15 @@
-import polyline from "@mapbox/polyline";
+import type { PathSegmentRow } from "#store/track-rows.ts";
 import { haversineM } from "../roads/geometry.ts";
-import { LINE_DECIMALS } from "./path-writer.ts";
+import { decodeLine, encodeLine } from "./line.ts";
 
 /**
- * A stretch of a driven path as it is kept; times Unix ms, `line` an encoded polyline of six decimals. One that late fixes
- * brought names the time that it belongs to: within it nothing else was driven, whatever was said before or is decided later.
+ * What it takes of a segment. One that late fixes brought names the time that it belongs to: within it nothing else was
+ * driven, whatever was said before or is decided later.
  */
-export type PathPiece = {
-  frameSeq: number;
-  enteredMs: number;
-  leftMs: number;
-  lengthM: number;
-  line: string;
-  revisedFromMs: number | null;
-  revisedToMs: number | null;
-};
+export type PathPiece = Pick<
+  PathSegmentRow,
+  "frameSeq" | "enteredMs" | "leftMs" | "lengthM" | "line" | "revisedFromMs" | "revisedToMs"
+>;
 
 type Revision = { frameSeq: number; fromMs: number; toMs: number };
 type Span = readonly [fromMs: number, toMs: number];
@@ -60,13 +55,13 @@ function remains<Piece extends PathPiece>(piece: Piece, revisions: readonly Revi
 function cut<Piece extends PathPiece>(piece: Piece, [fromMs, toMs]: Span): Piece {
   const { enteredMs, leftMs } = piece;
   const shareOf = (timeMs: number): number => (timeMs - enteredMs) / (leftMs - enteredMs);
-  const line = cutLine(polyline.decode(piece.line, LINE_DECIMALS), shareOf(fromMs), shareOf(toMs));
+  const line = cutLine(decodeLine(piece.line), shareOf(fromMs), shareOf(toMs));
   return {
     ...piece,
     enteredMs: fromMs,
     leftMs: toMs,
     lengthM: piece.lengthM * (shareOf(toMs) - shareOf(fromMs)),
-    line: polyline.encode(line, LINE_DECIMALS),
+    line: encodeLine(line),
   };
 }
 
