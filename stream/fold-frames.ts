@@ -34,10 +34,10 @@ export class FixIdentities {
   readonly #devices = new Map<number, Map<number, number[]>>();
 
   add(deviceId: number, fixTimeMs: number, fingerprint: number): void {
-    const times = this.#devices.get(deviceId) ?? new Map<number, number[]>();
-    this.#devices.set(deviceId, times);
-    const fingerprints = times.get(fixTimeMs);
-    if (fingerprints === undefined) times.set(fixTimeMs, [fingerprint]);
+    const times = this.#devices.get(deviceId);
+    const fingerprints = times?.get(fixTimeMs);
+    if (times === undefined) this.#devices.set(deviceId, new Map([[fixTimeMs, [fingerprint]]]));
+    else if (fingerprints === undefined) times.set(fixTimeMs, [fingerprint]);
     else fingerprints.push(fingerprint);
   }
 

@@ -51,6 +51,8 @@ export const OUTSIDE: FenceState = { inside: false, enteredAtMs: null, dwelled: 
 /** An absence that ended must rest on more than one outlier. */
 const ABSENCE_FIXES_MIN = 2;
 
+const NOTHING: readonly Happening[] = [];
+
 export type FenceStep = {
   readonly state: FenceState;
   readonly happenings: readonly Happening[];
@@ -70,7 +72,8 @@ export function stepFence(state: FenceState, fence: FenceVersion, step: Step): F
   }
   if (state.pending !== null) return { ...returned(state, state.pending, fence, step, beyondM), clear: false };
   const clear = -beyondM >= neededSigmas(fence, place, state.inside) * place.sigmaM;
-  return { ...(state.inside ? dwell(state, fence, step) : passage(state, fence, step)), clear };
+  const happened = state.inside ? dwell(state, fence, step) : passage(fence, step);
+  return happened === undefined ? { state, happenings: NOTHING, clear } : { ...happened, clear };
 }
 
 /** A fence that is no longer there: a visit ends with it. `fence` is its last version. */
@@ -130,7 +133,8 @@ function confirm(
   { place }: Step,
 ): { state: FenceState; happenings: readonly Happening[] } {
   const elapsedMs = place.timeMs - (pending.basis === "gap" ? pending.sinceMs : pending.crossedAtMs);
-  if (!pending.sure || elapsedMs < minimumMs(state, fence)) return { state: { ...state, pending }, happenings: [] };
+  if (!pending.sure || elapsedMs < minimumMs(state, fence))
+    return { state: { ...state, pending }, happenings: NOTHING };
   return flipped(state, pending, fence, [place.fixId]);
 }
 
@@ -143,7 +147,7 @@ function returned(
   beyondM: number,
 ): { state: FenceState; happenings: readonly Happening[] } {
   const { place, last } = step;
-  if (last === null || isGap(fence, step)) return { state: settled(state), happenings: [] };
+  if (last === null || isGap(fence, step)) return { state: settled(state), happenings: NOTHING };
   const backAtMs = timeOf(last, place, edgeShare(fence.rule.shape, last, place));
   const enough = !state.inside || pending.fixes >= ABSENCE_FIXES_MIN;
   if (pending.sure && enough && backAtMs - pending.crossedAtMs >= minimumMs(state, fence)) {
@@ -152,8 +156,8 @@ function returned(
   const sumM = pending.sumM + beyondM;
   const certain = -beyondM >= SURE_SIGMAS * place.sigmaM;
   if (certain && isLikelyStay(state, pending, fence, last)) return thereAndBack(state, pending, fence, step, last);
-  if (certain || sumM <= 0) return { state: settled(state), happenings: [] };
-  return { state: { ...state, pending: { ...pending, fixes: pending.fixes + 1, sumM } }, happenings: [] };
+  if (certain || sumM <= 0) return { state: settled(state), happenings: NOTHING };
+  return { state: { ...state, pending: { ...pending, fixes: pending.fixes + 1, sumM } }, happenings: NOTHING };
 }
 
 function thereAndBack(
@@ -192,24 +196,19 @@ function flipped(
  * A way from outside to outside through the fence is an arrival when it is long and deep enough. The departure is shown like
  * any other: the fix at the end of the way is the first outside, and may lie there by its error only.
  */
-function passage(
-  state: FenceState,
-  fence: FenceVersion,
-  step: Step,
-): { state: FenceState; happenings: readonly Happening[] } {
+function passage(fence: FenceVersion, step: Step): { state: FenceState; happenings: readonly Happening[] } | undefined {
   const { place, last, covered } = step;
-  const none = { state, happenings: [] };
-  if (last === null || covered || isGap(fence, step) || fence.validFromMs > last.fencesAtMs) return none;
-  if (place.timeMs - last.timeMs < fence.rule.minInsideMs || place.timeMs === last.timeMs) return none;
+  if (last === null || covered || isGap(fence, step) || fence.validFromMs > last.fencesAtMs) return undefined;
+  if (place.timeMs - last.timeMs < fence.rule.minInsideMs || place.timeMs === last.timeMs) return undefined;
   const { shape } = fence.rule;
   const chord = chordOf(shape, last, place);
-  if (chord === undefined) return none;
+  if (chord === undefined) return undefined;
   const enteredAtMs = timeOf(last, place, chord.inShare);
   const exitedAtMs = timeOf(last, place, chord.outShare);
   const sigmaM = Math.max(last.sigmaM, place.sigmaM);
   const sigmas = chord.depthM / sigmaM;
-  if (exitedAtMs - enteredAtMs < fence.rule.minInsideMs) return none;
-  if (sigmas < neededSigmas(fence, { ...place, sigmaM }, true)) return none;
+  if (exitedAtMs - enteredAtMs < fence.rule.minInsideMs) return undefined;
+  if (sigmas < neededSigmas(fence, { ...place, sigmaM }, true)) return undefined;
   const fixIds = [last.fixId, place.fixId];
   const shown = {
     occurredAtMs: enteredAtMs,
@@ -226,9 +225,7 @@ function passage(
 
 function dwell(state: FenceState, fence: FenceVersion, { place }: Step) {
   const dwelled = dwellBy(state, fence, place.timeMs, [place.fixId]);
-  return dwelled === undefined
-    ? { state, happenings: [] }
-    : { state: { ...state, dwelled: true }, happenings: [dwelled] };
+  return dwelled === undefined ? undefined : { state: { ...state, dwelled: true }, happenings: [dwelled] };
 }
 
 function dwellBy(
