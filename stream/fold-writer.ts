@@ -1,66 +1,30 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Client } from "pg";
-import type { Logger } from "pino";
-import type { Database } from "#store/database.ts";
-import { type Cursor, type CursorMove, commitFold, type FoldBatch } from "#store/fold-commit.ts";
-import { FixCopy } from "#store/fold-copy.ts";
-import { findStoredFixes } from "#store/fold-devices.ts";
+import { type CursorMove, commitFold, type FoldBatch } from "#store/fold-commit.ts";
 import { type RetryFrame, readRetries } from "#store/fold-quarantine.ts";
 import { readSilentDevices } from "#store/fold-silence.ts";
 import { type JournalFrame, type JournalReader, partitionOf } from "#store/journal.ts";
 import { claimPartitions, findShare, joinStreams, releasePartitions } from "#store/partition-claims.ts";
-import type { Caution } from "./caution.ts";
+import { BatchFolder, type BatchFolderDeps, type FoldedBatch } from "./batch-folder.ts";
 import { ComingFrames } from "./coming-frames.ts";
-import { type FindDecoder, faultOf, readFrame } from "./decode-frames.ts";
-import { DeviceCache } from "./device-cache.ts";
 import { rowOfFold } from "./device-state.ts";
 import { silentEvent } from "./events.ts";
-import { FenceDirectory } from "./fence-directory.ts";
-import type { DeviceFold } from "./fold.ts";
-import {
-  FixIdentities,
-  type FoldContext,
-  type FoldedFrames,
-  foldFrames,
-  nothingFolded,
-  type ReadFrame,
-} from "./fold-frames.ts";
-import type { StreamRoads } from "./match/stream-roads.ts";
+import { type FixIdentities, type FoldedFrames, nothingFolded } from "./fold-frames.ts";
 import type { StreamMetrics } from "./metrics.ts";
-import { needsLookup } from "./order/index.ts";
-import type { DeviceStage, Fix } from "./stage.ts";
+import { PartitionCursors, partitionsOf } from "./partition-cursors.ts";
 
 /** Frames of one transaction: enough to share its cost, few enough to bound memory and the time until fixes are seen. */
-export const BATCH_FRAMES_MAX = 4_000;
-/** Reports of one transaction; the frames beyond wait for the next. */
-export const BATCH_REPORTS_MAX = 20_000;
-/** Frames read and folded between two turns of the event loop. */
-const FRAMES_PER_TURN = 64;
+const BATCH_FRAMES_MAX = 4_000;
 const RETRIES_PER_BATCH_MAX = 100;
 const SILENT_PER_SWEEP_MAX = 1_000;
 /** A silence older than this is history: a sweep does not report it any more. */
 const SILENT_AGE_MS_MAX = 7 * 86_400_000;
 
-export type FoldWriterDeps = {
+export type FoldWriterDeps = BatchFolderDeps & {
   /** The one connection that holds the claims and commits. */
   client: Client;
-  /** Reads beside the commit in flight. */
-  pool: Database["pool"];
   journal: JournalReader;
-  findDecoder: FindDecoder;
-  stages: readonly DeviceStage[];
-  /** The road network; undefined: nothing is matched. */
-  roads?: StreamRoads | undefined;
   metrics: StreamMetrics;
-  caution: Caution;
-  log: Logger;
-  /** Silence after which `device.silent` is written, milliseconds; undefined: by sweeps only. */
-  silentMs?: number;
-  /** Unix milliseconds. */
-  now: () => number;
 };
-
-type Prepared = { folded: FoldedFrames; taken: readonly JournalFrame[] };
 
 /**
  * The single writer of the partitions it has claimed. While a batch commits, the next is read, decoded and folded on the
@@ -68,31 +32,25 @@ type Prepared = { folded: FoldedFrames; taken: readonly JournalFrame[] };
  */
 export class FoldWriter {
   readonly #deps: FoldWriterDeps;
-  readonly #cursors = new Map<number, Cursor>();
-  readonly #devices: DeviceCache;
-  readonly #fences: FenceDirectory;
+  readonly #cursors = new PartitionCursors();
+  readonly #folder: BatchFolder;
   readonly #coming: ComingFrames;
   #joined = false;
   #inFlight: { commit: Promise<void>; accepted: FixIdentities } | undefined;
 
   constructor(deps: FoldWriterDeps) {
     this.#deps = deps;
-    this.#devices = new DeviceCache(deps.pool);
-    this.#fences = new FenceDirectory(deps.pool);
+    this.#folder = new BatchFolder(deps);
     this.#coming = new ComingFrames(deps.journal);
   }
 
   get partitions(): number[] {
-    return [...this.#cursors.keys()];
-  }
-
-  get newestSeq(): number {
-    return Math.max(0, ...[...this.#cursors.values()].map((cursor) => cursor.seq));
+    return this.#cursors.partitions;
   }
 
   /** Geofences have changed. */
   fencesChanged(): void {
-    this.#fences.stale();
+    this.#folder.fencesChanged();
   }
 
   /** Claims its share of what no other stream holds, and lets go what is beyond it. Call only when nothing is in flight. */
@@ -103,150 +61,45 @@ export class FoldWriter {
     this.#joined = true;
     const held = this.partitions;
     const claimed = await claimPartitions(client, held);
-    for (const cursor of claimed) this.#cursors.set(cursor.partition, cursor);
-    const surplus = this.#cursors.size - (await findShare(client));
+    this.#cursors.set(claimed);
+    const surplus = this.partitions.length - (await findShare(client));
     const inOrder = [...claimed.map(({ partition }) => partition), ...held];
     if (surplus > 0) await this.#release(inOrder.slice(0, surplus));
-    metrics.partitions.set(this.#cursors.size);
+    metrics.partitions.set(this.partitions.length);
   }
 
   /** Another stream goes on with them: what is remembered of their devices will not hold any more. */
   async #release(partitions: readonly number[]): Promise<void> {
     const isTheirs = (deviceId: number) => partitions.includes(partitionOf(deviceId));
-    for (const partition of partitions) this.#cursors.delete(partition);
+    this.#cursors.delete(partitions);
     this.#coming.forget(isTheirs);
-    this.#devices.forget(isTheirs);
+    this.#folder.forget(isTheirs);
     await releasePartitions(this.#deps.client, partitions);
   }
 
   /** Reads and folds the next frames and begins their commit; false where there are none. */
   async step(): Promise<boolean> {
-    if (this.#cursors.size === 0) return false;
+    const { seqs } = this.#cursors;
+    if (seqs.size === 0) return false;
     const { caution, metrics, now } = this.#deps;
-    const cursors = new Map([...this.#cursors].map(([partition, { seq }]) => [partition, seq]));
-    const frames = await this.#coming.next(cursors, caution.framesMax(BATCH_FRAMES_MAX));
+    const frames = await this.#coming.next(seqs, caution.framesMax(BATCH_FRAMES_MAX));
     if (frames.length === 0) {
       metrics.lagSeconds.set(0);
       return false;
     }
-    const { folded, taken } = await this.#prepare(frames);
-    this.#coming.took(taken.length);
+    const batch = await this.#folder.fold(frames, { onTheirWay: this.#inFlight?.accepted });
+    this.#coming.took(batch.taken.length);
     await this.settle();
-    this.#commit(folded, taken);
-    metrics.lagSeconds.set(Math.max(0, (now() - taken.at(-1)!.receivedAtMs) / 1000));
+    this.#commit(batch);
+    metrics.lagSeconds.set(Math.max(0, (now() - batch.taken.at(-1)!.receivedAtMs) / 1000));
     return true;
   }
 
-  /** Resolves when what is in flight has been committed; rejects when it could not be. */
-  async settle(): Promise<void> {
-    const inFlight = this.#inFlight;
-    await inFlight?.commit;
-    if (this.#inFlight === inFlight) this.#inFlight = undefined;
-  }
-
-  /** Tries the frames of the quarantine again that somebody asked for. */
-  async retryQuarantined(): Promise<void> {
-    await this.settle();
-    const retries = await readRetries(this.#deps.pool, this.partitions, RETRIES_PER_BATCH_MAX);
-    if (retries.length === 0) return;
-    const { folded, taken } = await this.#prepare(
-      retries.map((retry) => retry.frame),
-      true,
-    );
-    const failures = new Map(folded.quarantined.map((row) => [row.frameSeq, row]));
-    await commitFold(this.#deps.client, {
-      ...this.#batch(folded, this.#standing(taken)),
-      quarantined: [],
-      retried: retries.slice(0, taken.length).map((retry) => retryResult(retry, failures.get(retry.frame.seq))),
-    });
-    this.#deps.metrics.fixes.inc(folded.fixes.rows);
-  }
-
-  /** Writes `device.silent`, once for each silence of at least `silentMs`. */
-  async reportSilent(silentMs: number): Promise<void> {
-    await this.settle();
-    const untilMs = this.#deps.now() - silentMs;
-    const range = { fromMs: untilMs - SILENT_AGE_MS_MAX, untilMs, limit: SILENT_PER_SWEEP_MAX };
-    const silent = await readSilentDevices(this.#deps.pool, this.partitions, range);
-    if (silent.length === 0) return;
-    const events = silent.map((device) => silentEvent(device, silentMs));
-    const moves = [...this.#cursors.values()].map((cursor) => ({ ...cursor, expectedSeq: cursor.seq }));
-    await commitFold(this.#deps.client, { ...emptyBatch(this.#deps.now()), moves, events });
-  }
-
-  /**
-   * Reads and folds frames until the batch is full, some at a time: what was decoded is garbage soon, and between two turns
-   * the commit in flight takes its answers and sends its statements.
-   */
-  async #prepare(frames: readonly JournalFrame[], lookupAll = false): Promise<Prepared> {
-    await this.#devices.load([...new Set(frames.map((frame) => frame.deviceId))], this.#deps.now());
-    await this.#fences.load(this.#deps.now());
-    const context: Omit<FoldContext, "known"> = {
-      stages: this.#deps.stages,
-      foldBefore: (deviceId) => this.#devices.fold(deviceId),
-      fencesOf: (fleetId) => this.#fences.fencesOf(fleetId),
-      roads: this.#deps.roads,
-      silentMs: this.#deps.silentMs,
-      log: this.#deps.log,
-    };
-    const onTheirWay = this.#inFlight === undefined ? [] : [this.#inFlight.accepted];
-    const memories = new Map<number, DeviceFold["memory"]>();
-    const folded = nothingFolded();
-    const taken: JournalFrame[] = [];
-    let reports = 0;
-    for (let at = 0; at < frames.length; at += FRAMES_PER_TURN) {
-      const turn = this.#read(frames.slice(at, at + FRAMES_PER_TURN), memories, BATCH_REPORTS_MAX - reports);
-      const stored = await this.#findStored(turn, lookupAll || this.#deps.caution.active);
-      foldFrames(turn, { ...context, known: [stored, ...onTheirWay] }, folded);
-      reports += reportsIn(turn);
-      for (const read of turn) taken.push(read.frame);
-      if (turn.length < FRAMES_PER_TURN || reports >= BATCH_REPORTS_MAX) break;
-      await nextTurn();
-    }
-    return { folded, taken };
-  }
-
-  /** Decodes until there are `reportsMax`. Decoders remember across the frames of a device, so this goes in journal order. */
-  #read(frames: readonly JournalFrame[], memories: Map<number, DeviceFold["memory"]>, reportsMax: number): ReadFrame[] {
-    const taken: ReadFrame[] = [];
-    let reports = 0;
-    for (const frame of frames) {
-      const device = this.#devices.device(frame.deviceId);
-      const memory = memories.get(frame.deviceId) ?? this.#devices.fold(frame.deviceId).memory;
-      const meaning = this.#deps.caution.isPoison(frame.seq)
-        ? faultOf(new Error("the database refused what was made of this frame"))
-        : readFrame(frame, device, memory, this.#deps.findDecoder);
-      if (meaning.kind === "fixes") {
-        reports += meaning.fixes.length;
-        if (reports > reportsMax && taken.length > 0) break;
-        if (meaning.memory !== undefined) memories.set(frame.deviceId, { ...memory, ...meaning.memory });
-      }
-      taken.push({ frame, meaning, device });
-    }
-    return taken;
-  }
-
-  /** Looks up the fixes that may be stored already: those not newer than what their device sent before. */
-  async #findStored(taken: readonly ReadFrame[], all: boolean): Promise<FixIdentities> {
-    const doubtful: Fix[] = [];
-    for (const { frame, meaning } of taken) {
-      if (meaning.kind !== "fixes") continue;
-      const watermarkMs = this.#devices.fold(frame.deviceId).order.watermarkMs;
-      for (const fix of meaning.fixes) if (all || needsLookup(watermarkMs, fix)) doubtful.push(fix);
-    }
-    const stored = new FixIdentities();
-    if (doubtful.length === 0) return stored;
-    for (const place of await findStoredFixes(this.#deps.pool, doubtful)) {
-      const fix = doubtful[place] as Fix;
-      stored.add(fix.deviceId, fix.fixTimeMs, fix.fingerprint);
-    }
-    return stored;
-  }
-
-  #commit(folded: FoldedFrames, taken: readonly JournalFrame[]): void {
+  #commit({ folded, taken }: FoldedBatch): void {
     const { caution, client, metrics } = this.#deps;
-    const batch = this.#batch(folded, this.#moves(taken));
-    for (const move of batch.moves) this.#cursors.set(move.partition, move);
+    const moves = this.#cursors.movesTo(taken);
+    const batch = this.#take(folded, moves);
+    this.#cursors.set(moves);
     const observe = metrics.commitSeconds.startTimer();
     const commit = commitFold(client, batch).then(
       () => {
@@ -267,34 +120,45 @@ export class FoldWriter {
     this.#inFlight = { commit, accepted: folded.accepted };
   }
 
-  #batch(folded: FoldedFrames, moves: readonly CursorMove[]): FoldBatch {
-    this.#devices.keep(folded.folds);
-    return {
-      moves,
-      fixes: folded.fixes,
-      states: [...folded.folds].map(([deviceId, fold]) => rowOfFold(deviceId, fold)),
-      events: folded.events,
-      path: folded.path,
-      trips: folded.trips,
-      quarantined: folded.quarantined,
-      retried: [],
-      storedAtMs: this.#deps.now(),
-    };
+  /** Resolves when what is in flight has been committed; rejects when it could not be. */
+  async settle(): Promise<void> {
+    const inFlight = this.#inFlight;
+    await inFlight?.commit;
+    if (this.#inFlight === inFlight) this.#inFlight = undefined;
   }
 
-  /** From where each partition of the batch stood to its last frame. */
-  #moves(taken: readonly JournalFrame[]): CursorMove[] {
-    const moves = new Map(this.#standing(taken).map((move) => [move.partition, move]));
-    for (const { partition, seq } of taken) moves.get(partition)!.seq = seq;
-    return [...moves.values()];
-  }
-
-  #standing(taken: readonly JournalFrame[]): CursorMove[] {
-    const partitions = [...new Set(taken.map((frame) => frame.partition))].sort((a, b) => a - b);
-    return partitions.map((partition) => {
-      const { seq, revision } = this.#cursors.get(partition) as Cursor;
-      return { partition, seq, revision, expectedSeq: seq };
+  /** Tries the frames of the quarantine again that somebody asked for. */
+  async retryQuarantined(): Promise<void> {
+    await this.settle();
+    const retries = await readRetries(this.#deps.pool, this.partitions, RETRIES_PER_BATCH_MAX);
+    if (retries.length === 0) return;
+    const frames = retries.map((retry) => retry.frame);
+    const { folded, taken } = await this.#folder.fold(frames, { looksUpAll: true });
+    const failures = new Map(folded.quarantined.map((row) => [row.frameSeq, row]));
+    await commitFold(this.#deps.client, {
+      ...this.#take(folded, this.#cursors.standingAt(partitionsOf(taken))),
+      quarantined: [],
+      retried: retries.slice(0, taken.length).map((retry) => retryResult(retry, failures.get(retry.frame.seq))),
     });
+    this.#deps.metrics.fixes.inc(folded.fixes.rows);
+  }
+
+  /** Writes `device.silent`, once for each silence of at least `silentMs`. */
+  async reportSilent(silentMs: number): Promise<void> {
+    await this.settle();
+    const untilMs = this.#deps.now() - silentMs;
+    const range = { fromMs: untilMs - SILENT_AGE_MS_MAX, untilMs, limit: SILENT_PER_SWEEP_MAX };
+    const silent = await readSilentDevices(this.#deps.pool, this.partitions, range);
+    if (silent.length === 0) return;
+    const events = silent.map((device) => silentEvent(device, silentMs));
+    const moves = this.#cursors.standingAt(this.partitions);
+    await commitFold(this.#deps.client, { ...batchOf(nothingFolded(), moves, this.#deps.now()), events });
+  }
+
+  /** Has the next batch folded on this one, and makes it rows. */
+  #take(folded: FoldedFrames, moves: readonly CursorMove[]): FoldBatch {
+    this.#folder.keep(folded);
+    return batchOf(folded, moves, this.#deps.now());
   }
 
   #count({ fixes, tally }: FoldedFrames, taken: readonly JournalFrame[]): void {
@@ -308,22 +172,10 @@ export class FoldWriter {
   }
 }
 
-function reportsIn(frames: readonly ReadFrame[]): number {
-  return frames.reduce((reports, { meaning }) => reports + (meaning.kind === "fixes" ? meaning.fixes.length : 0), 0);
-}
-
-function emptyBatch(storedAtMs: number): FoldBatch {
-  return {
-    moves: [],
-    fixes: new FixCopy(),
-    states: [],
-    events: [],
-    path: [],
-    trips: [],
-    quarantined: [],
-    retried: [],
-    storedAtMs,
-  };
+function batchOf(folded: FoldedFrames, moves: readonly CursorMove[], storedAtMs: number): FoldBatch {
+  const { fixes, folds, events, path, trips, quarantined } = folded;
+  const states = [...folds].map(([deviceId, fold]) => rowOfFold(deviceId, fold));
+  return { moves, fixes, states, events, path, trips, quarantined, retried: [], storedAtMs };
 }
 
 function retryResult(
