@@ -1,6 +1,6 @@
 import type { Connection, Submittable } from "pg";
 
-/** Bytes that `copyMessage` puts in front of the rows, and behind them. */
+/** Room that `sealCopy` takes in front of the rows, and behind them. */
 export const COPY_HEAD_BYTES = 5;
 export const COPY_TAIL_BYTES = 5;
 const COPY_DATA = 0x64;
