@@ -2,8 +2,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "./database.ts";
 import type { JournalFrame, NewFrame } from "./journal.ts";
 import { openJournalReader } from "./journal-reader.ts";
-import { openSequencer, type Sequencer } from "./sequencer.ts";
+import type { Sequencer } from "./sequencer.ts";
 import { openTestDatabase, type TestDatabase } from "./testing.ts";
+import { openTestSequencer } from "./testing-journal.ts";
 
 let test_: TestDatabase;
 let database: Database;
@@ -11,10 +12,7 @@ let sequencer: Sequencer;
 beforeEach(async () => {
   test_ = await openTestDatabase();
   database = await openDatabase({ url: test_.url, applicationName: "test", connectionsMax: 1 });
-  sequencer = await openSequencer(test_.url, new AbortController().signal, {
-    ...{ lost: () => undefined, waits: () => undefined, unsafe: () => undefined },
-    longWaitMs: 1_000,
-  });
+  sequencer = await openTestSequencer(test_.url);
 });
 afterEach(async () => {
   await sequencer?.end();

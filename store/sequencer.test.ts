@@ -1,16 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { NewFrame } from "./journal.ts";
-import { openSequencer, type Sequencer } from "./sequencer.ts";
+import type { Sequencer } from "./sequencer.ts";
 import { openTestDatabase, type TestDatabase } from "./testing.ts";
+import { openTestSequencer } from "./testing-journal.ts";
 
 let database: TestDatabase;
 let sequencer: Sequencer;
 beforeAll(async () => {
   database = await openTestDatabase();
-  sequencer = await openSequencer(database.url, new AbortController().signal, {
-    ...{ lost: () => undefined, waits: () => undefined, unsafe: () => undefined },
-    longWaitMs: 1_000,
-  });
+  sequencer = await openTestSequencer(database.url);
 });
 afterAll(async () => {
   await sequencer?.end();
