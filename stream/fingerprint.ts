@@ -1,10 +1,11 @@
 /**
- * Fingerprint of a report's bytes: cyrb53 (public domain, by bryc) over `bytes[start, end)`, as a 53-bit safe integer.
+ * Fingerprint of a report's bytes: cyrb53 (public domain, by bryc) over `bytes[start, end)`, as a 53-bit safe integer;
+ * another one for each `seed`.
  * It tells a resent report from another one of the same second of the same device; it is no defence against forgery.
  */
-export function fingerprintOf(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  let high = 0xdeadbeef;
-  let low = 0x41c6ce57;
+export function fingerprintOf(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0): number {
+  let high = 0xdeadbeef ^ seed;
+  let low = 0x41c6ce57 ^ seed;
   for (let index = start; index < end; index++) {
     const byte = bytes[index] as number;
     high = Math.imul(high ^ byte, 2654435761);

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Report } from "#decoders/decoder.ts";
 import { fixesOf, foldFixes, foldInitial, foldNote, foldUndecodable, REPORTS_PER_FRAME_MAX } from "./fold.ts";
@@ -43,6 +44,46 @@ test("ids are the frame's position and the report's place in it", () => {
       Array.from({ length: REPORTS_PER_FRAME_MAX + 1 }, () => report),
     ),
   ).toThrow();
+});
+
+/** Bytes of reports: the whole message, and two parts of it that are the same. */
+const message = { ...frame, bytes: Buffer.from("abab") };
+const [whole, part, copy] = [
+  { ...report, bytesStart: 0, bytesEnd: 4 },
+  { ...report, bytesStart: 0, bytesEnd: 2 },
+  { ...report, bytesStart: 2, bytesEnd: 4 },
+];
+const unset = (base: Report, second: number): Report => ({ ...base, timeMs: second * 1000 });
+
+test.each<[what: string, reports: Report[], fixes: number]>([
+  ["positions of one second that share the bytes of their message", [whole, { ...whole, latDeg: 42 }, whole], 3],
+  ["positions of one message by an unset clock", [unset(whole, 1), unset(whole, 2)], 2],
+  ["equal differences packed by an unset clock", [unset(part, 1), unset(copy, 2)], 2],
+  ["a report that is in its frame twice", [part, copy], 1],
+  ["a report by an unset clock that is in its frame twice", [unset(part, 1), unset(copy, 1)], 1],
+])("of %s each is a fix once, however often the frame is sent", (_, reports, count) => {
+  const first = foldFixes(foldInitial, { frame: message, fixes: fixesOf(message, reports), isKnown: () => false }, []);
+  expect([first.fixes.length, first.duplicates]).toEqual([count, reports.length - count]);
+  const known = new Set(first.fixes.map((fix) => `${fix.fixTimeMs} ${fix.fingerprint}`));
+  expect(known.size).toBe(count);
+  const isKnown = (fixTimeMs: number, fingerprint: number) => known.has(`${fixTimeMs} ${fingerprint}`);
+  const again = { ...message, seq: 4, receivedAtMs: frame.receivedAtMs + 60_000 };
+  expect(foldFixes(first.fold, { frame: again, fixes: fixesOf(again, reports), isKnown }, []).fixes).toEqual([]);
+});
+
+test("no two fixes of a frame are taken for one, whatever bytes and times they share", () => {
+  const some = fc.record({ base: fc.constantFrom(whole, part, copy), second: fc.constantFrom(null, 1, 2) });
+  fc.assert(
+    fc.property(fc.array(some, { maxLength: 8 }), (given) => {
+      const reports = given.map(({ base, second }) => (second === null ? base : unset(base, second)));
+      const { fixes } = foldFixes(
+        foldInitial,
+        { frame: message, fixes: fixesOf(message, reports), isKnown: () => false },
+        [],
+      );
+      expect(new Set(fixes.map((fix) => `${fix.fixTimeMs} ${fix.fingerprint}`)).size).toBe(fixes.length);
+    }),
+  );
 });
 
 test("logins and heartbeats are fixes only when they say something", () => {

@@ -54,12 +54,12 @@ function resent(unclocked: OrderState["unclocked"], fix: Fix): boolean {
   return unclocked.some(([timeMs, fingerprint]) => timeMs === fix.deviceTimeMs && fingerprint === fix.fingerprint);
 }
 
-/** Copies within a frame have the same bytes, so the same time: they follow each other. */
+/** Copies within a frame have the same bytes, so the same time: dated ones follow each other. */
 function isRepeated(outputs: readonly OrderOutput[], fix: Fix): boolean {
   for (let at = outputs.length - 1; at >= 0; at--) {
     const before = outputs[at]!.fix;
-    if (ownTimeMs(before) !== ownTimeMs(fix)) return false;
     if (before.fingerprint === fix.fingerprint && before.fixTimeMs === fix.fixTimeMs) return true;
+    if (fix.dated && ownTimeMs(before) !== ownTimeMs(fix)) return false;
   }
   return false;
 }
