@@ -60,7 +60,7 @@ export function nextFrame(bytes: Uint8Array): FrameResult {
   }
 }
 
-/** A datagram may leave the terminator out; it is then whole if it ends with a send time and a count. */
+/** A datagram may leave the terminator out; it is then whole if it ends as a message does. */
 export function readDatagram(bytes: Uint8Array): FrameResult {
   const result = nextFrame(bytes);
   if (result.kind === "frame" && result.consumed === bytes.length) return result;
@@ -82,7 +82,7 @@ function nextAscii(bytes: Uint8Array): FrameResult {
   return { kind: "incomplete", needed: Math.max(bytes.length + 1, Math.min(searchFrom + 1, FRAME_BYTES_MAX)) };
 }
 
-/** A message that another one follows without a terminator: whole if it ends with a count, a fragment otherwise. */
+/** A message that another one follows without a terminator: whole if it ends as one does, a fragment otherwise. */
 function unterminated(bytes: Uint8Array, end: number): FrameResult {
   let textEnd = end;
   while (textEnd > 0 && (bytes[textEnd - 1] === CR || bytes[textEnd - 1] === LF)) textEnd--;
@@ -93,10 +93,22 @@ function unterminated(bytes: Uint8Array, end: number): FrameResult {
 }
 
 const COUNT_TAIL = /,\d{14},[0-9A-Fa-f]{4}$/;
-const COUNT_TAIL_BYTES = 20;
+/** The time of a position, and what follows it cut off at four digits. */
+const LOCATED_CUT = /,-?\d{1,3}\.\d{4,8},-?\d{1,2}\.\d{4,8},\d{14},[0-9A-Fa-f]{4}$/;
+/** The same without a fix; a mobile country code (ITU-T E.212: 2xx to 7xx, 9xx) tells it from the end of many a report. */
+const UNLOCATED_CUT = /,\d{0,2},\d[\d.]*,\d*,[-\d.]*,,,\d{14},0[2-79]\d\d$/;
+/** Two times, the second cut off behind its year. */
+const TIME_CUT = /,(\d{4})\d{10},\1$/;
+const CUTS = [LOCATED_CUT, UNLOCATED_CUT, TIME_CUT];
+const TAIL_BYTES = 80;
 
+/**
+ * Whether text without a terminator ends as a message does. Where it may as well have been cut off it does not: a device
+ * that is not answered sends it again, and one that is answered forgets what was cut off.
+ */
 function endsWithCount(bytes: Uint8Array): boolean {
-  return COUNT_TAIL.test(latin1(bytes, Math.max(0, bytes.length - COUNT_TAIL_BYTES), bytes.length));
+  const tail = latin1(bytes, Math.max(0, bytes.length - TAIL_BYTES), bytes.length);
+  return COUNT_TAIL.test(tail) && !CUTS.some((cut) => cut.test(tail));
 }
 
 const MESSAGE_START = /^\+(RESP|BUFF|ACK|NACK):GT[A-Z]{3},/;

@@ -169,6 +169,31 @@ test("a message without a terminator ends where the next one starts", () => {
   expect(queclink.openStream().next(stream(cut))).toMatchObject({ kind: "rejected", consumed: cut.length });
 });
 
+test("a datagram that lost its end is refused wherever it was cut, and read where only the terminator is missing", () => {
+  const base = { latDeg: -33.4378, lonDeg: -70.6505, speedMps: 3, headingDeg: 4, altitudeM: 5, accuracy: 1 };
+  const positions = [0, 10].map((s) => ({
+    ...base,
+    timeMs: sentMs - s * 1000,
+    odometerM: 6000,
+    cell: { lac: 0x1234, cid: 0xabcdef },
+  }));
+  const state = { ignition: true, moving: true, externalVoltage: 12, batteryPercent: 50 };
+  const withoutFix = ["1", "3.5", "90", "-5.5", "", "", "20240229115958", ...cell, "", "", "20240229115959"];
+  for (const message of [
+    fixedReport({ imei, version: "060228", name: "" }, positions, state, { sentMs, count: 1 }),
+    asciiMessage("RESP", "GTFRI", ["060228", imei, "", "", "10", "1", ...withoutFix], sentMs, 7),
+    asciiMessage("RESP", "GTXYZ", ["990101", imei, "", ...place, "20240229120000", "1"], sentMs, 7),
+  ]) {
+    const whole = message.length - 1;
+    expect(queclink.readDatagram(message.subarray(0, whole))).toMatchObject({ kind: "frame", consumed: whole });
+    for (let length = 0; length < whole; length++) {
+      expect(queclink.readDatagram(message.subarray(0, length)), `cut to ${length}`).toMatchObject({
+        kind: "rejected",
+      });
+    }
+  }
+});
+
 test("a compact message is checked and its position read", () => {
   const head = [0x2b, 0, 0, 56, 0, 0x03, 0x56, 0x93, 0x80, 0x35, 0x64, 0x38, 0x09, 0x82, 0x03, 0, 3, 0, 0];
   const timeS = sentMs / 1000;
