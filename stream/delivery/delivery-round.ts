@@ -1,23 +1,17 @@
 import type { Client } from "pg";
 import { commitDelivery } from "#store/delivery-commit.ts";
 import {
-  type FoldHorizon,
-  type FrameRange,
   type OpenRoute,
-  readCrossingsBefore,
-  readFoldHorizon,
   readIssuedUntil,
-  readLastSeqs,
   readOpenRoutes,
   readPlanVersions,
-  readRouteCrossings,
-  readRouteFixes,
   readRouteStates,
   readRouteTicks,
-  readSeqsAt,
   readVehicleBindings,
 } from "#store/delivery-fold.ts";
+import { type FrameRange, readCrossingsBefore, readRouteCrossings, readRouteFixes } from "#store/delivery-inputs.ts";
 import type { TrafficRow } from "#store/fleet-traffic.ts";
+import { type FoldHorizon, readFoldHorizon, readLastSeqs, readSeqsAt } from "#store/fold-horizon.ts";
 import { partitionOf } from "#store/journal.ts";
 import type { EtaEstimator, TrafficSample } from "../eta/eta.ts";
 import { REPORTS_PER_FRAME_MAX } from "../fold.ts";

@@ -1,4 +1,4 @@
-import type { CrossingRow, RouteFixRow } from "#store/delivery-fold.ts";
+import type { CrossingRow, RouteFixRow } from "#store/delivery-inputs.ts";
 import { REPORTS_PER_FRAME_MAX } from "../fold.ts";
 import type { RouteFix } from "./route-state.ts";
 import type { JournalInput } from "./tracked-route.ts";
