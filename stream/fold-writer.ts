@@ -96,28 +96,30 @@ export class FoldWriter {
   }
 
   #commit({ folded, taken }: FoldedBatch): void {
-    const { caution, client, metrics } = this.#deps;
     const moves = this.#cursors.movesTo(taken);
     const batch = this.#take(folded, moves);
     this.#cursors.set(moves);
-    const observe = metrics.commitSeconds.startTimer();
-    const commit = commitFold(client, batch).then(
-      () => {
-        observe();
-        caution.passed(taken.length);
-        this.#count(folded, taken);
-      },
-      (error: unknown) => {
-        caution.failed(
-          error,
-          taken.map((frame) => frame.seq),
-        );
-        throw error;
-      },
-    );
+    const observe = this.#deps.metrics.commitSeconds.startTimer();
+    const commit = this.#commitWatched(batch, taken).then(() => {
+      observe();
+      this.#count(folded, taken);
+    });
     // Whoever settles sees the failure; until then it is nobody's unhandled rejection.
     commit.catch(() => undefined);
     this.#inFlight = { commit, accepted: folded.accepted };
+  }
+
+  /** What the database refuses is met with caution next time. */
+  async #commitWatched(batch: FoldBatch, taken: readonly JournalFrame[]): Promise<void> {
+    const { caution, client } = this.#deps;
+    try {
+      await commitFold(client, batch);
+      caution.passed(taken.length);
+    } catch (error) {
+      const seqs = taken.map((frame) => frame.seq);
+      caution.failed(error, seqs);
+      throw error;
+    }
   }
 
   /** Resolves when what is in flight has been committed; rejects when it could not be. */
@@ -130,16 +132,18 @@ export class FoldWriter {
   /** Tries the frames of the quarantine again that somebody asked for. */
   async retryQuarantined(): Promise<void> {
     await this.settle();
-    const retries = await readRetries(this.#deps.pool, this.partitions, RETRIES_PER_BATCH_MAX);
+    const { caution, pool } = this.#deps;
+    const retries = await readRetries(pool, this.partitions, caution.framesMax(RETRIES_PER_BATCH_MAX));
     if (retries.length === 0) return;
     const frames = retries.map((retry) => retry.frame);
     const { folded, taken } = await this.#folder.fold(frames, { looksUpAll: true });
     const failures = new Map(folded.quarantined.map((row) => [row.frameSeq, row]));
-    await commitFold(this.#deps.client, {
+    const batch = {
       ...this.#take(folded, this.#cursors.standingAt(partitionsOf(taken))),
       quarantined: [],
       retried: retries.slice(0, taken.length).map((retry) => retryResult(retry, failures.get(retry.frame.seq))),
-    });
+    };
+    await this.#commitWatched(batch, taken);
     this.#deps.metrics.fixes.inc(folded.fixes.rows);
   }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { PARTITIONS, partitionOf } from "#store/journal.ts";
-import { jsonDecoder } from "./json-device.ts";
+import { jsonDecoder, jsonFrame } from "./json-device.ts";
 import type { StageItem } from "./stage.ts";
 import { at, openStreamFixture, START_MS, type StreamFixture } from "./stream-fixture.ts";
 
@@ -218,6 +218,37 @@ test("a quarantined frame is tried again on request, late where the device has g
     { row: { frame_seq: broken, resolved_at: expect.any(String) } },
     { row: { frame_seq: still, resolved_at: null } },
   ]);
+});
+
+test("frames that the database refuses when they are tried again stay set aside and hold nobody up", async () => {
+  await fixture.rows("alter table fix add constraint no_bad check (attributes ->> 'bad' is null)");
+  try {
+    const bad = (second: number) => [at(second, { attributes: { bad: "1" } })];
+    const refused = [await fixture.append(first, bad(1)), await fixture.append(second, bad(2))];
+    const learnt = await fixture.append(second, "throw");
+    await fixture.foldAll();
+    await fixture.rows("update quarantine set retry_requested_at = now()");
+    await fixture.append(first, [at(3)]);
+    const decoder = jsonDecoder();
+    const decode: typeof decoder.decode = (bytes, context) =>
+      decoder.decode(Buffer.from(bytes).toString() === "throw" ? jsonFrame([at(4)]) : bytes, context);
+    const stream = await fixture.start({ findDecoder: () => ({ ...decoder, decode }) });
+    await fixture.settled();
+    await fixture.until(async () => {
+      return (await fixture.rows("select 1 from quarantine where retry_requested_at is not null")).length === 0;
+    });
+    await fixture.stop(stream);
+    const { fix, quarantine } = await fixture.outcome();
+    expect(fix).toHaveLength(2);
+    expect(quarantine).toMatchObject([
+      { row: { frame_seq: refused[0], reason: "fault", resolved_at: null } },
+      { row: { frame_seq: refused[1], reason: "fault", resolved_at: null } },
+      { row: { frame_seq: learnt, resolved_at: expect.any(String) } },
+    ]);
+  } finally {
+    await fixture.rows("truncate fix");
+    await fixture.rows("alter table fix drop constraint no_bad");
+  }
 });
 
 test("the state survives a restart: one stream after each frame ends where one stream for all ends", async () => {
