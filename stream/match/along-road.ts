@@ -117,7 +117,7 @@ export function observeSpeed(h: Float64Array, dtS: number, speedMps: number): nu
   const beyond = Math.max(0, Math.abs(innovation) - ACCELERATION_MPS2_MAX * dtS);
   const step = (innovation / variance) * Math.min(1, (TAIL + 1) / (TAIL + (beyond * beyond) / variance));
   conditionOn(h, 0, S, step, Math.min(1, (TAIL + 1) / (TAIL + squared)) / variance);
-  return -0.5 * Math.log(variance) - ((TAIL + 1) / 2) * Math.log(1 + squared / TAIL);
+  return -0.5 * Math.log(variance * eighthPower(1 + squared / TAIL));
 }
 
 /**
@@ -146,14 +146,30 @@ function conditionOn(h: Float64Array, at: number, c: number, step: number, gain:
   h[at + covNN]! -= cn * cn * gain;
 }
 
-/** How far the last observed fix was from where it was expected: squared in sigmas, and in metres; and the
- * log-likelihood that a fix exactly there would have had. */
-export const INNOVATION = { squared: 0, distanceM: 0, peak: 0 };
+/** How far the last observed fix was from where it was expected: squared in sigmas, and in metres. */
+export const INNOVATION = { squared: 0, distanceM: 0 };
 
 /** Variance of the receiver's error in the direction in which it is largest, m². */
 export function widestVariance(h: Float64Array): number {
   const half = (h[covEE]! - h[covNN]!) / 2;
   return (h[covEE]! + h[covNN]!) / 2 + Math.sqrt(half * half + h[covEN]! * h[covEN]!) + WHITE_VARIANCE_M2;
+}
+
+/**
+ * No fix can have a greater log-likelihood than this by the predicted state, whatever the direction of the road: the error left
+ * when the offset is known, spread along the road by what is not known of the offset.
+ */
+export function likelihoodMax(h: Float64Array): number {
+  const varianceM2 = h[covAA]!;
+  const bE = h[covAE]! / varianceM2;
+  const bN = h[covAN]! / varianceM2;
+  const vEE = h[covEE]! - h[covAE]! * bE + WHITE_VARIANCE_M2;
+  const vEN = h[covEN]! - h[covAE]! * bN;
+  const vNN = h[covNN]! - h[covAN]! * bN + WHITE_VARIANCE_M2;
+  const half = (vEE - vNN) / 2;
+  const widest = (vEE + vNN) / 2 + Math.sqrt(half * half + vEN * vEN);
+  const apart = Math.max(0, 1 - Math.sqrt(bE * bE + bN * bN));
+  return -0.5 * Math.log((vEE * vNN - vEN * vEN) * (1 + (varianceM2 * apart * apart) / widest));
 }
 
 /** What `weighPosition` worked out, for `settlePosition` to finish. */
@@ -212,10 +228,9 @@ export function weighPosition(
   return after;
 }
 
-/** Log-likelihood of the fix weighed last. */
-export function positionLikelihood(): number {
-  INNOVATION.peak = -0.5 * Math.log(WEIGHED[13]!);
-  return INNOVATION.peak + tailOf(INNOVATION.squared);
+/** Of the fix weighed last exp(−2 · its log-likelihood): factors of one product cost one logarithm together. */
+export function improbability(): number {
+  return WEIGHED[13]! * tailFactor(INNOVATION.squared);
 }
 
 /** Writes the predicted state `h`, conditioned on the fix weighed last, to `to[at…]`. */
@@ -258,9 +273,17 @@ export function settlePosition(h: Float64Array, to: Float64Array, at: number): v
   to[at + covNN] = h[covNN]! - (kNE * nE + kNN * nN);
 }
 
-/** Log-likelihood of a squared distance in sigmas in two dimensions with Student tails, 0 at the centre. */
-export function tailOf(squared: number): number {
-  return (-(TAIL + 2) / 2) * Math.log(1 + squared / TAIL);
+/** exp(−2 · log-likelihood) of a squared distance in sigmas in two dimensions with Student tails, 1 at the centre. */
+export function tailFactor(squared: number): number {
+  const x = 1 + squared / TAIL;
+  return x * eighthPower(x);
+}
+
+/** `TAIL` and 1: twice the power of a Student tail in one dimension; one more in two. */
+function eighthPower(x: number): number {
+  const x2 = x * x;
+  const x4 = x2 * x2;
+  return x4 * x4;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { positionLikelihood, weighPosition } from "./along-road.ts";
+import { improbability, weighPosition } from "./along-road.ts";
 import { FIELD } from "./hypothesis.ts";
 import type { EdgePlace } from "./project.ts";
 
@@ -33,19 +33,25 @@ export function readHeading(headingDeg: number, speedMps: number, to: Heading): 
 }
 
 /**
- * Log-likelihood of a heading on a road with this direction (unit vector), up to a constant. The squared chord stands for
- * the squared angle: equal when small, and no arc cosine.
+ * exp(−2 · log-likelihood) of a heading on a road with this direction (unit vector), up to a constant factor. The squared chord
+ * stands for the squared angle: equal when small, and no arc cosine.
  */
-export function headingLikelihood(heading: Heading, tangentE: number, tangentN: number): number {
-  const chord = 2 - 2 * (heading.east * tangentE + heading.north * tangentN);
-  return (-(TAIL + 1) / 2) * Math.log(1 + chord / (heading.variance * TAIL));
+export function headingFactor(heading: Heading, tangentE: number, tangentN: number): number {
+  return chordFactor(2 - 2 * (heading.east * tangentE + heading.north * tangentN), heading.variance);
 }
 
 const CHORD = Float64Array.from({ length: 129 }, (_, i) => 2 - 2 * Math.cos((i * 2 * Math.PI) / 256));
 
-/** Log-likelihood of a heading so many 1/256 turns off the road. */
-export function headingApart(heading: Heading, apart256: number): number {
-  return (-(TAIL + 1) / 2) * Math.log(1 + CHORD[apart256]! / (heading.variance * TAIL));
+/** The same of a heading so many 1/256 turns off the road. */
+export function headingFactorApart(heading: Heading, apart256: number): number {
+  return chordFactor(CHORD[apart256]!, heading.variance);
+}
+
+/** Student tails: twice the power of (`TAIL` + 1) / 2. */
+function chordFactor(chord: number, variance: number): number {
+  const x = 1 + chord / (variance * TAIL);
+  const x2 = x * x;
+  return x2 * x2 * x;
 }
 
 /** Below this variance of the offset the road near the expected place is the one to compare with, m². */
@@ -55,7 +61,7 @@ const ROUNDS_MAX = 3;
 /**
  * Weighs the fix (the origin of `place`) against a predicted hypothesis if the vehicle is on a directed edge; `place` is then
  * where. The road is taken as straight around the likeliest place; where the outcome lies on another stretch of a bent road it
- * is worked out again there. Returns the log-likelihood; `settlePosition` gives the state after the fix.
+ * is worked out again there. Returns exp(−2 · log-likelihood); `settlePosition` gives the state after the fix.
  */
 export function weighOnEdge(
   h: Float64Array,
@@ -83,5 +89,5 @@ export function weighOnEdge(
     place.placeAt(directed, along);
     if (place.fromM === before) break;
   }
-  return positionLikelihood();
+  return improbability();
 }

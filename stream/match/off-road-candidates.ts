@@ -1,6 +1,6 @@
 import { findEdgesNear } from "../roads/grid-index.ts";
 import { confine, INNOVATION, settlePosition, weighPosition } from "./along-road.ts";
-import { headingLikelihood } from "./emission.ts";
+import { headingFactor } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep, MatchFix } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
@@ -99,7 +99,8 @@ export class OffRoadCandidates {
     const distanceM2 = place.eastM ** 2 + place.northM ** 2;
     if (distanceM2 > radiusM * radiusM) return;
     let score = prior - (0.5 * distanceM2) / variance;
-    if (this.#s.heading.known) score += headingLikelihood(this.#s.heading, place.tangentE, place.tangentN);
+    if (this.#s.heading.known)
+      score -= 0.5 * Math.log(headingFactor(this.#s.heading, place.tangentE, place.tangentN));
     if (score < this.#s.slots.best - this.#s.beam) return;
     const h = this.#s.predicted;
     h.fill(0);

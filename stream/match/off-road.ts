@@ -1,4 +1,4 @@
-import { INNOVATION, tailOf } from "./along-road.ts";
+import { INNOVATION, tailFactor } from "./along-road.ts";
 import type { Heading } from "./emission.ts";
 import type { FixStep } from "./match-fix.ts";
 import type { Noise } from "./noise.ts";
@@ -50,7 +50,7 @@ export function offRoadStep({ fix, dtS, eastM, northM }: FixStep, heading: Headi
     COST_PER_M * Math.max(0, speed - FREE_SPEED_MPS) * dtS +
     speedCost(hasSpeed ? speed : UNKNOWN_SPEED_ASSUMED_MPS) +
     (heading.known ? HEADING_COST : 0);
-  return -Math.log(variance) + tailOf(INNOVATION.squared) - prior;
+  return -0.5 * Math.log(variance * variance * tailFactor(INNOVATION.squared)) - prior;
 }
 
 function speedCost(speedMps: number): number {

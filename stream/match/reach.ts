@@ -5,6 +5,8 @@ import { edgeCost, mayDrive, rampCost, turnCost, type VehicleKind } from "./tran
 /** Most labels one search may make; beyond it the search ends and what was found counts. */
 export const LABELS_MAX = 1 << 14;
 const TABLE_SIZE = LABELS_MAX * 2;
+/** Beyond it the labels of all searches together are counted from 1 again. */
+const FIRST_MAX = 2 ** 31 - 2 * LABELS_MAX;
 /** Most searches are short: their table stays within the nearest cache. */
 const TABLE_SIZE_MIN = 256;
 
@@ -18,12 +20,13 @@ export class Reach {
   readonly lengthM = new Float64Array(LABELS_MAX);
   readonly cost = new Float64Array(LABELS_MAX);
   readonly parent = new Int32Array(LABELS_MAX);
-  /** How far the start of the edge is from where the caller measures. */
-  readonly startAwayM = new Float64Array(LABELS_MAX);
+  /** How far the end of a label's edge is from where the caller measures, at the label's number + 1. For the caller to fill in. */
+  readonly awayM = new Float64Array(LABELS_MAX + 1);
+  costMax = Number.POSITIVE_INFINITY;
   readonly #closed = new Uint8Array(LABELS_MAX);
   readonly #heap = new Int32Array(LABELS_MAX);
   /** Labels by the hash of their edge; empty below `#firstOfSearch`, which all labels of earlier searches are. */
-  readonly #table = new Float64Array(TABLE_SIZE);
+  readonly #table = new Int32Array(TABLE_SIZE);
   #tableMask = TABLE_SIZE_MIN - 1;
   #firstOfSearch = 1;
   readonly #roads: RoadNetwork;
@@ -40,13 +43,20 @@ export class Reach {
     this.#heedsRamps = heedsRamps;
   }
 
-  /** Starts with one edge, whose start is `awayM` away. */
-  begin(directed: number, awayM: number): void {
+  /** Starts with one edge, whose start is `startAwayM` away. */
+  begin(directed: number, startAwayM: number): void {
     this.#firstOfSearch += this.#labels;
+    if (this.#firstOfSearch > FIRST_MAX) {
+      this.#table.fill(0);
+      this.#firstOfSearch = 1;
+    }
     this.#tableMask = TABLE_SIZE_MIN - 1;
     this.#heapSize = 0;
     this.#labels = 0;
-    this.#offer(directed, 0, 0, -1, awayM);
+    this.awayM[0] = startAwayM;
+    this.lengthM[0] = 0;
+    this.cost[0] = 0;
+    this.#offer(directed, -1);
   }
 
   /** The next cheapest label, or −1. */
@@ -60,44 +70,48 @@ export class Reach {
     return -1;
   }
 
-  /** Offers every edge that can follow a label's, which ends `awayM` away. */
-  expand(label: number, awayM: number): void {
+  /** Offers every edge that can follow a label's and costs no more than `costMax` to come to. */
+  expand(label: number): void {
     const roads = this.#roads;
     const from = this.edge[label]!;
     const edge = from >> 1;
     const vertex = from & 1 ? roads.edgeFrom[edge]! : roads.edgeTo[edge]!;
     const lengthM = this.lengthM[label]! + roads.edgeLengthM[edge]!;
     const cost = this.cost[label]! + this.#wayCostFactor * edgeCost(roads, edge);
-    for (let i = roads.outStart[vertex]!; i < roads.outStart[vertex + 1]!; i++) {
+    const { costMax } = this;
+    const end = roads.outStart[vertex + 1]!;
+    for (let i = roads.outStart[vertex]!; i < end; i++) {
       const exit = roads.outEdge[i]!;
       if (!mayDrive(roads, this.#vehicle, exit)) continue;
+      if (this.#labels === LABELS_MAX) return;
       const entered = turnInto(roads, from, exit);
       const to = entered < 0 ? ~entered : entered;
       const turn = turnCost(roads, from, to, entered < 0);
       const ramp = this.#heedsRamps ? rampCost(roads, from, to) : 0;
-      this.#offer(to, lengthM, cost + turn + ramp, label, awayM);
+      if (cost + turn + ramp > costMax) continue;
+      this.lengthM[this.#labels] = lengthM;
+      this.cost[this.#labels] = cost + turn + ramp;
+      this.#offer(to, label);
     }
   }
 
-  #offer(directed: number, lengthM: number, cost: number, parent: number, awayM: number): void {
+  /** Takes the label whose length and cost stand after the last one, unless its edge has a cheaper one. */
+  #offer(directed: number, parent: number): void {
     const first = this.#firstOfSearch;
+    const label = this.#labels;
     let at = this.#hash(directed);
     for (let known = this.#table[at]! - first; known >= 0; known = this.#table[at]! - first) {
       if (this.edge[known] === directed) {
-        if (this.#closed[known] === 1 || this.cost[known]! <= cost) return;
+        if (this.#closed[known] === 1 || this.cost[known]! <= this.cost[label]!) return;
         this.#closed[known] = 1;
         break;
       }
       at = (at + 1) & this.#tableMask;
     }
-    if (this.#labels === LABELS_MAX) return;
-    const label = this.#labels++;
+    this.#labels++;
     this.#table[at] = first + label;
     this.edge[label] = directed;
-    this.lengthM[label] = lengthM;
-    this.cost[label] = cost;
     this.parent[label] = parent;
-    this.startAwayM[label] = awayM;
     this.#closed[label] = 0;
     this.#push(label);
     if (this.#labels * 2 > this.#tableMask + 1) this.#growTable();
