@@ -107,6 +107,6 @@ export class Snapper {
 
   /** Distance (m) from the origin to the edge; leaves the place there. */
   #project(directed: number): number {
-    return Math.sqrt(2 * this.#place.placeNearest(directed, 0, Number.POSITIVE_INFINITY, 0, 0, 1));
+    return Math.sqrt(this.#place.placeNearest(directed));
   }
 }

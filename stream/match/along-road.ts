@@ -1,5 +1,6 @@
-import { FIELD, STRIDE } from "./hypothesis.ts";
+import { FIELD } from "./hypothesis.ts";
 import type { Noise } from "./noise.ts";
+import type { EdgePlace } from "./project.ts";
 
 const { alongM: A, speedMps: S, errorEastM: E, errorNorthM: N } = FIELD;
 const { covAA, covAS, covAE, covAN, covSS, covSE, covSN, covEE, covEN, covNN } = FIELD;
@@ -60,29 +61,33 @@ export function motionOver(dtS: number): Motion {
 
 /** Moves a hypothesis `dtS` seconds on, from `from[at…]` to `to[0…STRIDE)`. The noise model says how its error ages. */
 export function predict(from: Float64Array, at: number, dtS: number, noise: Noise, to: Float64Array): void {
-  for (let i = 0; i < STRIDE; i++) to[i] = from[at + i]!;
   const memory = noise.memoryAfter(dtS);
   const motion = motionOver(dtS);
   const { lastingS, keep } = motion;
-  const speed = to[S]!;
-  to[A] = to[A]! + speed * lastingS + TYPICAL_SPEED_MPS * (dtS - lastingS);
-  to[S] = TYPICAL_SPEED_MPS + (speed - TYPICAL_SPEED_MPS) * keep;
-  const ss = to[covSS]!;
-  const as = to[covAS]!;
-  to[covAA] = to[covAA]! + 2 * lastingS * as + lastingS * lastingS * ss + motion.growthAA;
-  to[covAS] = keep * (as + lastingS * ss) + motion.growthAS;
-  to[covSS] = keep * keep * ss + motion.growthSS;
-  to[covAE] = memory * (to[covAE]! + lastingS * to[covSE]!);
-  to[covAN] = memory * (to[covAN]! + lastingS * to[covSN]!);
-  to[covSE] = to[covSE]! * memory * keep;
-  to[covSN] = to[covSN]! * memory * keep;
-  const fresh = noise.varianceM2 * (1 - memory * memory);
   const kept = memory * memory;
-  to[covEE] = to[covEE]! * kept + fresh;
-  to[covEN] = to[covEN]! * kept;
-  to[covNN] = to[covNN]! * kept + fresh;
-  to[E] = to[E]! * memory;
-  to[N] = to[N]! * memory;
+  const fresh = noise.varianceM2 * (1 - kept);
+  const speed = from[at + S]!;
+  const as = from[at + covAS]!;
+  const ss = from[at + covSS]!;
+  const se = from[at + covSE]!;
+  const sn = from[at + covSN]!;
+  to[FIELD.score] = from[at + FIELD.score]!;
+  to[FIELD.edge] = from[at + FIELD.edge]!;
+  to[A] = from[at + A]! + speed * lastingS + TYPICAL_SPEED_MPS * (dtS - lastingS);
+  to[S] = TYPICAL_SPEED_MPS + (speed - TYPICAL_SPEED_MPS) * keep;
+  to[E] = from[at + E]! * memory;
+  to[N] = from[at + N]! * memory;
+  to[covAA] = from[at + covAA]! + 2 * lastingS * as + lastingS * lastingS * ss + motion.growthAA;
+  to[covAS] = keep * (as + lastingS * ss) + motion.growthAS;
+  to[covAE] = memory * (from[at + covAE]! + lastingS * se);
+  to[covAN] = memory * (from[at + covAN]! + lastingS * sn);
+  to[covSS] = keep * keep * ss + motion.growthSS;
+  to[covSE] = se * memory * keep;
+  to[covSN] = sn * memory * keep;
+  to[covEE] = from[at + covEE]! * kept + fresh;
+  to[covEN] = from[at + covEN]! * kept;
+  to[covNN] = from[at + covNN]! * kept + fresh;
+  to[FIELD.node] = from[at + FIELD.node]!;
 }
 
 /** As `predict` for a vehicle that stands (`h[at…]`): only the receiver's error goes on. */
@@ -116,38 +121,30 @@ export function observeSpeed(h: Float64Array, dtS: number, speedMps: number): nu
   const squared = (innovation * innovation) / variance;
   const beyond = Math.max(0, Math.abs(innovation) - ACCELERATION_MPS2_MAX * dtS);
   const step = (innovation / variance) * Math.min(1, (TAIL + 1) / (TAIL + (beyond * beyond) / variance));
-  conditionOn(h, 0, S, step, Math.min(1, (TAIL + 1) / (TAIL + squared)) / variance);
+  const gain = Math.min(1, (TAIL + 1) / (TAIL + squared)) / variance;
+  const as = h[covAS]!;
+  const ss = h[covSS]!;
+  const se = h[covSE]!;
+  const sn = h[covSN]!;
+  h[A] = h[A]! + as * step;
+  h[S] = h[S]! + ss * step;
+  h[E] = h[E]! + se * step;
+  h[N] = h[N]! + sn * step;
+  h[covAA] = h[covAA]! - as * as * gain;
+  h[covAS] = as - as * ss * gain;
+  h[covAE] = h[covAE]! - as * se * gain;
+  h[covAN] = h[covAN]! - as * sn * gain;
+  h[covSS] = ss - ss * ss * gain;
+  h[covSE] = se - ss * se * gain;
+  h[covSN] = sn - ss * sn * gain;
+  h[covEE] = h[covEE]! - se * se * gain;
+  h[covEN] = h[covEN]! - se * sn * gain;
+  h[covNN] = h[covNN]! - sn * sn * gain;
   return -0.5 * Math.log(variance * eighthPower(1 + squared / TAIL));
 }
 
-/**
- * Conditions the state on one scalar function equal to component `c`: the mean moves by `cov(·, c) · step`, the
- * covariance loses `cov(·, c) · gain · cov(c, ·)`.
- */
-function conditionOn(h: Float64Array, at: number, c: number, step: number, gain: number): void {
-  const ca = c === A ? h[at + covAA]! : c === S ? h[at + covAS]! : 0;
-  const cs = c === A ? h[at + covAS]! : c === S ? h[at + covSS]! : 0;
-  const ce = c === A ? h[at + covAE]! : h[at + covSE]!;
-  const cn = c === A ? h[at + covAN]! : h[at + covSN]!;
-  h[at + A]! += ca * step;
-  h[at + S]! += cs * step;
-  h[at + E]! += ce * step;
-  h[at + N]! += cn * step;
-  if (gain === 0) return;
-  h[at + covAA]! -= ca * ca * gain;
-  h[at + covAS]! -= ca * cs * gain;
-  h[at + covAE]! -= ca * ce * gain;
-  h[at + covAN]! -= ca * cn * gain;
-  h[at + covSS]! -= cs * cs * gain;
-  h[at + covSE]! -= cs * ce * gain;
-  h[at + covSN]! -= cs * cn * gain;
-  h[at + covEE]! -= ce * ce * gain;
-  h[at + covEN]! -= ce * cn * gain;
-  h[at + covNN]! -= cn * cn * gain;
-}
-
-/** How far the last observed fix was from where it was expected: squared in sigmas, and in metres. */
-export const INNOVATION = { squared: 0, distanceM: 0 };
+/** How far the last observed fix was from where it was expected, both squared: in sigmas, and in metres. */
+export const INNOVATION = { squared: 0, distanceM2: 0 };
 
 /** Variance of the receiver's error in the direction in which it is largest, m². */
 export function widestVariance(h: Float64Array): number {
@@ -176,24 +173,17 @@ export function likelihoodMax(h: Float64Array): number {
 const WEIGHED = new Float64Array(16);
 
 /**
- * Weighs the fix against a predicted state, given the straight road through (`eastM`, `northM`) at offset `atM` with
- * direction (`tangentE`, `tangentN`), all relative to the fix. `shiftM` is taken off the predicted offset first (the length
- * of the edges crossed since). Returns the offset that the fix makes likeliest; `positionLikelihood` says how likely the fix is,
- * and `settlePosition` gives the state after it. In three parts because most candidates fall at the second.
+ * Weighs the fix against a predicted state, given the straight road at `place`, as seen from the fix. `shiftM` is taken off the
+ * predicted offset first (the length of the edges crossed since). Returns the offset that the fix makes likeliest; `improbability`
+ * says how likely the fix is, and `settlePosition` gives the state after it. In three parts because most candidates fall at the second.
  */
-export function weighPosition(
-  h: Float64Array,
-  shiftM: number,
-  eastM: number,
-  northM: number,
-  atM: number,
-  tangentE: number,
-  tangentN: number,
-): number {
+export function weighPosition(h: Float64Array, shiftM: number, place: EdgePlace): number {
+  const { tangentE, tangentN } = place;
   const w = WEIGHED;
   const along = h[A]! - shiftM;
-  const yE = -(eastM + tangentE * (along - atM) + h[E]!);
-  const yN = -(northM + tangentN * (along - atM) + h[N]!);
+  const beyondM = along - place.atM;
+  const yE = -(place.eastM + tangentE * beyondM + h[E]!);
+  const yN = -(place.northM + tangentN * beyondM + h[N]!);
   const aE = h[covAA]! * tangentE + h[covAE]!;
   const aN = h[covAA]! * tangentN + h[covAN]!;
   const eE = h[covAE]! * tangentE + h[covEE]!;
@@ -209,7 +199,7 @@ export function weighPosition(
   const wE = iEE * yE + iEN * yN;
   const wN = iEN * yE + iNN * yN;
   INNOVATION.squared = yE * wE + yN * wN;
-  INNOVATION.distanceM = Math.sqrt(yE * yE + yN * yN);
+  INNOVATION.distanceM2 = yE * yE + yN * yN;
   const after = along + aE * wE + aN * wN;
   w[0] = after;
   w[1] = aE;
@@ -295,17 +285,22 @@ export function confine(h: Float64Array, at: number, lengthM: number): number {
   const along = h[at + A]!;
   if (along < 0 || along > lengthM) {
     const over = along < 0 ? -along : lengthM - along;
-    const variance = h[at + covAA]! + 0.01;
-    cost -= (0.5 * over * over) / variance;
-    conditionOn(h, at, A, over / variance, 0);
+    const step = over / (h[at + covAA]! + 0.01);
+    cost -= 0.5 * over * step;
+    h[at + A] = along + h[at + covAA]! * step;
+    h[at + S] = h[at + S]! + h[at + covAS]! * step;
+    h[at + E] = h[at + E]! + h[at + covAE]! * step;
+    h[at + N] = h[at + N]! + h[at + covAN]! * step;
   }
   const speed = h[at + S]!;
   if (speed < 0) {
-    const variance = h[at + covSS]! + 0.01;
-    cost -= (0.5 * speed * speed) / variance;
-    conditionOn(h, at, S, -speed / variance, 0);
-    if (h[at + A]! < 0) h[at + A] = 0;
-    else if (h[at + A]! > lengthM) h[at + A] = lengthM;
+    const step = -speed / (h[at + covSS]! + 0.01);
+    cost += 0.5 * speed * step;
+    const moved = h[at + A]! + h[at + covAS]! * step;
+    h[at + A] = moved < 0 ? 0 : moved > lengthM ? lengthM : moved;
+    h[at + S] = speed + h[at + covSS]! * step;
+    h[at + E] = h[at + E]! + h[at + covSE]! * step;
+    h[at + N] = h[at + N]! + h[at + covSN]! * step;
   }
   return cost;
 }

@@ -70,20 +70,10 @@ export function weighOnEdge(
   directed: number,
   edgeM: number,
 ): number {
-  const expectedM = h[FIELD.alongM]! - shiftM;
-  const varianceM2 = h[FIELD.covAA]!;
-  if (varianceM2 < WELL_KNOWN_M2) place.placeAt(directed, expectedM);
-  else
-    place.placeNearest(
-      directed,
-      expectedM,
-      varianceM2,
-      h[FIELD.errorEastM]!,
-      h[FIELD.errorNorthM]!,
-      h[FIELD.covEE]! + 1,
-    );
+  if (h[FIELD.covAA]! < WELL_KNOWN_M2) place.placeAt(directed, h[FIELD.alongM]! - shiftM);
+  else place.placeLikeliest(directed, h, shiftM);
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const along = weighPosition(h, shiftM, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN);
+    const along = weighPosition(h, shiftM, place);
     if ((along >= place.fromM - 1 || place.fromM <= 0) && (along <= place.toM + 1 || place.toM >= edgeM)) break;
     const before = place.fromM;
     place.placeAt(directed, along);

@@ -11,6 +11,8 @@ import { mayDrive } from "./transition.ts";
 
 const START_RADIUS_M = 40;
 const EDGES_NEAR_MAX = 256;
+/** A match that starts here expected nothing. */
+const NO_INNOVATION = { squared: 0, distanceM2: 0 };
 const UNKNOWN_SPEED_VARIANCE = 14 ** 2;
 
 const { score: SCORE, edge: EDGE, alongM: ALONG } = FIELD;
@@ -52,7 +54,7 @@ export class OffRoadCandidates {
     const leftM = leftRoad ? state.hypotheses[ALONG]! : Number.NaN;
     this.#join(state, step, source, 0, leftM);
     INNOVATION.squared = 0;
-    INNOVATION.distanceM = 0;
+    INNOVATION.distanceM2 = 0;
     this.#offer(step, source, -START_OFF_ROAD_COST - this.#s.offRoadReluctance / 2, leftM);
   }
 
@@ -66,7 +68,7 @@ export class OffRoadCandidates {
     floats[workAt + EDGE] = OFF_ROAD;
     floats[workAt + ALONG] = latE7;
     floats[workAt + FIELD.speedMps] = lonE7;
-    const slot = slots.take(INNOVATION.squared, INNOVATION.distanceM, source);
+    const slot = slots.take(source, INNOVATION);
     if (slot >= 0 && (source < 0 || !Number.isNaN(leftM))) this.#recordEntry(slot, GAP, leftM);
   }
 
@@ -95,7 +97,7 @@ export class OffRoadCandidates {
     if (!mayDrive(this.#s.roads, this.#s.vehicle, directed)) return;
     const place = this.#s.place;
     const variance = state.noise.varianceM2;
-    place.placeNearest(directed, 0, 1e12, 0, 0, variance);
+    place.placeNearest(directed);
     const distanceM2 = place.eastM ** 2 + place.northM ** 2;
     if (distanceM2 > radiusM * radiusM) return;
     let score = prior - (0.5 * distanceM2) / variance;
@@ -111,12 +113,12 @@ export class OffRoadCandidates {
     h[FIELD.covEE] = variance;
     h[FIELD.covNN] = variance;
     const { floats, workAt } = this.#s.slots;
-    weighPosition(h, 0, place.eastM, place.northM, place.atM, place.tangentE, place.tangentN);
+    weighPosition(h, 0, place);
     settlePosition(h, floats, workAt);
     floats[workAt + SCORE] = score + confine(floats, workAt, this.#s.roads.edgeLengthM[directed >> 1]!);
     floats[workAt + EDGE] = directed;
     const atM = floats[workAt + ALONG]!;
-    const slot = this.#s.slots.take(0, 0, source);
+    const slot = this.#s.slots.take(source, NO_INNOVATION);
     if (slot < 0) return;
     this.#recordEntry(slot, directed, leftM);
     this.#s.slots.enterM[slot] = atM;

@@ -43,7 +43,7 @@ export function offRoadStep({ fix, dtS, eastM, northM }: FixStep, heading: Headi
   }
   const variance = 2 * noise.varianceM2 * (1 - noise.memoryAfter(dtS)) + spreadM * spreadM + 1;
   const missedM2 = (eastM - expectedE) ** 2 + (northM - expectedN) ** 2;
-  INNOVATION.distanceM = Math.sqrt(missedM2);
+  INNOVATION.distanceM2 = missedM2;
   INNOVATION.squared = missedM2 / variance;
   const prior =
     COST_PER_S * dtS +

@@ -1,5 +1,9 @@
 import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
+import { FIELD } from "./hypothesis.ts";
+
+/** Of places equally near the one nearer to the start of the edge is meant. */
+const TIE = 2.5e-11;
 
 /**
  * A place on a directed edge seen from an origin: its offset along the edge, its position relative to the origin, and the
@@ -61,18 +65,22 @@ export class EdgePlace {
     this.#placeOn(directed, low, along, lengthM);
   }
 
+  /** The place that is nearest to the origin. Returns how far away it is, metres squared. */
+  placeNearest(directed: number): number {
+    return this.#placeBest(directed, 0, TIE, 0, 0);
+  }
+
+  /** The place that is likeliest for a vehicle in the predicted state `h`, `shiftM` after where its offset counts from. */
+  placeLikeliest(directed: number, h: Float64Array, shiftM: number): void {
+    const trust = (h[FIELD.covEE]! + 1) / h[FIELD.covAA]!;
+    this.#placeBest(directed, h[FIELD.alongM]! - shiftM, trust, h[FIELD.errorEastM]!, h[FIELD.errorNorthM]!);
+  }
+
   /**
-   * The place that is likeliest for a vehicle expected at `expectedM` ± √`varianceM2` whose fix (the origin) has the
-   * error (`errorE`, `errorN`) ± √`errorVarianceM2`. Returns the cost (half the sum of normalised squares).
+   * The place that is best for a vehicle expected at `expectedM` whose fix (the origin) has the error (`errorE`, `errorN`), `trust`
+   * being the variance of the error by that of the offset. Returns the sum of squares, those of offsets times `trust`.
    */
-  placeNearest(
-    directed: number,
-    expectedM: number,
-    varianceM2: number,
-    errorE: number,
-    errorN: number,
-    errorVarianceM2: number,
-  ): number {
+  #placeBest(directed: number, expectedM: number, trust: number, errorE: number, errorN: number): number {
     const { edgeShape, edgeLengthM, shapeAlongM, shapeLatE7, shapeLonE7 } = this.#roads;
     const edge = directed >> 1;
     const lengthM = edgeLengthM[edge]!;
@@ -85,7 +93,6 @@ export class EdgePlace {
     const originLon = this.#originLonE7;
     let ax = (shapeLonE7[bestSegment]! - originLon) * this.#lonScale + errorE;
     let ay = (shapeLatE7[bestSegment]! - originLat) * METRES_PER_E7 + errorN;
-    const trust = varianceM2 > 0 ? errorVarianceM2 / varianceM2 : 0;
     for (let p = bestSegment; p < last; p++) {
       const bx = (shapeLonE7[p + 1]! - originLon) * this.#lonScale + errorE;
       const by = (shapeLatE7[p + 1]! - originLat) * METRES_PER_E7 + errorN;
@@ -113,7 +120,7 @@ export class EdgePlace {
       ay = by;
     }
     this.#placeOn(directed, bestSegment, bestAlong, lengthM);
-    return (0.5 * best) / errorVarianceM2;
+    return best;
   }
 
   #placeOn(directed: number, segment: number, along: number, lengthM: number): void {

@@ -177,7 +177,6 @@ export class RoadCandidates {
     const edge = directed >> 1;
     const edgeM = roads.edgeLengthM[edge]!;
     let factor = weighOnEdge(predicted, shiftM, place, directed, edgeM);
-    const { squared, distanceM } = INNOVATION;
     let score = this.#score - cost;
     if (this.#speedMps > 0) score -= speedingCost(roads, edge, this.#speedMps);
     if (score - 0.5 * logBelow(factor) < slots.best - beam) return -1;
@@ -192,7 +191,7 @@ export class RoadCandidates {
     if (score < slots.best - beam) return -1;
     floats[at + SCORE] = score;
     floats[at + EDGE] = directed;
-    return slots.take(squared, distanceM, this.#source);
+    return slots.take(this.#source, INNOVATION);
   }
 
   #recordPath(slot: number, label: number): void {

@@ -4,6 +4,9 @@ import { FIELD, STRIDE } from "./hypothesis.ts";
 const SLOTS_MAX = 96;
 const PATH_POOL = 1 << 14;
 
+/** How far a fix was from where it was expected, both squared: in sigmas and in metres. */
+export type Innovation = { readonly squared: number; readonly distanceM2: number };
+
 /**
  * The candidates of one fix: the best hypothesis for each directed edge, with the edges driven since the last fix.
  * Viterbi's maximisation: a candidate keeps only its best predecessor.
@@ -17,9 +20,9 @@ export class Slots {
   /** Where the first new edge was entered and the edge before it left (NaN: at its end). */
   readonly enterM = new Float64Array(SLOTS_MAX);
   readonly leaveM = new Float64Array(SLOTS_MAX);
-  /** How far the fix was from where this candidate expected it, in sigmas squared and in metres. */
+  /** How far the fix was from where this candidate expected it, both squared: in sigmas and in metres. */
   readonly surprise = new Float64Array(SLOTS_MAX);
-  readonly missM = new Float64Array(SLOTS_MAX);
+  readonly missM2 = new Float64Array(SLOTS_MAX);
   readonly pool = new Int32Array(PATH_POOL);
   count = 0;
   best = Number.NEGATIVE_INFINITY;
@@ -40,7 +43,7 @@ export class Slots {
    * Takes the candidate that stands at `workAt` unless its edge has a better one. Returns its slot, or −1; the caller
    * then fills in the path.
    */
-  take(surprise: number, missM: number, source: number): number {
+  take(source: number, innovation: Innovation): number {
     const work = this.workAt;
     const score = this.floats[work + FIELD.score]!;
     const edge = this.floats[work + FIELD.edge]!;
@@ -49,10 +52,10 @@ export class Slots {
       if (this.floats[at + FIELD.edge] !== edge) continue;
       if (this.floats[at + FIELD.score]! >= score) return -1;
       for (let k = 0; k < STRIDE; k++) this.floats[at + k] = this.floats[work + k]!;
-      return this.#describe(i, surprise, missM, source, score);
+      return this.#describe(i, source, innovation);
     }
     if (this.count === SLOTS_MAX) return -1;
-    return this.#describe(this.count++, surprise, missM, source, score);
+    return this.#describe(this.count++, source, innovation);
   }
 
   /** Appends an edge to a candidate's path; the caller appends all of one candidate before the next is taken. */
@@ -65,14 +68,14 @@ export class Slots {
     return start;
   }
 
-  #describe(slot: number, surprise: number, missM: number, source: number, score: number): number {
-    this.surprise[slot] = surprise;
-    this.missM[slot] = missM;
+  #describe(slot: number, source: number, { squared, distanceM2 }: Innovation): number {
+    this.surprise[slot] = squared;
+    this.missM2[slot] = distanceM2;
     this.source[slot] = source;
     this.pathLength[slot] = 0;
     this.enterM[slot] = 0;
     this.leaveM[slot] = Number.NaN;
-    if (score > this.best) this.best = score;
+    this.best = Math.max(this.best, this.floats[slot * STRIDE + FIELD.score]!);
     return slot;
   }
 }

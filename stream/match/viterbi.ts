@@ -130,7 +130,8 @@ export class Viterbi {
     let best = 0;
     for (let i = 1; i < slots.count; i++)
       if (slots.floats[i * STRIDE + SCORE]! > slots.floats[best * STRIDE + SCORE]!) best = i;
-    return slots.surprise[best]! > OUTLIER_SURPRISE && slots.missM[best]! > OUTLIER_SIGMAS * sigmaM + OUTLIER_M;
+    const farM = OUTLIER_SIGMAS * sigmaM + OUTLIER_M;
+    return slots.surprise[best]! > OUTLIER_SURPRISE && slots.missM2[best]! > farM * farM;
   }
 
   #learnNoise(state: MatchState, dtS: number): void {
