@@ -25,21 +25,14 @@ export class Checkpoint {
     this.latE7 = 0;
     this.lonE7 = 0;
   }
-
-  copyFrom(from: Checkpoint): void {
-    for (let i = 0; i < from.count * STRIDE; i++) this.hypotheses[i] = from.hypotheses[i]!;
-    this.count = from.count;
-    this.timeMs = from.timeMs;
-    this.latE7 = from.latE7;
-    this.lonE7 = from.lonE7;
-  }
 }
 
 /** After a fix was taken: keeps the older of two checkpoints at least `CHECKPOINT_S` old once there was time for it. */
 export function updateCheckpoints(state: MatchState): void {
-  const { older, newer } = state;
-  if (newer.count > 0 && state.timeMs - newer.timeMs < CHECKPOINT_S * 1000) return;
-  older.copyFrom(newer);
+  if (state.newer.count > 0 && state.timeMs - state.newer.timeMs < CHECKPOINT_S * 1000) return;
+  const newer = state.older;
+  state.older = state.newer;
+  state.newer = newer;
   newer.count = Math.min(CHECKPOINT_HYPOTHESES, state.count);
   for (let i = 0; i < newer.count * STRIDE; i++) newer.hypotheses[i] = state.hypotheses[i]!;
   newer.timeMs = state.timeMs;

@@ -17,6 +17,8 @@ export interface FixStep {
   readonly dtS: number;
   readonly eastM: number;
   readonly northM: number;
+  /** Metres per 1e-7 degree of longitude at the fix. */
+  readonly lonScale: number;
 }
 
 /** The answer for the fix just taken. `directed` is `OFF_ROAD` when the vehicle is on no road, or none was found. */

@@ -27,8 +27,8 @@ export class MatchState {
   /** Where it has stood since it stopped; NaN: it moves. */
   stoodLatE7 = Number.NaN;
   stoodLonE7 = Number.NaN;
-  readonly older = new Checkpoint();
-  readonly newer = new Checkpoint();
+  older = new Checkpoint();
+  newer = new Checkpoint();
 
   /** Forgets the drive, but not what is known of the receiver unless that is asked too. */
   clear(noiseToo = true): void {

@@ -63,7 +63,8 @@ export class Noise {
       this.#priorProduct = PRIOR_MEMORY_PER_S ** intervalS;
     }
     const correlation = (products + PRIOR_WEIGHT * this.#priorProduct) / (squares + PRIOR_WEIGHT);
-    this.#memoryPerS = Math.min(MEMORY_PER_S_MAX, Math.max(0, correlation) ** (1 / Math.max(0.2, intervalS)));
+    const memory = Math.max(0, correlation);
+    this.#memoryPerS = Math.min(MEMORY_PER_S_MAX, intervalS === 1 ? memory : memory ** (1 / Math.max(0.2, intervalS)));
     this.#heedJitter();
   }
 

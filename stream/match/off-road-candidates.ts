@@ -39,9 +39,12 @@ export class OffRoadCandidates {
       h[EDGE] === OFF_ROAD
         ? Number.NEGATIVE_INFINITY
         : h[SCORE]! - leaveCost(h[FIELD.speedMps]!) - this.#s.offRoadReluctance;
-    const likelihood = offRoadStep(step, this.#s.heading, state.noise);
-    if (leaving > offScore) this.#offer(step, 0, leaving + likelihood, h[ALONG]!);
-    else if (source >= 0) {
+    const { slots, beam, heading } = this.#s;
+    if (leaving > offScore) {
+      const likelihood = offRoadStep(step, heading, state.noise, slots.best - beam - leaving);
+      this.#offer(step, 0, leaving + likelihood, h[ALONG]!);
+    } else if (source >= 0) {
+      const likelihood = offRoadStep(step, heading, state.noise, Number.NEGATIVE_INFINITY);
       this.#offer(step, source, offScore + likelihood, Number.NaN);
       this.#join(state, step, source, offScore + likelihood - JOIN_COST, Number.NaN);
     }

@@ -1,6 +1,7 @@
 import { INNOVATION, tailFactor } from "./along-road.ts";
 import type { Heading } from "./emission.ts";
 import type { FixStep } from "./match-fix.ts";
+import { logBelow } from "./log-below.ts";
 import type { Noise } from "./noise.ts";
 
 /** A trace that starts this unlikely close to every road (half its squared distance in sigmas) starts off the network. */
@@ -28,9 +29,9 @@ export function leaveCost(speedMps: number): number {
 
 /**
  * Log-likelihood of a displacement (m, `dtS` seconds) of a vehicle that is free to move, given its own speed and heading
- * where known, less the cost of being off the network for so long and so far.
+ * where known, less the cost of being off the network for so long and so far; −∞ where that is less than `floor`.
  */
-export function offRoadStep({ fix, dtS, eastM, northM }: FixStep, heading: Heading, noise: Noise): number {
+export function offRoadStep({ fix, dtS, eastM, northM }: FixStep, heading: Heading, noise: Noise, floor: number): number {
   const hasSpeed = fix.speedMps >= 0;
   const speed = hasSpeed ? fix.speedMps : Math.sqrt(eastM ** 2 + northM ** 2) / dtS;
   let expectedE = 0;
@@ -50,7 +51,9 @@ export function offRoadStep({ fix, dtS, eastM, northM }: FixStep, heading: Headi
     COST_PER_M * Math.max(0, speed - FREE_SPEED_MPS) * dtS +
     speedCost(hasSpeed ? speed : UNKNOWN_SPEED_ASSUMED_MPS) +
     (heading.known ? HEADING_COST : 0);
-  return -0.5 * Math.log(variance * variance * tailFactor(INNOVATION.squared)) - prior;
+  const factor = variance * variance * tailFactor(INNOVATION.squared);
+  if (-0.5 * logBelow(factor) - prior < floor) return Number.NEGATIVE_INFINITY;
+  return -0.5 * Math.log(factor) - prior;
 }
 
 function speedCost(speedMps: number): number {

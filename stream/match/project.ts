@@ -2,6 +2,7 @@ import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { FIELD } from "./hypothesis.ts";
 
+const NONE = -1;
 /** Of places equally near the one nearer to the start of the edge is meant. */
 const TIE = 2.5e-11;
 
@@ -22,15 +23,19 @@ export class EdgePlace {
   #originLatE7 = 0;
   #originLonE7 = 0;
   #lonScale = 1;
+  /** What `placeAt` was asked last. */
+  #directed = NONE;
+  #offsetM = 0;
 
   constructor(roads: RoadNetwork) {
     this.#roads = roads;
   }
 
-  setOrigin(latE7: number, lonE7: number): void {
+  setOrigin(latE7: number, lonE7: number, lonScale = lonMetresPerE7(latE7 / 1e7)): void {
     this.#originLatE7 = latE7;
     this.#originLonE7 = lonE7;
-    this.#lonScale = lonMetresPerE7(latE7 / 1e7);
+    this.#lonScale = lonScale;
+    this.#directed = NONE;
   }
 
   get latE7(): number {
@@ -50,6 +55,7 @@ export class EdgePlace {
 
   /** The place at an offset (m), which is first brought onto the edge. */
   placeAt(directed: number, offsetM: number): void {
+    if (directed === this.#directed && offsetM === this.#offsetM) return;
     const { edgeShape, edgeLengthM, shapeAlongM } = this.#roads;
     const edge = directed >> 1;
     const lengthM = edgeLengthM[edge]!;
@@ -63,6 +69,8 @@ export class EdgePlace {
       else high = middle - 1;
     }
     this.#placeOn(directed, low, along, lengthM);
+    this.#directed = directed;
+    this.#offsetM = offsetM;
   }
 
   /** The place that is nearest to the origin. Returns how far away it is, metres squared. */
@@ -120,6 +128,7 @@ export class EdgePlace {
       ay = by;
     }
     this.#placeOn(directed, bestSegment, bestAlong, lengthM);
+    this.#directed = NONE;
     return best;
   }
 

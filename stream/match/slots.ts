@@ -26,6 +26,7 @@ export class Slots {
   readonly pool = new Int32Array(PATH_POOL);
   count = 0;
   best = Number.NEGATIVE_INFINITY;
+  bestSlot = 0;
   #poolUsed = 0;
 
   clear(): void {
@@ -75,7 +76,11 @@ export class Slots {
     this.pathLength[slot] = 0;
     this.enterM[slot] = 0;
     this.leaveM[slot] = Number.NaN;
-    this.best = Math.max(this.best, this.floats[slot * STRIDE + FIELD.score]!);
+    const score = this.floats[slot * STRIDE + FIELD.score]!;
+    if (score > this.best) {
+      this.best = score;
+      this.bestSlot = slot;
+    }
     return slot;
   }
 }

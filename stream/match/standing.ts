@@ -1,4 +1,4 @@
-import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
+import { METRES_PER_E7 } from "../roads/geometry.ts";
 import { confine, rest, settlePosition } from "./along-road.ts";
 import { weighOnEdge } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
@@ -26,14 +26,14 @@ const DOUBT_S = 1800;
  * Whether a vehicle still stands where it stopped, so that its fix says nothing of the road it is on: receivers wander most
  * when they stand, further than they showed while driving. Heeds where it stops.
  */
-export function stands(state: MatchState, { fix, dtS, latE7, lonE7 }: FixStep): boolean {
+export function stands(state: MatchState, { fix, dtS, latE7, lonE7, lonScale }: FixStep): boolean {
   const stood = !Number.isNaN(state.stoodLatE7);
   if (!(fix.speedMps < (stood ? MOVING_MPS : STANDING_MPS))) {
     state.stoodLatE7 = Number.NaN;
     return false;
   }
   const northM = (latE7 - state.stoodLatE7) * METRES_PER_E7;
-  const eastM = (lonE7 - state.stoodLonE7) * lonMetresPerE7(fix.lat);
+  const eastM = (lonE7 - state.stoodLonE7) * lonScale;
   const leftM = LEFT_SIGMAS * state.noise.sigmaM + LEFT_M;
   if (stood && northM * northM + eastM * eastM < leftM * leftM)
     return state.noise.memoryAfter(dtS) > WANDERING_MEMORY && isSettled(state);

@@ -57,7 +57,7 @@ export class Viterbi {
   /** Takes the next fix of a device, updates its state and returns the answer of that moment (reused object). */
   step(state: MatchState, fix: MatchFix, decided: (step: PathStep) => void): MatchAnswer {
     const step = readStep(state, fix, this.#step);
-    this.#s.place.setOrigin(step.latE7, step.lonE7);
+    this.#s.place.setOrigin(step.latE7, step.lonE7, step.lonScale);
     this.#s.chooseBeam(step.dtS);
     state.fixes++;
     const isFirst = state.count === 0;
@@ -127,9 +127,7 @@ export class Viterbi {
   #isOutlier(sigmaM: number): boolean {
     const slots = this.#s.slots;
     if (slots.count === 0) return true;
-    let best = 0;
-    for (let i = 1; i < slots.count; i++)
-      if (slots.floats[i * STRIDE + SCORE]! > slots.floats[best * STRIDE + SCORE]!) best = i;
+    const best = slots.bestSlot;
     const farM = OUTLIER_SIGMAS * sigmaM + OUTLIER_M;
     return slots.surprise[best]! > OUTLIER_SURPRISE && slots.missM2[best]! > farM * farM;
   }
@@ -159,7 +157,8 @@ export class Viterbi {
     let best = 0;
     let share = 0;
     for (let i = 0; i < state.count; i++) {
-      weights[i] = Math.exp(h[i * STRIDE + SCORE]!);
+      const behind = h[i * STRIDE + SCORE]!;
+      weights[i] = behind === 0 ? 1 : Math.exp(behind);
       total += weights[i]!;
     }
     // Hypotheses on the same way and direction speak for one answer.
@@ -206,7 +205,8 @@ function moveTo(state: MatchState, { fix, latE7, lonE7 }: FixStep): void {
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 function newStep(): Writable<FixStep> {
-  return { fix: NO_FIX, latE7: Number.NaN, lonE7: Number.NaN, dtS: Number.NaN, eastM: Number.NaN, northM: Number.NaN };
+  const { NaN: none } = Number;
+  return { fix: NO_FIX, latE7: none, lonE7: none, dtS: none, eastM: none, northM: none, lonScale: none };
 }
 
 function readStep(state: MatchState, fix: MatchFix, to: Writable<FixStep>): FixStep {
@@ -214,7 +214,8 @@ function readStep(state: MatchState, fix: MatchFix, to: Writable<FixStep>): FixS
   to.latE7 = fix.lat * 1e7;
   to.lonE7 = fix.lon * 1e7;
   to.dtS = (fix.timeMs - state.timeMs) / 1000;
-  to.eastM = (to.lonE7 - state.lonE7) * lonMetresPerE7(fix.lat);
+  to.lonScale = lonMetresPerE7(fix.lat);
+  to.eastM = (to.lonE7 - state.lonE7) * to.lonScale;
   to.northM = (to.latE7 - state.latE7) * METRES_PER_E7;
   return to;
 }
