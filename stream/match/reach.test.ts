@@ -5,7 +5,7 @@ import type { RoadNetwork } from "../roads/network-file.ts";
 import { DrivenRestrictions, sampleTown, searchDriven } from "../roads/sample-restrictions.ts";
 import { drawRoads } from "../roads/sample-roads.ts";
 import { Reach } from "./reach.ts";
-import { CAR, edgeCost, mayDrive, turnCost } from "./transition.ts";
+import { CAR, edgeCost, FORBIDDEN_TURN_COST, mayDrive, turnCost } from "./transition.ts";
 
 /** The least cost to the start of every edge; of an edge and its copies the least. */
 function reachAll(roads: RoadNetwork, start: number): Map<number, number> {
@@ -15,7 +15,7 @@ function reachAll(roads: RoadNetwork, start: number): Map<number, number> {
   for (let label = reach.next(); label >= 0; label = reach.next()) {
     const directed = originalOf(roads, reach.edge[label]!);
     costs.set(directed, Math.min(reach.cost[label]!, costs.get(directed) ?? Number.POSITIVE_INFINITY));
-    reach.expand(label, 0);
+    reach.expand(label);
   }
   return costs;
 }
@@ -32,7 +32,7 @@ test("A search pays for every forbidden turn, also for one that is only forbidde
       const expected = searchDriven(roads, rules, start, (at, exit, isForbidden) => {
         if (!mayDrive(roads, CAR, exit)) return Number.POSITIVE_INFINITY;
         if (isForbidden) paid++;
-        return edgeCost(roads, at >> 1) + turnCost(roads, at, exit, isForbidden);
+        return edgeCost(roads, at >> 1) + turnCost(roads, at, exit) + (isForbidden ? FORBIDDEN_TURN_COST : 0);
       });
       // A search is at its first edge already.
       for (const costs of [found, expected]) costs.delete(start);

@@ -1,6 +1,6 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { turnInto } from "../roads/turn-restrictions.ts";
-import { edgeCost, mayDrive, rampCost, turnCost, type VehicleKind } from "./transition.ts";
+import { edgeCost, FORBIDDEN_TURN_COST, mayDrive, rampCost, turnCost, type VehicleKind } from "./transition.ts";
 
 /** Most labels one search may make; beyond it the search ends and what was found counts. */
 export const LABELS_MAX = 1 << 14;
@@ -73,25 +73,25 @@ export class Reach {
   /** Offers every edge that can follow a label's and costs no more than `costMax` to come to. */
   expand(label: number): void {
     const roads = this.#roads;
+    const { costMax } = this;
     const from = this.edge[label]!;
     const edge = from >> 1;
-    const vertex = from & 1 ? roads.edgeFrom[edge]! : roads.edgeTo[edge]!;
-    const lengthM = this.lengthM[label]! + roads.edgeLengthM[edge]!;
     const cost = this.cost[label]! + this.#wayCostFactor * edgeCost(roads, edge);
-    const { costMax } = this;
+    if (cost > costMax) return;
+    const lengthM = this.lengthM[label]! + roads.edgeLengthM[edge]!;
+    const vertex = from & 1 ? roads.edgeFrom[edge]! : roads.edgeTo[edge]!;
     const end = roads.outStart[vertex + 1]!;
     for (let i = roads.outStart[vertex]!; i < end; i++) {
       const exit = roads.outEdge[i]!;
-      if (!mayDrive(roads, this.#vehicle, exit)) continue;
-      if (this.#labels === LABELS_MAX) return;
+      let costThere = cost + turnCost(roads, from, exit);
+      if (costThere > costMax || !mayDrive(roads, this.#vehicle, exit)) continue;
       const entered = turnInto(roads, from, exit);
-      const to = entered < 0 ? ~entered : entered;
-      const turn = turnCost(roads, from, to, entered < 0);
-      const ramp = this.#heedsRamps ? rampCost(roads, from, to) : 0;
-      if (cost + turn + ramp > costMax) continue;
+      if (entered < 0) costThere += FORBIDDEN_TURN_COST;
+      if (this.#heedsRamps) costThere += rampCost(roads, from, exit);
+      if (costThere > costMax || this.#labels === LABELS_MAX) continue;
       this.lengthM[this.#labels] = lengthM;
-      this.cost[this.#labels] = cost + turn + ramp;
-      this.#offer(to, label);
+      this.cost[this.#labels] = costThere;
+      this.#offer(entered < 0 ? ~entered : entered, label);
     }
   }
 

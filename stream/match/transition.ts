@@ -29,7 +29,7 @@ export const COST_PER_METRE_MIN = METRE_COST[255]!;
 export const U_TURN_COST = 7;
 const DEAD_END_TURN_COST = 2.5;
 /** Driving a turn that is forbidden: it happens, and restrictions are sometimes mapped wrongly. */
-const FORBIDDEN_TURN_COST = 6;
+export const FORBIDDEN_TURN_COST = 6;
 
 /**
  * Turning off into a ramp or slip road, by what share of the traffic does: about one in eight leaves a motorway at an exit. A
@@ -67,15 +67,15 @@ export function mayDrive(roads: RoadNetwork, vehicle: VehicleKind, directed: num
   return (roads.edgeAccess[directed >> 1]! & (directed & 1 ? vehicle.backward : vehicle.forward)) !== 0;
 }
 
-/** Cost of passing from one directed edge into the next. */
-export function turnCost(roads: RoadNetwork, from: number, to: number, banned: boolean): number {
+/** Cost of passing from one directed edge into the next where that is not forbidden. */
+export function turnCost(roads: RoadNetwork, from: number, to: number): number {
   if ((from ^ to) === 1) {
     const vertex = from & 1 ? roads.edgeFrom[from >> 1]! : roads.edgeTo[from >> 1]!;
     return roads.outStart[vertex + 1]! - roads.outStart[vertex]! === 1 ? DEAD_END_TURN_COST : U_TURN_COST;
   }
   const arriving = from & 1 ? roads.edgeBearingStart[from >> 1]! + 128 : roads.edgeBearingEnd[from >> 1]!;
   const leaving = to & 1 ? roads.edgeBearingEnd[to >> 1]! + 128 : roads.edgeBearingStart[to >> 1]!;
-  return TURN_COST[(leaving - arriving) & 255]! + (banned ? FORBIDDEN_TURN_COST : 0);
+  return TURN_COST[(leaving - arriving) & 255]!;
 }
 
 /** Cost of turning off a road that is no ramp into one that is. */
