@@ -59,6 +59,11 @@ const STATE_VERSION = 2;
 const HEAD_BYTES = 16;
 const SCALARS = 8;
 const CHECKPOINT_SCALARS = 4;
+const FLOATS_MAX =
+  SCALARS + NOISE_FIELDS + HYPOTHESES_MAX * STRIDE + 2 * (CHECKPOINT_SCALARS + CHECKPOINT_HYPOTHESES * STRIDE);
+/** The numbers of the state that is being restored, wherever its bytes lie; zeros after them. */
+const RESTORED = new Float64Array(FLOATS_MAX);
+const RESTORED_BYTES = new Uint8Array(RESTORED.buffer);
 
 /**
  * The state as bytes, for the roads with this fingerprint. Nothing is rounded: a restored device gives the same answers.
@@ -71,33 +76,50 @@ export function serialiseMatchState(
   decided: (step: PathStep) => void,
 ): Uint8Array {
   settleState(state, decided);
-  const checkpoints = [state.older, state.newer];
-  let floats = SCALARS + NOISE_FIELDS + state.count * STRIDE;
-  for (const { count } of checkpoints) floats += CHECKPOINT_SCALARS + count * STRIDE;
-  const bytes = new Uint8Array(HEAD_BYTES + floats * 8 + state.tree.used * NODE_BYTES);
+  const { older, newer, tree } = state;
+  const records = state.count + older.count + newer.count;
+  const floats = SCALARS + NOISE_FIELDS + 2 * CHECKPOINT_SCALARS + records * STRIDE;
+  const bytes = new Uint8Array(HEAD_BYTES + floats * 8 + tree.used * NODE_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, STATE_VERSION, true);
   view.setUint16(2, state.count, true);
-  view.setUint16(4, state.tree.used, true);
+  view.setUint16(4, tree.used, true);
   view.setUint16(6, state.outliers, true);
   view.setUint32(8, fingerprint, true);
   view.setUint32(12, state.fixes, true);
-  let at = HEAD_BYTES;
-  const write = (value: number): void => {
-    view.setFloat64(at, value, true);
-    at += 8;
-  };
-  for (const value of [state.timeMs, state.latE7, state.lonE7, state.acrossM, state.acrossE, state.acrossN])
-    write(value);
-  for (const value of [state.stoodLatE7, state.stoodLonE7]) write(value);
-  state.noiseSums.forEach(write);
-  for (let i = 0; i < state.count * STRIDE; i++) write(state.hypotheses[i]!);
-  for (const checkpoint of checkpoints) {
-    for (const value of [checkpoint.count, checkpoint.timeMs, checkpoint.latE7, checkpoint.lonE7]) write(value);
-    for (let i = 0; i < checkpoint.count * STRIDE; i++) write(checkpoint.hypotheses[i]!);
-  }
-  state.tree.write(view, at);
+  const to = new Float64Array(bytes.buffer, HEAD_BYTES, floats);
+  to[0] = state.timeMs;
+  to[1] = state.latE7;
+  to[2] = state.lonE7;
+  to[3] = state.acrossM;
+  to[4] = state.acrossE;
+  to[5] = state.acrossN;
+  to[6] = state.stoodLatE7;
+  to[7] = state.stoodLonE7;
+  to.set(state.noiseSums, SCALARS);
+  let at = copyFloats(state.hypotheses, 0, to, SCALARS + NOISE_FIELDS, state.count * STRIDE);
+  at = writeCheckpoint(older, to, at);
+  at = writeCheckpoint(newer, to, at);
+  tree.write(view, HEAD_BYTES + at * 8);
   return bytes;
+}
+
+function writeCheckpoint(
+  { count, timeMs, latE7, lonE7, hypotheses }: Checkpoint,
+  to: Float64Array,
+  at: number,
+): number {
+  to[at] = count;
+  to[at + 1] = timeMs;
+  to[at + 2] = latE7;
+  to[at + 3] = lonE7;
+  return copyFloats(hypotheses, 0, to, at + CHECKPOINT_SCALARS, count * STRIDE);
+}
+
+/** Copies some numbers; returns the place after the last of them. A call of `set` costs more than so few are worth. */
+function copyFloats(from: Float64Array, start: number, to: Float64Array, at: number, count: number): number {
+  for (let i = 0; i < count; i++) to[at + i] = from[start + i]!;
+  return at + count;
 }
 
 /**
@@ -112,43 +134,50 @@ export function restoreMatchState(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEAD_BYTES || view.getUint16(0, true) !== STATE_VERSION || view.getUint32(8, true) !== fingerprint)
     return undefined;
-  state.count = view.getUint16(2, true);
+  const count = view.getUint16(2, true);
   const nodes = view.getUint16(4, true);
-  const floatsEnd = bytes.length - nodes * NODE_BYTES;
-  let at = HEAD_BYTES;
-  const read = (): number => {
-    at += 8;
-    return at <= floatsEnd ? view.getFloat64(at - 8, true) : Number.NaN;
-  };
-  if (state.count > HYPOTHESES_MAX) return undefined;
+  const floats = (bytes.length - HEAD_BYTES - nodes * NODE_BYTES) / 8;
+  if (count > HYPOTHESES_MAX || !(floats <= FLOATS_MAX)) return undefined;
+  const from = RESTORED;
+  RESTORED_BYTES.set(bytes.subarray(HEAD_BYTES, HEAD_BYTES + floats * 8));
+  from.fill(0, floats);
+  state.count = count;
   state.outliers = view.getUint16(6, true);
   state.fixes = view.getUint32(12, true);
-  state.timeMs = read();
-  state.latE7 = read();
-  state.lonE7 = read();
-  state.acrossM = read();
-  state.acrossE = read();
-  state.acrossN = read();
-  state.stoodLatE7 = read();
-  state.stoodLonE7 = read();
-  for (let i = 0; i < NOISE_FIELDS; i++) state.noiseSums[i] = read();
-  for (let i = 0; i < state.count * STRIDE; i++) state.hypotheses[i] = read();
-  for (const checkpoint of [state.older, state.newer]) {
-    checkpoint.count = read();
-    if (!(checkpoint.count <= CHECKPOINT_HYPOTHESES)) return undefined;
-    checkpoint.timeMs = read();
-    checkpoint.latE7 = read();
-    checkpoint.lonE7 = read();
-    for (let i = 0; i < checkpoint.count * STRIDE; i++) checkpoint.hypotheses[i] = read();
-  }
-  if (at !== floatsEnd) return undefined;
-  state.tree.read(view, at, nodes);
+  state.timeMs = from[0]!;
+  state.latE7 = from[1]!;
+  state.lonE7 = from[2]!;
+  state.acrossM = from[3]!;
+  state.acrossE = from[4]!;
+  state.acrossN = from[5]!;
+  state.stoodLatE7 = from[6]!;
+  state.stoodLonE7 = from[7]!;
+  copyFloats(from, SCALARS, state.noiseSums, 0, NOISE_FIELDS);
+  copyFloats(from, SCALARS + NOISE_FIELDS, state.hypotheses, 0, count * STRIDE);
+  let at = readCheckpoint(state.older, from, SCALARS + NOISE_FIELDS + count * STRIDE);
+  at = readCheckpoint(state.newer, from, at);
+  if (at !== floats) return undefined;
+  state.tree.read(view, HEAD_BYTES + floats * 8, nodes);
   return state;
 }
 
+/** Returns the place after the checkpoint; NaN for one that cannot be. */
+function readCheckpoint(checkpoint: Checkpoint, from: Float64Array, at: number): number {
+  const count = from[at]!;
+  if (!(count <= CHECKPOINT_HYPOTHESES)) return Number.NaN;
+  checkpoint.count = count;
+  checkpoint.timeMs = from[at + 1]!;
+  checkpoint.latE7 = from[at + 2]!;
+  checkpoint.lonE7 = from[at + 3]!;
+  copyFloats(from, at + CHECKPOINT_SCALARS, checkpoint.hypotheses, 0, count * STRIDE);
+  return at + CHECKPOINT_SCALARS + count * STRIDE;
+}
+
+const TIPS = new Int32Array(HYPOTHESES_MAX + 2 * CHECKPOINT_HYPOTHESES);
+
 /** Hands over the part of the path that all hypotheses share and forgets dead branches. */
 function settleState(state: MatchState, decided: (step: PathStep) => void): void {
-  const tips = new Int32Array(state.count + 2 * CHECKPOINT_HYPOTHESES);
+  const tips = TIPS;
   const first = checkpointTips(state, tips);
   for (let i = 0; i < state.count; i++) tips[first + i] = state.hypotheses[i * STRIDE + FIELD.node]!;
   state.tree.settle(tips, first + state.count, decided);

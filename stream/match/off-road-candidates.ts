@@ -104,8 +104,7 @@ export class OffRoadCandidates {
     const distanceM2 = place.eastM ** 2 + place.northM ** 2;
     if (distanceM2 > radiusM * radiusM) return;
     let score = prior - (0.5 * distanceM2) / variance;
-    if (this.#s.heading.known)
-      score -= 0.5 * Math.log(headingFactor(this.#s.heading, place.tangentE, place.tangentN));
+    if (this.#s.heading.known) score -= 0.5 * Math.log(headingFactor(this.#s.heading, place.tangentE, place.tangentN));
     if (score < this.#s.slots.best - this.#s.beam) return;
     const h = this.#s.predicted;
     h.fill(0);

@@ -1,7 +1,7 @@
 import { INNOVATION, tailFactor } from "./along-road.ts";
 import type { Heading } from "./emission.ts";
-import type { FixStep } from "./match-fix.ts";
 import { logBelow } from "./log-below.ts";
+import type { FixStep } from "./match-fix.ts";
 import type { Noise } from "./noise.ts";
 
 /** A trace that starts this unlikely close to every road (half its squared distance in sigmas) starts off the network. */
@@ -31,7 +31,12 @@ export function leaveCost(speedMps: number): number {
  * Log-likelihood of a displacement (m, `dtS` seconds) of a vehicle that is free to move, given its own speed and heading
  * where known, less the cost of being off the network for so long and so far; −∞ where that is less than `floor`.
  */
-export function offRoadStep({ fix, dtS, eastM, northM }: FixStep, heading: Heading, noise: Noise, floor: number): number {
+export function offRoadStep(
+  { fix, dtS, eastM, northM }: FixStep,
+  heading: Heading,
+  noise: Noise,
+  floor: number,
+): number {
   const hasSpeed = fix.speedMps >= 0;
   const speed = hasSpeed ? fix.speedMps : Math.sqrt(eastM ** 2 + northM ** 2) / dtS;
   let expectedE = 0;

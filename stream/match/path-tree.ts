@@ -10,6 +10,12 @@ const NODE_CAPACITY_MAX = 1 << 14;
 export const GAP = -1;
 const ROOT = -1;
 
+/** Used again by every `settle`: which nodes stay, how many children each has, and its new number. */
+const KEEP = new Uint8Array(NODE_CAPACITY_MAX);
+const CHILDREN = new Int16Array(NODE_CAPACITY_MAX);
+const RENUMBERED = new Int16Array(NODE_CAPACITY_MAX);
+const PARTING = -1;
+
 export interface PathStep {
   /** Directed edge, or `GAP`. */
   edge: number;
@@ -114,7 +120,8 @@ export class PathTree {
   }
 
   #mark(tips: Int32Array, count: number): Uint8Array {
-    const keep = new Uint8Array(this.used);
+    const keep = KEEP;
+    keep.fill(0, 0, this.used);
     for (let i = 0; i < count; i++) for (let n = tips[i]!; n >= 0 && keep[n] === 0; n = this.parent[n]!) keep[n] = 1;
     return keep;
   }
@@ -123,7 +130,8 @@ export class PathTree {
   #sharedPrefix(keep: Uint8Array, tips: Int32Array, count: number): number[] {
     for (let i = 0; i < count; i++) if (tips[i]! < 0) return [];
     if (count === 0) return [];
-    const children = new Int16Array(this.used);
+    const children = CHILDREN;
+    children.fill(0, 0, this.used);
     let root = -1;
     for (let n = 0; n < this.used; n++) {
       if (keep[n] === 0) continue;
@@ -131,21 +139,21 @@ export class PathTree {
       else children[this.parent[n]!]!++;
     }
     if (root < 0) return [];
-    const isTip = new Uint8Array(this.used);
-    for (let i = 0; i < count; i++) if (tips[i]! >= 0) isTip[tips[i]!] = 1;
+    // A tip counts as a parting: the path may go on from it.
+    for (let i = 0; i < count; i++) children[tips[i]!] = PARTING;
     const shared: number[] = [];
     const chain = this.lineage(tips[0]!);
     for (const node of chain) {
       shared.push(node);
-      if (isTip[node] === 1 || children[node] !== 1) break;
+      if (children[node] !== 1) break;
     }
     return shared;
   }
 
   #compact(keep: Uint8Array, tips: Int32Array, count: number, root: number): void {
-    const renumbered = new Int16Array(this.used);
+    const renumbered = RENUMBERED;
     let next = 0;
-    for (let n = 0; n < keep.length; n++) {
+    for (let n = 0; n < this.used; n++) {
       if (keep[n] === 0) continue;
       const parent = this.parent[n]!;
       renumbered[n] = next;

@@ -12,8 +12,8 @@ import {
 import { EdgeBearings } from "./edge-bearings.ts";
 import { headingFactor, headingFactorApart, weighOnEdge } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
-import type { FixStep, MatchFix } from "./match-fix.ts";
 import { logBelow } from "./log-below.ts";
+import type { FixStep, MatchFix } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
 import { Reach } from "./reach.ts";
 import type { MatchScratch } from "./scratch.ts";
