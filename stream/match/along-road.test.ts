@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { observeSpeed, predict } from "./along-road.ts";
+import { improbability, likelihoodMax, observeSpeed, predict, weighPosition } from "./along-road.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import { NOISE_FIELDS, Noise } from "./noise.ts";
 
@@ -39,4 +39,29 @@ test("The way between two fixes half a minute apart is known to 80 m where both 
   const sigmaM = Math.sqrt(driveOn(9, 30, 9)[FIELD.covAA]!);
   expect(sigmaM).toBeGreaterThan(70);
   expect(sigmaM).toBeLessThan(90);
+});
+
+test("No fix is likelier on a road in any direction than the most that the predicted state allows, and some are nearly so.", () => {
+  const noise = new Noise(new Float64Array(NOISE_FIELDS));
+  noise.load(Number.NaN);
+  for (const [sigmaM, shareE, shareN] of [
+    [3, 0, 0],
+    [3, 0.6, -0.3],
+    [90, -0.5, 0.7],
+    [12, 0.05, 0.9],
+  ] as const) {
+    const h = new Float64Array(STRIDE);
+    h[FIELD.covAA] = sigmaM ** 2;
+    h[FIELD.covAE] = shareE * sigmaM * noise.sigmaM;
+    h[FIELD.covAN] = shareN * sigmaM * noise.sigmaM;
+    h[FIELD.covEE] = noise.varianceM2;
+    h[FIELD.covNN] = noise.varianceM2;
+    const likelihoods = Array.from({ length: 64 }, (_, i) => {
+      const angle = (i / 64) * 2 * Math.PI;
+      weighPosition(h, 0, { atM: 0, eastM: 0, northM: 0, tangentE: Math.sin(angle), tangentN: Math.cos(angle) });
+      return -0.5 * Math.log(improbability());
+    });
+    expect(Math.max(...likelihoods)).toBeLessThanOrEqual(likelihoodMax(h) + 1e-9);
+    expect(Math.max(...likelihoods)).toBeGreaterThan(likelihoodMax(h) - 1);
+  }
 });

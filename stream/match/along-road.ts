@@ -169,6 +169,9 @@ export function likelihoodMax(h: Float64Array): number {
   return -0.5 * Math.log((vEE * vNN - vEN * vEN) * (1 + (varianceM2 * apart * apart) / widest));
 }
 
+/** A straight road through a place on it, as seen from the fix. */
+type StraightRoad = Pick<EdgePlace, "atM" | "eastM" | "northM" | "tangentE" | "tangentN">;
+
 /** What `weighPosition` worked out, for `settlePosition` to finish. */
 const WEIGHED = new Float64Array(16);
 
@@ -177,7 +180,7 @@ const WEIGHED = new Float64Array(16);
  * predicted offset first (the length of the edges crossed since). Returns the offset that the fix makes likeliest; `improbability`
  * says how likely the fix is, and `settlePosition` gives the state after it. In three parts because most candidates fall at the second.
  */
-export function weighPosition(h: Float64Array, shiftM: number, place: EdgePlace): number {
+export function weighPosition(h: Float64Array, shiftM: number, place: StraightRoad): number {
   const { tangentE, tangentN } = place;
   const w = WEIGHED;
   const along = h[A]! - shiftM;
