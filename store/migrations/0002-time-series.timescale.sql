@@ -36,9 +36,7 @@ select add_continuous_aggregate_policy('fix_hour',
   start_offset => interval '7 days', end_offset => interval '1 hour', schedule_interval => interval '30 minutes');
 
 -- Retention and upkeep, called by the maintenance loop. Drops chunks that lie wholly below what must stay; compresses
--- what is older than a day, one chunk a call; sizes the next chunks to about a day. Returns the chunks dropped. Bisection is
--- at a loss where a clock was set back: no chunk goes before an older frame that has to stay. One received after now, by a
--- clock that ran ahead, keeps nobody.
+-- what is older than a day, one chunk a call; sizes the next chunks to about a day. Returns the chunks dropped.
 create function drop_old_frames(keep_since timestamptz, rows_max integer) returns bigint language plpgsql as $$
 declare
   keep_from bigint := frame_keep_from(keep_since);
@@ -47,8 +45,6 @@ declare
   dropped bigint;
   settled regclass;
 begin
-  keep_from := least(keep_from, (select min(b.seq) from frame_batch b
-    where b.last_seq < keep_from and b.received_to between keep_since and now() + interval '1 day'));
   if keep_from is null then return 0; end if;
   select count(*) into dropped from drop_chunks('frame_batch', older_than => keep_from);
   select format('%I.%I', c.chunk_schema, c.chunk_name)::regclass into settled
