@@ -1,6 +1,6 @@
 /** Sources in which an answer must wait for a commit. */
 export const ANSWERING_FILES = [
-  "gateway/stream-session.ts",
+  "gateway/ack-loop.ts",
   "gateway/datagram-listener.ts",
   "gateway/http/http-exchange.ts",
   "gateway/mqtt/publishes.ts",
