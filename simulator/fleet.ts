@@ -89,6 +89,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const units = options.members.map(createUnit);
   const startTimers = new Set<NodeJS.Timeout>();
   let ticker: NodeJS.Timeout | undefined;
+  let closed = false;
 
   function createUnit(member: FleetMember, index: number): Unit {
     const random = seededRandom(seed, `device ${index}`);
@@ -210,6 +211,8 @@ export function createFleet(options: FleetOptions): Fleet {
   }
 
   function close(): void {
+    if (closed) return;
+    closed = true;
     clearInterval(ticker);
     for (const timer of startTimers) clearTimeout(timer);
     for (const unit of units) unit.link?.close();

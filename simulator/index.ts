@@ -123,6 +123,8 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
     drainTimer = setInterval(() => {
       if (fleet.busyDevices > 0 && now() < givenUpMs) return;
       clearInterval(drainTimer);
+      // Who is not done falls silent: what is acknowledged while the store is read would be missed in it.
+      if (fleet.busyDevices > 0) fleet.close();
       resolve();
     }, DRAIN_POLL_MS);
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { type SimulationOptions, type Summary, simulate } from "./index.ts";
 import { openTestGateway, type TestGateway, type Treatment } from "./links/test-gateway.ts";
@@ -83,6 +84,21 @@ describe("simulated Teltonika devices", () => {
     expect(summary.acknowledged).toBe(0);
     expect(summary.check).toMatchObject({ ok: true, acknowledged: 0 });
     expect(summary.check!.storedUnacknowledged).toBeGreaterThan(0);
+  });
+
+  it.each(["tcp", "udp"] as const)("take no acknowledgement over %s once the store is read", async (transport) => {
+    let isRead = false;
+    const summary = await run(() => (isRead ? "acknowledge" : "withhold"), transport, {
+      drainMs: 0,
+      async *fixSource(uid) {
+        isRead = true;
+        yield* gateway!.readFixes(uid);
+        await sleep(3 * QUICK.responseTimeoutMs);
+      },
+    });
+    expect(summary.made).toBeGreaterThan(50);
+    expect(summary.acknowledged).toBe(0);
+    expect(summary.check).toMatchObject({ ok: true, acknowledged: 0 });
   });
 
   it("find out a gateway that acknowledges what it then loses", async () => {
