@@ -69,13 +69,15 @@ export function mayDrive(roads: RoadNetwork, vehicle: VehicleKind, directed: num
 
 /** Cost of passing from one directed edge into the next where that is not forbidden. */
 export function turnCost(roads: RoadNetwork, from: number, to: number): number {
-  if ((from ^ to) === 1) {
-    const vertex = from & 1 ? roads.edgeFrom[from >> 1]! : roads.edgeTo[from >> 1]!;
-    return roads.outStart[vertex + 1]! - roads.outStart[vertex]! === 1 ? DEAD_END_TURN_COST : U_TURN_COST;
-  }
+  if ((from ^ to) === 1) return turnRoundCost(roads, from);
   const arriving = from & 1 ? roads.edgeBearingStart[from >> 1]! + 128 : roads.edgeBearingEnd[from >> 1]!;
   const leaving = to & 1 ? roads.edgeBearingEnd[to >> 1]! + 128 : roads.edgeBearingStart[to >> 1]!;
   return TURN_COST[(leaving - arriving) & 255]!;
+}
+
+function turnRoundCost(roads: RoadNetwork, from: number): number {
+  const vertex = from & 1 ? roads.edgeFrom[from >> 1]! : roads.edgeTo[from >> 1]!;
+  return roads.outStart[vertex + 1]! - roads.outStart[vertex]! === 1 ? DEAD_END_TURN_COST : U_TURN_COST;
 }
 
 /** Cost of turning off a road that is no ramp into one that is. */

@@ -103,33 +103,31 @@ export function markRestricted(edgeFlags: Uint8Array, banFrom: Uint32Array): voi
     edgeFlags[from >> 1]! |= from & 1 ? EDGE_FLAGS.restrictedBackward : EDGE_FLAGS.restrictedForward;
 }
 
+type TurnColumns = Pick<RoadNetwork, "edgeFlags" | "banFrom" | "banTo" | "banEntered">;
+
 /**
  * The directed edge that a vehicle enters that turns from one into an exit of the junction: the exit itself or a copy of it (see
  * `forbidden-paths.ts`), or the complement (`~`) of that where the turn is forbidden.
  */
-export function turnInto(
-  roads: Pick<RoadNetwork, "edgeFlags" | "banFrom" | "banTo" | "banEntered">,
-  from: number,
-  exit: number,
-): number {
+export function turnInto(roads: TurnColumns, from: number, exit: number): number {
   const flag = from & 1 ? EDGE_FLAGS.restrictedBackward : EDGE_FLAGS.restrictedForward;
-  if ((roads.edgeFlags[from >> 1]! & flag) === 0) return exit;
-  const { banFrom, banTo } = roads;
-  let [low, high] = [0, banFrom.length];
+  return (roads.edgeFlags[from >> 1]! & flag) === 0 ? exit : restrictedTurnInto(roads, from, exit);
+}
+
+/** Apart from the usual case, which is short enough to become part of each search. */
+function restrictedTurnInto({ banFrom, banTo, banEntered }: TurnColumns, from: number, exit: number): number {
+  let low = 0;
+  let high = banFrom.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (banFrom[middle]! < from) low = middle + 1;
     else high = middle;
   }
-  for (; low < banFrom.length && banFrom[low] === from; low++) if (banTo[low] === exit) return roads.banEntered[low]!;
+  for (; low < banFrom.length && banFrom[low] === from; low++) if (banTo[low] === exit) return banEntered[low]!;
   return exit;
 }
 
 /** Whether turning from one directed edge into another is forbidden. */
-export function isBanned(
-  roads: Pick<RoadNetwork, "edgeFlags" | "banFrom" | "banTo" | "banEntered">,
-  from: number,
-  to: number,
-): boolean {
+export function isBanned(roads: TurnColumns, from: number, to: number): boolean {
   return turnInto(roads, from, to) < 0;
 }
