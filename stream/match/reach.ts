@@ -83,10 +83,11 @@ export class Reach {
     const end = roads.outStart[vertex + 1]!;
     for (let i = roads.outStart[vertex]!; i < end; i++) {
       const exit = roads.outEdge[i]!;
+      if (!mayDrive(roads, this.#vehicle, exit)) continue;
       const entered = turnInto(roads, from, exit);
       const to = entered < 0 ? ~entered : entered;
       let costThere = cost + turnCost(roads, from, to);
-      if (costThere > costMax || !mayDrive(roads, this.#vehicle, exit)) continue;
+      if (costThere > costMax) continue;
       if (entered < 0) costThere += FORBIDDEN_TURN_COST;
       if (this.#heedsRamps) costThere += rampCost(roads, from, to);
       if (costThere > costMax || this.#labels === LABELS_MAX) continue;
