@@ -146,6 +146,8 @@ test("A source that is not what its name says, or holds no road, is an error tha
   writeFileSync(pbf, Buffer.from([0, 0, 0, 5, 1, 2, 3, 4, 5]));
   await expect(buildRoads(pbf, target)).rejects.toThrow(RoadSourceError);
   await expect(buildRoads(join(folder, "absent.osm.pbf"), target)).rejects.toThrow(RoadSourceError);
+  await expect(buildRoads(join(folder, "absent.osm.pbf"), target)).rejects.toThrow(/no such file/);
+  await expect(buildRoads(join(folder, "absent.geojson"), target)).rejects.toThrow(RoadSourceError);
 });
 
 test("Turn restrictions forbid what they name, and only_ ones everything else.", async () => {

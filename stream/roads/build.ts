@@ -1,3 +1,4 @@
+import type { FileHandle } from "node:fs/promises";
 import { collectWays, findSorted, locateNodes } from "./collect-ways.ts";
 import { cutIntoEdges } from "./cut-edges.ts";
 import { appendCopies, countOriginals } from "./edge-copies.ts";
@@ -7,6 +8,7 @@ import { buildHierarchy } from "./hierarchy.ts";
 import { packRoads, type RoadArrays, writeRoads } from "./network-file.ts";
 import { orderWays } from "./order-ways.ts";
 import { type OsmRelation, type OsmSource, openOsmSource } from "./osm-elements.ts";
+import { replaceFile } from "./replace-file.ts";
 import { markRestricted, readRestrictions } from "./turn-restrictions.ts";
 
 type RoadGraph = Omit<RoadArrays, `grid${string}` | `hierarchy${string}`>;
@@ -31,17 +33,20 @@ export class RoadSourceEmptyError extends Error {
   readonly code = "ROAD_SOURCE_EMPTY";
 }
 
-/** Builds a road network file from `.osm.pbf` or GeoJSON and reports what it holds and what was left out. */
-export async function buildRoads(
-  inputPath: string,
-  outputPath: string,
-  now: () => number = Date.now,
-): Promise<RoadsReport> {
+/**
+ * Builds a road network file from `.osm.pbf` or GeoJSON and reports what it holds and what was left out. The file appears when it
+ * is whole; a build that fails leaves what was there before.
+ */
+export function buildRoads(inputPath: string, outputPath: string, now: () => number = Date.now): Promise<RoadsReport> {
+  return replaceFile(outputPath, (file) => buildInto(file, inputPath, now));
+}
+
+async function buildInto(file: FileHandle, inputPath: string, now: () => number): Promise<RoadsReport> {
   const startedMs = now();
   const { arrays, viaWayRestrictions, skipped } = await compileRoads(await openOsmSource(inputPath));
   const edges = countOriginals(arrays);
   if (edges === 0) throw new RoadSourceEmptyError(`${inputPath} holds no road that a vehicle can use`);
-  const fileBytes = await writeRoads(outputPath, arrays);
+  const fileBytes = await writeRoads(file, arrays);
   return {
     ways: arrays.wayId.length,
     edges,

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 
 /**
@@ -121,19 +121,14 @@ const ALIGN_BYTES = 8;
 export const CHUNK_BYTES = 1 << 26;
 
 /** Writes the arrays as one file that opens without parsing. Returns its size in bytes. */
-export async function writeRoads(path: string, arrays: RoadArrays): Promise<number> {
-  const file = await open(path, "w");
+export async function writeRoads(file: FileHandle, arrays: RoadArrays): Promise<number> {
   let size = 0;
-  try {
-    for (const part of partsOf(arrays))
-      for (let at = 0; at < part.length; ) {
-        const { bytesWritten } = await file.write(part, at, Math.min(part.length - at, CHUNK_BYTES), size);
-        at += bytesWritten;
-        size += bytesWritten;
-      }
-  } finally {
-    await file.close();
-  }
+  for (const part of partsOf(arrays))
+    for (let at = 0; at < part.length; ) {
+      const { bytesWritten } = await file.write(part, at, Math.min(part.length - at, CHUNK_BYTES), size);
+      at += bytesWritten;
+      size += bytesWritten;
+    }
   return size;
 }
 

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { OSMTransform } from "osm-pbf-parser-node";
+import { RoadLimitError } from "./limits.ts";
 import type { Tags } from "./way-tags.ts";
 
 export interface OsmNode {
@@ -32,7 +33,7 @@ export class RoadSourceError extends Error {
 
 /** Opens an OpenStreetMap extract: `.osm.pbf` (streamed block by block) or GeoJSON as Overpass Turbo exports it. */
 export async function openOsmSource(path: string): Promise<OsmSource> {
-  if (/\.(geo)?json$/i.test(path)) return parseGeoJson(await readFile(path, "utf8"), path);
+  if (/\.(geo)?json$/i.test(path)) return parseGeoJson(await readText(path), path);
   return (take) => readPbf(path, take);
 }
 
@@ -44,7 +45,20 @@ async function readPbf(path: string, take: (element: OsmElement) => void): Promi
         for (const element of block) if (element.type !== undefined) take(withTags(element));
     });
   } catch (cause) {
-    throw new RoadSourceError(`${path} cannot be read as OpenStreetMap PBF`, { cause });
+    // What the builder itself objects to is no fault of the reading.
+    if (cause instanceof RoadLimitError) throw cause;
+    // What the file system and zlib say helps; what the reader stumbles over does not.
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason = code === undefined ? "it is cut short, damaged or something else" : message;
+    throw new RoadSourceError(`${path} cannot be read as OpenStreetMap PBF: ${reason}`, { cause });
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new RoadSourceError(`${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -1,0 +1,35 @@
+import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
+
+/**
+ * Opens a file beside `path`, lets `write` fill it, and puts it in the place of `path` once it is whole and on the disk: who opens
+ * `path` meanwhile finds what was there before, and so does everybody when `write` fails. What is no regular file, such as a
+ * device, is written itself.
+ */
+export async function replaceFile<Result>(path: string, write: (file: FileHandle) => Promise<Result>): Promise<Result> {
+  const target = await findTarget(path);
+  const draft = target.isReplaced ? `${target.path}.${process.pid}.unfinished` : target.path;
+  const file = await open(draft, "w");
+  try {
+    const result = await write(file).finally(() => (target.isReplaced ? syncAndClose(file) : file.close()));
+    if (target.isReplaced) await rename(draft, target.path);
+    return result;
+  } catch (error) {
+    if (target.isReplaced) await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+async function syncAndClose(file: FileHandle): Promise<void> {
+  await file.sync().finally(() => file.close());
+}
+
+/** Where a path leads, and whether a file may be moved there. */
+async function findTarget(path: string): Promise<{ path: string; isReplaced: boolean }> {
+  try {
+    const real = await realpath(path);
+    return { path: real, isReplaced: (await stat(real)).isFile() };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return { path, isReplaced: true };
+  }
+}
