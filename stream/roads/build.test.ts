@@ -4,14 +4,16 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, expect, test } from "vitest";
 import { buildRoads, compileRoadBytes, RoadSourceEmptyError } from "./build.ts";
+import { exitVertex } from "./drive-times.ts";
 import { findEdgesNear } from "./grid-index.ts";
 import { checkRoadLimit, ROAD_LIMITS, RoadLimitError } from "./limits.ts";
 import { checksum } from "./network-file.ts";
 import { openRoads, RoadFileError, readWayName, viewRoads } from "./open.ts";
-import { openOsmSource, RoadSourceError } from "./osm-elements.ts";
+import { type OsmElement, openOsmSource, RoadSourceError } from "./osm-elements.ts";
 import { withRoom } from "./room.ts";
-import { alongWay, drawRoads, placeOf } from "./sample-roads.ts";
+import { alongWay, drawRoads, placeOf, relationOf, viewOf, way } from "./sample-roads.ts";
 import { isBanned } from "./turn-restrictions.ts";
+import { exitsOf } from "./via-ways.ts";
 import { ACCESS, EDGE_FLAGS, readSpeedKmh, readWayTags } from "./way-tags.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "roads-"));
@@ -180,6 +182,72 @@ test("Turn restrictions forbid what they name, and only_ ones everything else.",
   expect(turns).toEqual([true, false, false]);
   const only = await drawRoads(cross, [{ from: 1, via: [0, 0], to: 2, restriction: "only_straight_on" }]);
   expect([isBanned(only, first, third), isBanned(only, first, second)]).toEqual([true, false]);
+});
+
+test("Where a way may not be turned round on, straight on is allowed although it is the same way.", async () => {
+  const ways = [way(1, "-100,0 0,0 100,0"), way(2, "0,0 0,100")];
+  const roads = await drawRoads(ways, [{ from: 1, via: [0, 0], to: 1, restriction: "no_u_turn" }]);
+  const [west, east] = [0, 1].map((n) => alongWay(roads, 1) + 2 * n) as [number, number];
+  expect([isBanned(roads, west, west + 1), isBanned(roads, west, east)]).toEqual([true, false]);
+  expect([isBanned(roads, east + 1, east), isBanned(roads, east + 1, west + 1)]).toEqual([true, false]);
+});
+
+test("A restriction that excepts motor vehicles is none for cars.", async () => {
+  const ways = [way(1, "-100,0 0,0"), way(2, "0,0 100,0"), way(3, "0,0 0,100")];
+  const turn = { from: 1, via: [0, 0] as const, to: 3, restriction: "no_left_turn" };
+  const isForbidden = async (except: string): Promise<boolean> => {
+    const roads = await drawRoads(ways, [{ ...turn, tags: { except } }]);
+    return isBanned(roads, alongWay(roads, 1), alongWay(roads, 3));
+  };
+  const excepts = ["psv", "motorcar;psv", "psv;motor_vehicle", "vehicle", "motorcycle"];
+  expect(await Promise.all(excepts.map(isForbidden))).toEqual([true, false, false, false, true]);
+});
+
+test("Two nodes drawn at the same place, one after the other, do not cut a road, and restrictions name either.", async () => {
+  const at = (east: number, north: number) => placeOf(east, north);
+  const nodes = [at(-100, 0), at(0, 0), at(0, 0), at(100, 0), at(0, 100)];
+  const wayOf = (id: number, refs: readonly number[]): OsmElement => ({
+    ...{ type: "way", id, refs, tags: { highway: "residential" } },
+  });
+  const elements: OsmElement[] = [
+    ...nodes.map((place, i): OsmElement => ({ type: "node", id: i + 1, ...place })),
+    wayOf(1, [1, 2, 3]),
+    wayOf(2, [3, 4]),
+    wayOf(3, [2, 5]),
+    relationOf({ from: 1, via: [0, 0], to: 3, restriction: "no_left_turn" }, () => 3),
+  ];
+  const roads = viewOf(
+    await compileRoadBytes(async (take) => {
+      for (const element of elements) take(element);
+    }),
+  );
+  const [first, second, third] = [1, 2, 3].map((id) => alongWay(roads, id)) as [number, number, number];
+  expect(roads.vertexLatE7.length).toBe(4);
+  expect(exitsOf(roads, exitVertex(roads, first)).sort()).toEqual([first + 1, second, third].sort());
+  expect([isBanned(roads, first, second), isBanned(roads, first, third)]).toEqual([false, true]);
+});
+
+test("A class that is the name of something every object has is no road.", () => {
+  expect(["constructor", "toString", "__proto__"].map((highway) => readWayTags({ highway }))).toEqual(
+    Array.from({ length: 3 }, () => "classNotDriven"),
+  );
+});
+
+test("A road is private by the most particular tag for cars.", () => {
+  const isPrivate = (tags: Record<string, string>): boolean => {
+    const attributes = readWayTags({ highway: "service", ...tags });
+    return typeof attributes !== "string" && (attributes.flags & EDGE_FLAGS.private) !== 0;
+  };
+  expect(
+    [
+      { access: "private" },
+      { vehicle: "private" },
+      { motorcar: "destination" },
+      { access: "private", motor_vehicle: "yes" },
+      { motor_vehicle: "private", motorcar: "yes" },
+      {},
+    ].map(isPrivate),
+  ).toEqual([true, true, true, false, false, false]);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { checkRoadLimit } from "./limits.ts";
-import type { OsmRelation, OsmSource } from "./osm-elements.ts";
+import type { OsmNode, OsmRelation, OsmSource } from "./osm-elements.ts";
 import { withRoom } from "./room.ts";
 import { type RoadAttributes, readWayTags } from "./way-tags.ts";
 
@@ -109,7 +109,7 @@ export async function locateNodes(source: OsmSource, refs: Float64Array): Promis
   const [latE7, lonE7, known] = [new Int32Array(ids.length), new Int32Array(ids.length), new Uint8Array(ids.length)];
   let next = 0;
   await source((element) => {
-    if (element.type !== "node") return;
+    if (element.type !== "node" || !isOnEarth(element)) return;
     // Extracts list nodes by rising id, so the next wanted node is usually the one after the last.
     while (next < ids.length && ids[next]! < element.id) next++;
     const index = ids[next] === element.id ? next : findSorted(ids, element.id);
@@ -120,6 +120,10 @@ export async function locateNodes(source: OsmSource, refs: Float64Array): Promis
     known[index] = 1;
   });
   return { ids, refNode, latE7, lonE7, known };
+}
+
+function isOnEarth({ lat, lon }: OsmNode): boolean {
+  return Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
 }
 
 function sortedUnique(refs: Float64Array): Float64Array {

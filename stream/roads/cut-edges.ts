@@ -22,20 +22,23 @@ export function cutIntoEdges(
   order: Uint32Array,
   skip: (reason: string) => void,
 ): Graph {
+  const meantBy = joinPlaces(ways, nodes);
   const isVertex = markVertices(ways, nodes);
   const edges = new EdgeColumns(nodes, countRuns(ways, nodes, isVertex));
   const keptWays = new Uint32Array(ways.count);
   let kept = 0;
   for (const way of order) {
     const before = edges.count;
-    const isWhole = forEachRun(ways, nodes, isVertex, way, (from, to) => {
+    const cuts = forEachRun(ways, nodes, isVertex, way, (from, to) => {
       if (!edges.add(from, to, kept)) skip("zeroLength");
     });
-    if (!isWhole) skip("wayCutAtTheEdgeOfTheExtract");
+    for (const reason of cuts) skip(reason);
     if (edges.count > before) keptWays[kept++] = way;
     else skip("wayWithoutGeometry");
   }
-  return { vertexOfNode: edges.vertexOfNode, arrays: graphOf(edges, ways, keptWays.subarray(0, kept)) };
+  const arrays = graphOf(edges, ways, keptWays.subarray(0, kept));
+  for (const [node, meant] of meantBy) edges.vertexOfNode[node] = edges.vertexOfNode[meant]!;
+  return { vertexOfNode: edges.vertexOfNode, arrays };
 }
 
 function graphOf(edges: EdgeColumns, ways: CollectedWays, keptWays: Uint32Array): GraphArrays {
@@ -55,30 +58,61 @@ function graphOf(edges: EdgeColumns, ways: CollectedWays, keptWays: Uint32Array)
   };
 }
 
-/** Calls `take` for each part of a way between junctions; false when places of it are unknown. */
+/**
+ * Neighbours on a way that were drawn at the same place become one node in the ways' lists: between them lies no edge, and without
+ * that ways that go on from one of them would not be connected with those that go on from the other. Returns which node stands
+ * for another.
+ */
+function joinPlaces(ways: CollectedWays, { known, latE7, lonE7, refNode }: LocatedNodes): Map<number, number> {
+  const meantBy = new Map<number, number>();
+  const meant = (node: number): number => {
+    let at = node;
+    for (let next = meantBy.get(at); next !== undefined; next = meantBy.get(at)) at = next;
+    return at;
+  };
+  for (let way = 0; way < ways.count; way++)
+    for (let i = firstRefOf(ways, way) + 1; i < ways.refEnd[way]!; i++) {
+      const [a, b] = [refNode[i - 1]!, refNode[i]!];
+      if (latE7[a] !== latE7[b] || lonE7[a] !== lonE7[b] || known[a] === 0 || known[b] === 0) continue;
+      if (meant(a) !== meant(b)) meantBy.set(meant(b), meant(a));
+    }
+  for (const node of meantBy.keys()) meantBy.set(node, meant(node));
+  if (meantBy.size > 0) for (let i = 0; i < refNode.length; i++) refNode[i] = meantBy.get(refNode[i]!) ?? refNode[i]!;
+  return meantBy;
+}
+
+type Cut = "wayCutAtTheEdgeOfTheExtract" | "wayCutAtTheDateLine";
+const HALF_TURN_E7 = 1.8e9;
+
+/** Calls `take` for each part of a way between junctions; returns why it is not whole. */
 function forEachRun(
   ways: CollectedWays,
   nodes: LocatedNodes,
   isVertex: Uint8Array,
   way: number,
   take: (from: number, to: number) => void,
-): boolean {
+): Set<Cut> {
+  const cuts = new Set<Cut>();
   const end = ways.refEnd[way]!;
-  let isWhole = true;
   let from = firstRefOf(ways, way);
   for (let i = from; i < end; i++) {
     const node = nodes.refNode[i]!;
     if (nodes.known[node] === 0) {
-      isWhole = false;
+      cuts.add("wayCutAtTheEdgeOfTheExtract");
       if (i - from > 1) take(from, i);
       from = i + 1;
+    } else if (i > from && Math.abs(nodes.lonE7[node]! - nodes.lonE7[nodes.refNode[i - 1]!]!) > HALF_TURN_E7) {
+      // Places are compared in a plane, where this leg would go round the earth.
+      cuts.add("wayCutAtTheDateLine");
+      if (i - from > 1) take(from, i);
+      from = i;
     } else if (isVertex[node] === 1 && i > from) {
       take(from, i + 1);
       from = i;
     }
   }
   if (end - from > 1) take(from, end);
-  return isWhole;
+  return cuts;
 }
 
 /** The most edges and shape points that cutting can give. */
@@ -103,7 +137,8 @@ function markVertices(ways: CollectedWays, nodes: LocatedNodes): Uint8Array {
     const [start, end] = [firstRefOf(ways, way), ways.refEnd[way]!];
     for (let i = start; i < end; i++) {
       const node = nodes.refNode[i]!;
-      if (i === start || i === end - 1 || uses[node] === 1) isVertex[node] = 1;
+      const isRepeated = i > start && nodes.refNode[i - 1] === node;
+      if (i === start || i === end - 1 || (uses[node] === 1 && !isRepeated)) isVertex[node] = 1;
       uses[node] = 1;
     }
   }

@@ -76,7 +76,13 @@ interface Feature {
   geometry?: { type?: unknown; coordinates?: unknown } | null;
 }
 
-/** GeoJSON has no node ids: two ways that share a coordinate to 1e-7 degrees share a node. It has no restrictions. */
+/** Where GeoJSON names no place on earth: no node has this id, so the way is cut there. */
+const UNKNOWN_NODE = 0;
+
+/**
+ * GeoJSON has no node ids: two ways that share a coordinate to 1e-7 degrees share a node. It has no restrictions. What is no line
+ * becomes a way without nodes, so that the report counts it.
+ */
 function parseGeoJson(text: string, path: string): OsmSource {
   const features = readFeatures(text, path);
   const nodeIds = new Map<string, number>();
@@ -84,7 +90,9 @@ function parseGeoJson(text: string, path: string): OsmSource {
   for (const feature of features) {
     const tags = readProperties(feature.properties);
     for (const line of readLines(feature.geometry)) {
-      const refs = line.map(([lon, lat]) => {
+      const refs = line.map((place) => {
+        if (place === undefined) return UNKNOWN_NODE;
+        const [lon, lat] = place;
         const key = `${lat.toFixed(7)},${lon.toFixed(7)}`;
         const known = nodeIds.get(key);
         if (known !== undefined) return known;
@@ -128,20 +136,21 @@ function readWayId(feature: Feature, tags: Tags, fallback: number): number {
   return Number.isSafeInteger(id) && id > 0 ? id : fallback;
 }
 
-function readLines(geometry: Feature["geometry"]): readonly (readonly [lon: number, lat: number])[][] {
+type Place = readonly [lon: number, lat: number];
+
+function readLines(geometry: Feature["geometry"]): readonly (Place | undefined)[][] {
   if (geometry?.type === "LineString") return [readLine(geometry.coordinates)];
   if (geometry?.type === "MultiLineString" && Array.isArray(geometry.coordinates))
     return geometry.coordinates.map(readLine);
-  return [];
+  return [[]];
 }
 
-function readLine(coordinates: unknown): (readonly [number, number])[] {
+/** The places of a line; undefined for what is no place on earth. */
+function readLine(coordinates: unknown): (Place | undefined)[] {
   if (!Array.isArray(coordinates)) return [];
-  const line: (readonly [number, number])[] = [];
-  for (const point of coordinates as unknown[]) {
+  return (coordinates as unknown[]).map((point) => {
     const [lon, lat] = Array.isArray(point) ? (point as unknown[]) : [];
-    if (typeof lon === "number" && typeof lat === "number" && Math.abs(lat) <= 90 && Math.abs(lon) <= 180)
-      line.push([lon, lat]);
-  }
-  return line;
+    const isPlace = typeof lon === "number" && typeof lat === "number" && Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
+    return isPlace ? [lon, lat] : undefined;
+  });
 }

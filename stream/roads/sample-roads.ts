@@ -73,6 +73,11 @@ export async function drawRoads(
     for (const element of elements) take(element);
     return Promise.resolve();
   });
+  return viewOf(bytes);
+}
+
+/** The network of a file's bytes. */
+export function viewOf(bytes: Uint8Array): RoadNetwork {
   const buffer = new SharedArrayBuffer(bytes.length);
   new Uint8Array(buffer).set(bytes);
   return viewRoads(buffer, "the sample", true);

@@ -11,6 +11,8 @@ export type RestrictionSkip =
   | "restrictionKindUnknown"
   | "restrictionNotForCars";
 
+const EXCEPT_CARS = /\b(motorcar|motor_vehicle|vehicle)\b/;
+
 /**
  * Reads OSM `type=restriction` relations as paths of directed edges that may not be driven: two where the via is a node, more where
  * it is one or several ways. `only_…` forbids every other exit there, turning round excepted; on via ways, of those who came over
@@ -27,7 +29,7 @@ export function readRestrictions(
   let viaWayRestrictions = 0;
   for (const relation of relations) {
     const kind = relation.tags.restriction ?? relation.tags["restriction:motorcar"];
-    if (kind === undefined || (relation.tags.except ?? "").includes("motorcar")) {
+    if (kind === undefined || EXCEPT_CARS.test(relation.tags.except ?? "")) {
       skip("restrictionNotForCars");
       continue;
     }
@@ -42,16 +44,23 @@ export function readRestrictions(
       continue;
     }
     if (overWays) viaWayRestrictions++;
+    // Where a way may not be turned round on, the via lies on the way: straight on is a part of it as well.
+    const isUTurn = kind.startsWith("no_u_turn") && !overWays;
     for (const { from, via, at, to } of found)
       for (const first of from) {
         const last = via.at(-1) ?? first;
         for (const exit of exitsOf(graph, at)) {
-          const named = to.includes(exit);
-          if (kind.startsWith("no_") ? named : !named && exit >> 1 !== last >> 1) paths.push([first, ...via, exit]);
+          const isNamed = to.includes(exit) && !(isUTurn && goesOn(graph, first, exit));
+          if (kind.startsWith("no_") ? isNamed : !isNamed && exit >> 1 !== last >> 1) paths.push([first, ...via, exit]);
         }
       }
   }
   return { paths, viaWayRestrictions };
+}
+
+/** Whether an exit goes on along the way of the edge before instead of back. */
+function goesOn({ edgeWay }: ViaGraph, first: number, exit: number): boolean {
+  return edgeWay[exit >> 1] === edgeWay[first >> 1] && exit !== (first ^ 1);
 }
 
 /** Edges that arrive, directed edges between, the junction at their end and the named exits there. */

@@ -88,7 +88,7 @@ export function readWayTags(tags: Tags): RoadAttributes | WaySkip {
   const isLink = highway.endsWith("_link");
   const roadClass = findClass(isLink ? highway.slice(0, -"_link".length) : highway);
   if (roadClass === undefined) return "classNotDriven";
-  const bicycleOnly = highway in BICYCLE_ONLY;
+  const bicycleOnly = Object.hasOwn(BICYCLE_ONLY, highway);
   const access = readAccess(tags, roadClass, bicycleOnly ? highway : undefined);
   if (access === 0) return "noAccess";
   const usualKmh = SPEED_KMH[roadClass] * (isLink ? 0.7 : 1);
@@ -101,7 +101,7 @@ export function readWayTags(tags: Tags): RoadAttributes | WaySkip {
       (isRoundabout ? EDGE_FLAGS.roundabout : 0) |
       (tags.tunnel !== undefined && tags.tunnel !== "no" ? EDGE_FLAGS.tunnel : 0) |
       (tags.bridge !== undefined && tags.bridge !== "no" ? EDGE_FLAGS.bridge : 0) |
-      (PRIVATE.has(tags.motor_vehicle ?? tags.access ?? "") ? EDGE_FLAGS.private : 0) |
+      (PRIVATE.has(motorAccess(tags)) ? EDGE_FLAGS.private : 0) |
       (isLink ? EDGE_FLAGS.link : 0),
     layer: Math.max(-10, Math.min(10, Number.parseInt(tags.layer ?? "0", 10) || 0)),
     name: tags.name ?? tags.ref ?? "",
@@ -109,7 +109,7 @@ export function readWayTags(tags: Tags): RoadAttributes | WaySkip {
 }
 
 function findClass(highway: string): RoadClass | undefined {
-  if (highway in BICYCLE_ONLY) return BICYCLE_ONLY[highway];
+  if (Object.hasOwn(BICYCLE_ONLY, highway)) return BICYCLE_ONLY[highway];
   return ROAD_CLASSES.find((name) => name === highway);
 }
 
@@ -122,10 +122,15 @@ export function readSpeedKmh(maxspeed: string | undefined): number | undefined {
   return Math.min(SPEED_KMH_MAX, Math.max(5, Math.round(maxspeed.includes("mph") ? value * MPH_TO_KMH : value)));
 }
 
+/** What cars may do by the most particular tag that says so. */
+function motorAccess(tags: Tags): string {
+  return tags.motorcar ?? tags.motor_vehicle ?? tags.vehicle ?? tags.access ?? "yes";
+}
+
 function readAccess(tags: Tags, roadClass: RoadClass, bicycleWay: string | undefined): number {
   const general = tags.access ?? "yes";
   const vehicle = tags.vehicle ?? general;
-  const motor = tags.motorcar ?? tags.motor_vehicle ?? vehicle;
+  const motor = motorAccess(tags);
   // A private drive is driven by those who deliver there; agricultural and military roads are not.
   let car = motor === "private" || !DENIED.has(motor);
   if (bicycleWay !== undefined) car = false;
