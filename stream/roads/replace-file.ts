@@ -8,9 +8,8 @@ import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promi
 export async function replaceFile<Result>(path: string, write: (file: FileHandle) => Promise<Result>): Promise<Result> {
   const target = await findTarget(path);
   const draft = target.isReplaced ? `${target.path}.${process.pid}.unfinished` : target.path;
-  const file = await open(draft, "w");
   try {
-    const result = await write(file).finally(() => (target.isReplaced ? syncAndClose(file) : file.close()));
+    const result = await fill(draft, write, target.isReplaced);
     if (target.isReplaced) await rename(draft, target.path);
     return result;
   } catch (error) {
@@ -19,8 +18,19 @@ export async function replaceFile<Result>(path: string, write: (file: FileHandle
   }
 }
 
-async function syncAndClose(file: FileHandle): Promise<void> {
-  await file.sync().finally(() => file.close());
+async function fill<Result>(
+  path: string,
+  write: (file: FileHandle) => Promise<Result>,
+  isSynced: boolean,
+): Promise<Result> {
+  const file = await open(path, "w");
+  try {
+    const result = await write(file);
+    if (isSynced) await file.sync();
+    return result;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Where a path leads, and whether a file may be moved there. */
