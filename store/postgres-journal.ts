@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JournalWriter, NewFrame, Receipt } from "./journal.ts";
-import { JournalClosedError, JournalFrameError, JournalFullError } from "./journal-errors.ts";
+import { JournalClosedError, JournalFrameError } from "./journal-errors.ts";
+import { JournalLeadership, type JournalLog } from "./journal-leadership.ts";
+import { type Pending, PendingFrames } from "./pending-frames.ts";
 import { openSequencer, type Sequencer } from "./sequencer.ts";
 
 export { JournalClosedError, JournalFrameError, JournalFullError } from "./journal-errors.ts";
@@ -17,8 +19,6 @@ export type JournalStats = {
 
 export type PostgresJournal = JournalWriter & { stats(): JournalStats };
 
-export type JournalLog = (line: string, level: "info" | "warn" | "error") => void;
-
 export type PostgresJournalOptions = {
   url: string;
   /** Bytes of frames that may wait for their commit; one append above it is refused. */
@@ -30,22 +30,11 @@ export type PostgresJournalOptions = {
   log?: JournalLog;
 };
 
-/** A frame that waits: `bytes` is what it counts for. */
-type Pending = {
-  frame: NewFrame;
-  bytes: number;
-  receipt: Receipt;
-};
-
 /** A batch whose commit was not confirmed: it is stored from `firstSeq` on, or not at all. */
 type Doubt = { batch: readonly Pending[]; firstSeq: number };
 
 type Committed = { batch: readonly Pending[]; seqs: readonly number[] };
 
-const FRAMES_PER_COMMIT_MAX = 2_000;
-const BYTES_PER_COMMIT_MAX = 4 * 1024 * 1024;
-/** What a waiting frame takes besides its bytes, about. */
-const FRAME_OVERHEAD_BYTES = 300;
 const RETRY_DELAY_MS = 50;
 const RETRY_DELAY_MAX_MS = 2_000;
 const CLOSE_PATIENCE_MS = 10_000;
@@ -68,62 +57,53 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
 
 class GroupCommitJournal implements PostgresJournal {
   readonly #options: PostgresJournalOptions;
+  readonly #leadership: JournalLeadership;
+  readonly #pending: PendingFrames;
   readonly #aborted = new AbortController();
   readonly #finished: Promise<void>;
-  #waiting: Pending[] = [];
   #doubt: Doubt | undefined;
-  #pendingFrames = 0;
-  #pendingBytes = 0;
-  #ready = false;
   #closing = false;
   #wake: (() => void) | undefined;
   #retryDelayMs = RETRY_DELAY_MS;
   #commits = 0;
   #committedFrames = 0;
   #lostConnections = 0;
-  #isOutageTold = false;
-  #hasLed = false;
-  #standby = false;
-  #isStandbyTold = false;
-  #isUnsafeTold = false;
-  #lastBatchFrames = 0;
 
   constructor(options: PostgresJournalOptions) {
     this.#options = options;
+    this.#leadership = new JournalLeadership(options.log);
+    this.#pending = new PendingFrames(options.pendingBytesMax, (error) =>
+      options.log?.(`a receipt of the journal failed: ${String(error)}`, "error"),
+    );
     this.#finished = this.#run();
   }
 
   get ready(): boolean {
-    return this.#ready;
+    return this.#leadership.ready;
   }
 
   get standby(): boolean {
-    return this.#standby;
+    return this.#leadership.standby;
   }
 
   get pendingFrames(): number {
-    return this.#pendingFrames;
+    return this.#pending.count;
   }
 
   stats(): JournalStats {
     return {
       commits: this.#commits,
       committedFrames: this.#committedFrames,
-      pendingFrames: this.#pendingFrames,
-      pendingBytes: this.#pendingBytes,
+      pendingFrames: this.#pending.count,
+      pendingBytes: this.#pending.bytes,
       lostConnections: this.#lostConnections,
     };
   }
 
   offer(frame: NewFrame, receipt: Receipt): Error | undefined {
     if (this.#closing) return new JournalClosedError("the journal is closed");
-    const bytes = frame.bytes.byteLength + FRAME_OVERHEAD_BYTES;
-    if (this.#pendingBytes + bytes > this.#options.pendingBytesMax) {
-      return new JournalFullError(`${this.#pendingBytes} bytes wait for their commit`);
-    }
-    this.#pendingFrames += 1;
-    this.#pendingBytes += bytes;
-    this.#waiting.push({ frame, bytes, receipt });
+    const refusal = this.#pending.add(frame, receipt);
+    if (refusal !== undefined) return refusal;
     this.#wake?.();
     return undefined;
   }
@@ -138,7 +118,7 @@ class GroupCommitJournal implements PostgresJournal {
   async close(): Promise<void> {
     this.#closing = true;
     this.#wake?.();
-    if (this.#pendingFrames === 0) this.#aborted.abort();
+    if (this.#pending.count === 0) this.#aborted.abort();
     const giveUp = setTimeout(() => this.#aborted.abort(), this.#options.closePatienceMs ?? CLOSE_PATIENCE_MS);
     await this.#finished;
     clearTimeout(giveUp);
@@ -150,55 +130,19 @@ class GroupCommitJournal implements PostgresJournal {
         await this.#lead();
       } catch (error) {
         this.#lostConnections += 1;
-        if (!this.#isOver()) this.#tellOnce(error);
+        if (!this.#isOver()) this.#leadership.failed(error);
       }
-      this.#ready = false;
+      this.#leadership.lost();
       if (!this.#isOver()) await this.#backOff();
     }
     const closed = new JournalClosedError("the journal was closed before the frame was committed");
-    for (const pending of [...(this.#doubt?.batch ?? []), ...this.#waiting]) this.#settle(pending, closed);
+    for (const pending of this.#doubt?.batch ?? []) this.#pending.settle(pending, closed);
     this.#doubt = undefined;
-    this.#waiting = [];
-  }
-
-  /** An outage is told once, however often it is tried again. */
-  #tellOnce(error: unknown): void {
-    if (!this.#isOutageTold)
-      this.#options.log?.(`journal is not ready, devices are not acknowledged: ${String(error)}`, "warn");
-    this.#isOutageTold = true;
-  }
-
-  /**
-   * Before it has ever led, a process whose lock is taken stands by at once. One that has led may be waiting for what it
-   * left in the server itself: it stands by when the wait is long.
-   */
-  #waits(isLong: boolean): void {
-    if (isLong || !this.#hasLed) this.#standby = true;
-    if (!isLong || this.#isStandbyTold) return;
-    this.#options.log?.("another process leads the journal: standing by, no device connection is taken", "warn");
-    this.#isStandbyTold = true;
-  }
-
-  /** Holds the lock, and nothing is in doubt any more. */
-  #leads(): void {
-    this.#ready = true;
-    this.#hasLed = true;
-    this.#standby = false;
-    this.#retryDelayMs = RETRY_DELAY_MS;
-    if (this.#isOutageTold || this.#isStandbyTold) this.#options.log?.("journal is ready, this process leads", "info");
-    this.#isOutageTold = false;
-    this.#isStandbyTold = false;
-  }
-
-  #warnOfServer(settings: readonly string[]): void {
-    if (this.#isUnsafeTold) return;
-    const list = settings.join(" and ");
-    this.#options.log?.(`the database runs with ${list} off: acknowledged records can be lost in a crash`, "error");
-    this.#isUnsafeTold = true;
+    this.#pending.settleWaiting(closed);
   }
 
   #isOver(): boolean {
-    return this.#aborted.signal.aborted || (this.#closing && this.#pendingFrames === 0);
+    return this.#aborted.signal.aborted || (this.#closing && this.#pending.count === 0);
   }
 
   /** Holds the lock and commits until the connection is lost (throws) or the journal is closed (returns). */
@@ -207,19 +151,20 @@ class GroupCommitJournal implements PostgresJournal {
     const sequencer = await openSequencer(this.#options.url, this.#aborted.signal, {
       lost: (error) => {
         lost = error;
-        this.#ready = false;
+        this.#leadership.lost();
         this.#wake?.();
       },
-      waits: (isLong) => this.#waits(isLong),
-      unsafe: (settings) => this.#warnOfServer(settings),
+      waits: (isLong) => this.#leadership.waits(isLong),
+      unsafe: (settings) => this.#leadership.unsafe(settings),
       longWaitMs: this.#options.lockWaitLongMs ?? LOCK_WAIT_LONG_MS,
     });
     try {
       await this.#settleDoubt(sequencer);
-      this.#leads();
+      this.#retryDelayMs = RETRY_DELAY_MS;
+      this.#leadership.gained();
       while (!this.#isOver()) {
         if (lost !== undefined) throw lost;
-        if (this.#waiting.length > 0) await this.#commitWaiting(sequencer);
+        if (this.#pending.hasWaiting) await this.#commitWaiting(sequencer);
         else await this.#nextWake();
       }
     } finally {
@@ -255,7 +200,7 @@ class GroupCommitJournal implements PostgresJournal {
   }
 
   #appendNext(sequencer: Sequencer): Promise<Committed | undefined> | undefined {
-    return this.#waiting.length > 0 && !this.#isOver() ? this.#append(sequencer, this.#takeBatch()) : undefined;
+    return this.#pending.hasWaiting && !this.#isOver() ? this.#append(sequencer, this.#pending.takeBatch()) : undefined;
   }
 
   /** What was committed; undefined where all of it has been told already. */
@@ -276,15 +221,14 @@ class GroupCommitJournal implements PostgresJournal {
   /** One frame that the database can't hold must not stop the others: halves the batch until it stands alone. */
   async #isolate(sequencer: Sequencer, batch: readonly Pending[], cause: unknown): Promise<void> {
     if (batch.length === 1) {
-      this.#settle(batch[0]!, new JournalFrameError("the database can't hold this frame", { cause }));
+      this.#pending.settle(batch[0]!, new JournalFrameError("the database can't hold this frame", { cause }));
       return;
     }
     const middle = batch.length >> 1;
     const second = batch.slice(middle);
-    this.#waiting = [...second, ...this.#waiting];
+    this.#pending.putBack(second);
     this.#tell(await this.#append(sequencer, batch.slice(0, middle)));
-    this.#waiting = this.#waiting.slice(second.length);
-    this.#tell(await this.#append(sequencer, second));
+    this.#tell(await this.#append(sequencer, this.#pending.takeBack(second.length)));
   }
 
   #tell(committed: Committed | undefined): void {
@@ -292,38 +236,7 @@ class GroupCommitJournal implements PostgresJournal {
     const { batch, seqs } = committed;
     this.#commits += 1;
     this.#committedFrames += batch.length;
-    for (let index = 0; index < batch.length; index++) this.#settle(batch[index]!, seqs[index]!);
-  }
-
-  #settle(pending: Pending, outcome: number | Error): void {
-    this.#pendingFrames -= 1;
-    this.#pendingBytes -= pending.bytes;
-    try {
-      if (typeof outcome === "number") pending.receipt.committed(outcome);
-      else pending.receipt.failed(outcome);
-    } catch (error) {
-      // A defect of whoever was told: the others are told all the same, and the connection is not to blame.
-      this.#options.log?.(`a receipt of the journal failed: ${String(error)}`, "error");
-    }
-  }
-
-  /**
-   * All that waits, up to half of what is under way: with the frames of the last commit, which are told of it now, and
-   * their senders' next ones. So the database and the sessions have work at the same time; in batches of 8 and 392 in
-   * turn, which is what becomes of 400 clients by itself, one of them always waits for the other.
-   */
-  #takeBatch(): Pending[] {
-    const half = Math.ceil((this.#waiting.length + this.#lastBatchFrames) / 2);
-    const framesMax = Math.min(FRAMES_PER_COMMIT_MAX, half);
-    let bytes = 0;
-    let count = 0;
-    while (count < this.#waiting.length && count < framesMax) {
-      bytes += this.#waiting[count]!.bytes;
-      if (count > 0 && bytes > BYTES_PER_COMMIT_MAX) break;
-      count += 1;
-    }
-    this.#lastBatchFrames = count;
-    return this.#waiting.splice(0, count);
+    for (let index = 0; index < batch.length; index++) this.#pending.settle(batch[index]!, seqs[index]!);
   }
 
   /** Waits for a frame, the loss of the connection or the end; then lets the other sessions of this turn hand in theirs. */
