@@ -1,3 +1,4 @@
+import { answerOf } from "./answer-of.ts";
 import type { Attributes, Envelope, ProtocolDecoder, Report, Transport } from "./decoder.ts";
 import { findDecoder } from "./index.ts";
 import { hexOf } from "./outcome.ts";
@@ -123,7 +124,7 @@ function openSession(decoder: ProtocolDecoder, { model, nowMs, settings }: Decod
 }
 
 function ackOf(envelope: Envelope): { ack?: string } {
-  const bytes = envelope.kind === "login" ? envelope.accept : envelope.ack;
+  const bytes = answerOf(envelope);
   return bytes === undefined ? {} : { ack: hexOf(bytes) };
 }
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { answerOf } from "#decoders/answer-of.ts";
 import type { Envelope, FatalReason, RejectReason } from "#decoders/decoder.ts";
 import type { NewFrame } from "#store/journal.ts";
 import { JournalClosedError, JournalFrameError, JournalFullError } from "#store/journal-errors.ts";
@@ -226,8 +227,4 @@ export class AckLoop {
     setAside(this.#context, this.#source, bytes.subarray(0, LOST_FRAMING_BYTES_KEPT), reason, "framing lost");
     this.#source.close("framing");
   }
-}
-
-function answerOf(envelope: Envelope): Uint8Array | undefined {
-  return envelope.kind === "login" ? envelope.accept : envelope.ack;
 }

@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
+import { answerOf } from "#decoders/answer-of.ts";
 import type { Envelope, ProtocolDecoder, ProtocolName, RejectReason } from "#decoders/decoder.ts";
 import { JournalFrameError } from "#store/journal-errors.ts";
 import type { Listening } from "./acceptor.ts";
@@ -215,8 +216,4 @@ class Receiver {
   #reject(bytes: Uint8Array, reason: RejectReason, remoteAddress: string): void {
     setAside(this.#context, { transport: "udp", remoteAddress, device: undefined }, bytes, reason, null);
   }
-}
-
-function answerOf(envelope: Envelope): Uint8Array | undefined {
-  return envelope.kind === "login" ? envelope.accept : envelope.ack;
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { answerOf } from "#decoders/answer-of.ts";
 import type { NewFrame } from "#store/journal.ts";
 import { JournalFrameError, JournalFullError } from "#store/journal-errors.ts";
 import type { KnownDevice } from "../gateway-deps.ts";
@@ -93,7 +94,7 @@ export class HttpExchange {
     }
     const admitted = await this.#admit(envelope.deviceUid, phone);
     if ("status" in admitted) return this.answer(admitted);
-    const ack = envelope.kind === "login" ? envelope.accept : envelope.ack;
+    const ack = answerOf(envelope);
     const stored = ack === undefined ? { status: 200 } : { status: 200, body: ack };
     if (envelope.keep) {
       if (!(await this.#keep(phone, admitted, stored))) return;
