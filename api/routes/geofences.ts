@@ -9,7 +9,7 @@ import {
   listPresences,
   removeGeofence,
 } from "#store/geofences.ts";
-import { type FenceFeature, parseFence } from "#stream/geofence/parse-feature.ts";
+import { type FenceFeature, parseNewFence } from "#stream/geofence/parse-feature.ts";
 import { chosenFleet } from "../chosen-fleet.ts";
 import type { RouteContext } from "../context.ts";
 import { formatCursor, INT4_MAX, parseCursor } from "../cursor.ts";
@@ -172,7 +172,7 @@ export const geofenceRoutes =
 
 /** The content of a Feature; throws `geofence_unfit` with what is wrong with it. */
 function fitContent({ geometry, properties }: Pick<Static<typeof Replacement>, "geometry" | "properties">) {
-  const rule = parseFence({ geometry, properties });
+  const rule = parseNewFence({ geometry, properties });
   if (!("detail" in rule)) return { geometry, properties };
   throw new Problem("geofence_unfit", {
     detail: rule.detail,

@@ -5,7 +5,7 @@ import { signedDistanceM } from "./signed-distance.ts";
 export type Point = { readonly latDeg: number; readonly lonDeg: number };
 
 const BISECTIONS = 20;
-/** Beyond this many steps along a segment its crossing is not looked for any longer. */
+/** A way is walked in at most so many steps: along an edge they are long, and less than that share of the way may be missed. */
 const MARCH_STEPS_MAX = 256;
 const MARCH_STEP_M_MIN = 1;
 /** The plane turns a little along a segment: steps stay below the distance to the edge. */
@@ -15,9 +15,13 @@ const DEPTH_SAMPLES = 7;
 
 /** Where on the way from one side of the edge to the other the edge is, as a share of the way. */
 export function edgeShare(shape: Shape, from: Point, to: Point): number {
-  const endsInside = distanceAt(shape, from, to, 1) > 0;
-  let low = 0;
-  let high = 1;
+  return edgeBetween(shape, from, to, 0, 1);
+}
+
+/** The same between two shares of the way that are on different sides. */
+function edgeBetween(shape: Shape, from: Point, to: Point, startShare: number, endShare: number): number {
+  const endsInside = distanceAt(shape, from, to, endShare) > 0;
+  let [low, high] = [startShare, endShare];
   for (let i = 0; i < BISECTIONS; i++) {
     const middle = (low + high) / 2;
     if (distanceAt(shape, from, to, middle) > 0 === endsInside) high = middle;
@@ -48,13 +52,15 @@ export function chordOf(shape: Shape, from: Point, to: Point): Chord | undefined
   return { inShare, outShare, depthM };
 }
 
+/** Where a way that begins outside is inside first, as a share of it; undefined where it never is. */
 function march(shape: Shape, from: Point, to: Point, lengthM: number): number | undefined {
-  let walkedM = 0;
-  for (let step = 0; step < MARCH_STEPS_MAX; step++) {
+  const stepMinM = Math.max(MARCH_STEP_M_MIN, lengthM / MARCH_STEPS_MAX);
+  let outsideM = 0;
+  for (let walkedM = 0; walkedM < lengthM; ) {
     const distanceM = distanceAt(shape, from, to, walkedM / lengthM);
-    if (distanceM > 0) return walkedM / lengthM;
-    walkedM += Math.max(MARCH_STEP_M_MIN, -distanceM * MARCH_SHARE);
-    if (walkedM >= lengthM) return undefined;
+    if (distanceM > 0) return edgeBetween(shape, from, to, outsideM / lengthM, walkedM / lengthM);
+    outsideM = walkedM;
+    walkedM += Math.max(stepMinM, -distanceM * MARCH_SHARE);
   }
   return undefined;
 }

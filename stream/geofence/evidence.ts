@@ -1,8 +1,8 @@
+import { deepestM } from "./deepest.ts";
 import type { FenceState } from "./fence-machine.ts";
 import type { FenceVersion } from "./fence-set.ts";
 import { normalCdf, normalTail } from "./normal.ts";
 import type { Place } from "./place.ts";
-import { deepestM } from "./shape.ts";
 import { signedDistanceM } from "./signed-distance.ts";
 
 /** Why the time of a crossing is what it is. */
@@ -57,8 +57,7 @@ function isSure(state: FenceState, fence: FenceVersion, place: Place, pending: P
 /** How many of its standard deviations a fix must lie on a side of the edge to be sure. */
 export function neededSigmas({ rule: { shape } }: FenceVersion, { sigmaM }: Place, inside: boolean): number {
   if (!inside) return SURE_SIGMAS;
-  const depthM = deepestM(shape, (latDeg, lonDeg) => signedDistanceM(shape, latDeg, lonDeg));
-  return Math.min(SURE_SIGMAS, (depthM * SURE_SHARE_OF_DEPTH) / sigmaM);
+  return Math.min(SURE_SIGMAS, (deepestM(shape) * SURE_SHARE_OF_DEPTH) / sigmaM);
 }
 
 /**

@@ -12,7 +12,7 @@ const E7 = 1e7;
 const TURN_E7 = 360 * E7;
 /** The finest level's cells per degree, by level. */
 const CELLS_PER_DEG = Float64Array.from({ length: LEVELS }, (_, level) => FINEST_PER_DEG / 2 ** level);
-/** Longer ways than this many cells of a level are not followed: no vehicle drives so far between two fixes. */
+/** Of longer ways than this many cells of a level only the end is looked at: no vehicle drives so far between two fixes. */
 const WAY_CELLS_MAX = 4_096;
 
 /**
@@ -115,7 +115,10 @@ export class Grid {
     const lastRow = Math.floor(y + dy) | 0;
     const lastColumn = Math.floor(x + dx) | 0;
     const cells = Math.abs(lastRow - row) + Math.abs(lastColumn - column);
-    if (cells > WAY_CELLS_MAX) return;
+    if (cells > WAY_CELLS_MAX) {
+      this.#cell(level, lastRow, lastColumn);
+      return;
+    }
     this.#cell(level, row, column);
     if (cells === 0) return;
     let nextY = dy === 0 ? Number.POSITIVE_INFINITY : (dy > 0 ? row + 1 - y : y - row) / Math.abs(dy);

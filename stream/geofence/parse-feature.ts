@@ -36,6 +36,8 @@ export const RADIUS_M_MAX = 1_000_000;
 export const CORRIDOR_WIDTH_M_MAX = 100_000;
 const SECONDS_MAX = 31 * 86_400;
 const NAME_CHARACTERS_MAX = 200;
+/** Positions beside a line by less than this are on it, degrees: a tenth of a millimetre. */
+const FLAT_DEG = 1e-9;
 
 /** The rule of a fence, or what is wrong with its Feature. Never throws on what the types allow. */
 export function parseFence(feature: FenceFeature): FenceRule | FenceError {
@@ -62,6 +64,32 @@ export function parseFence(feature: FenceFeature): FenceRule | FenceError {
     maxGapMs: (seconds.max_gap_s ?? FENCE_DEFAULTS.maxGapS) * 1000,
     dwellMs: seconds.dwell_s == null ? null : seconds.dwell_s * 1000,
   };
+}
+
+/** The same for a fence that is new: one whose outer ring is a line, which was taken before, could never be entered. */
+export function parseNewFence(feature: FenceFeature): FenceRule | FenceError {
+  const rule = parseFence(feature);
+  if ("detail" in rule || rule.shape.kind !== "area") return rule;
+  const { polygons } = rule.shape;
+  const flat = polygons.findIndex(([outer]) => outer === undefined || isFlat(outer));
+  if (flat < 0) return rule;
+  const at = feature.geometry.type === "Polygon" ? "/geometry/coordinates/0" : `/geometry/coordinates/${flat}/0`;
+  return wrong(at, "all positions lie on one line, which encloses nothing");
+}
+
+/** Whether all positions of a ring lie on the line from the first to the one farthest from it. */
+function isFlat(ring: Float64Array): boolean {
+  const [x0, y0] = [ring[0]!, ring[1]!];
+  let [dx, dy, longest] = [0, 0, 0];
+  for (let i = 2; i < ring.length; i += 2) {
+    const length = Math.hypot(ring[i]! - x0, ring[i + 1]! - y0);
+    if (length > longest) [dx, dy, longest] = [ring[i]! - x0, ring[i + 1]! - y0, length];
+  }
+  for (let i = 2; i < ring.length; i += 2) {
+    const beside = Math.abs((ring[i]! - x0) * dy - (ring[i + 1]! - y0) * dx);
+    if (beside > FLAT_DEG * longest) return false;
+  }
+  return true;
 }
 
 function parseShape({ geometry, properties }: FenceFeature): Shape | FenceError {

@@ -56,25 +56,3 @@ export function grown(box: Bounds, marginM: number): Bounds {
     eastDeg: box.eastDeg + lonMarginDeg,
   };
 }
-
-const DEEPEST_STEPS = 12;
-const deepestOf = new WeakMap<Shape, number>();
-
-/** About how far from its edge one can be inside the shape, metres; found on a grid where it has no formula. */
-export function deepestM(shape: Shape, distance: (latDeg: number, lonDeg: number) => number): number {
-  if (shape.kind === "circle") return shape.radiusM;
-  if (shape.kind === "corridor") return shape.widthM / 2;
-  const known = deepestOf.get(shape);
-  if (known !== undefined) return known;
-  const box = boundsOf(shape);
-  let deepest = 0;
-  for (let row = 1; row < DEEPEST_STEPS; row++) {
-    const latDeg = box.southDeg + ((box.northDeg - box.southDeg) * row) / DEEPEST_STEPS;
-    for (let column = 1; column < DEEPEST_STEPS; column++) {
-      const lonDeg = box.westDeg + ((box.eastDeg - box.westDeg) * column) / DEEPEST_STEPS;
-      deepest = Math.max(deepest, distance(latDeg, lonDeg));
-    }
-  }
-  deepestOf.set(shape, deepest);
-  return deepest;
-}

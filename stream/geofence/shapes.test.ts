@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { chordOf, edgeShare } from "./crossing.ts";
+import { deepestM } from "./deepest.ts";
 import { FenceSet, type FenceVersion } from "./fence-set.ts";
-import { type FeatureGeometry, type FenceRule, parseFence } from "./parse-feature.ts";
+import { type FeatureGeometry, type FenceRule, parseFence, parseNewFence } from "./parse-feature.ts";
 import { signedDistanceM } from "./signed-distance.ts";
 
 function ruleOf(geometry: FeatureGeometry, properties: Record<string, unknown> = {}): FenceRule {
@@ -42,6 +43,40 @@ test("distances to the edge are metres, positive inside and negative outside", (
   );
   expect(distanceTo(corridor, 10.005, 50.0001)).toBeCloseTo(30 - 11.12, 1);
   expect(distanceTo(corridor, 10.005, 50.001)).toBeCloseTo(30 - 111.2, 1);
+});
+
+test("nothing is inside of a hole, where it overlaps another or reaches beyond its polygon", () => {
+  const outer = square(10, 50, 0.01);
+  const overlapping = ruleOf({
+    type: "Polygon",
+    coordinates: [outer, square(10, 50, 0.004), square(10.003, 50, 0.004)],
+  });
+  expect(distanceTo(overlapping, 10.0015, 50)).toBeLessThan(-100);
+  expect(distanceTo(overlapping, 10, 50.005)).toBeGreaterThan(100);
+  const reachingOut = ruleOf({ type: "Polygon", coordinates: [outer, square(10.01, 50, 0.005)] });
+  expect(distanceTo(reachingOut, 10.012, 50)).toBeLessThan(-100);
+  expect(distanceTo(reachingOut, 10.008, 50)).toBeLessThan(-100);
+  expect(distanceTo(reachingOut, 10, 50)).toBeGreaterThan(300);
+});
+
+test("how deep one can be inside is found however small the parts of a shape are beside the whole", () => {
+  const halfM = 0.001 * 111_195;
+  const apart = ruleOf({ type: "MultiPolygon", coordinates: [[square(10, 50, 0.001)], [square(12.7, 53.1, 0.002)]] });
+  expect(deepestM(apart.shape) / (2 * halfM * Math.cos((53.1 * Math.PI) / 180))).toBeCloseTo(1, 1);
+  // A street of 20 m, 15 km long, across the grid.
+  const [dx, dy] = [0.00018 / 2, 0.00018 / 2];
+  const street = [
+    [10 - dx, 0 + dy],
+    [10.1 - dx, 0.1 + dy],
+    [10.1 + dx, 0.1 - dy],
+    [10 + dx, 0 - dy],
+    [10 - dx, 0 + dy],
+  ];
+  expect(deepestM(ruleOf({ type: "Polygon", coordinates: [street] }).shape)).toBeGreaterThan(0.7 * 14.1);
+  expect(deepestM(ruleOf({ type: "Polygon", coordinates: [street] }).shape)).toBeLessThan(14.2);
+  const yard = ruleOf({ type: "Polygon", coordinates: [square(10, 0, 0.01), square(10.002, 0.002, 0.0075)] });
+  // The square in the south-western corner: 0.0045 degrees from the hole, as far from both sides.
+  expect(deepestM(yard.shape) / (0.0045 * 111_195 * (2 - Math.SQRT2))).toBeCloseTo(1, 1);
 });
 
 test("a fence cut at the antimeridian is whole on both sides of it, and a circle reaches over it", () => {
@@ -125,6 +160,21 @@ test.each([
   },
 );
 
+test("a new fence whose outer ring is a line is refused; the store may hold one", () => {
+  const line = (...ring: number[][]): FeatureGeometry => ({ type: "Polygon", coordinates: [ring] });
+  for (const geometry of [
+    line([10, 50], [10, 50], [10, 50], [10, 50]),
+    line([10, 50], [11, 51], [10.5, 50.5], [10, 50]),
+  ]) {
+    expect(parseNewFence({ geometry, properties: {} })).toMatchObject({ pointer: "/geometry/coordinates/0" });
+    expect(parseFence({ geometry, properties: {} })).not.toHaveProperty("detail");
+  }
+  const second = { type: "MultiPolygon" as const, coordinates: [[square(1, 1, 1)], [square(5, 5, 0)]] };
+  expect(parseNewFence({ geometry: second, properties: {} })).toMatchObject({ pointer: "/geometry/coordinates/1/0" });
+  const shed = line([10, 50], [10.00001, 50], [10.00001, 50.00001], [10, 50]);
+  expect(parseNewFence({ geometry: shed, properties: {} })).not.toHaveProperty("detail");
+});
+
 test("a way is cut where it crosses the edge, and a way through has a chord", () => {
   const { shape } = ruleOf({ type: "Point", coordinates: [0, 0] }, { radius_m: 111.195 });
   const west = { latDeg: 0, lonDeg: -0.004 };
@@ -134,6 +184,26 @@ test("a way is cut where it crosses the edge, and a way through has a chord", ()
   expect(chord.outShare).toBeCloseTo(0.625, 1);
   expect(chord.depthM).toBeGreaterThan(100);
   expect(chordOf(shape, { latDeg: 0.002, lonDeg: -0.004 }, { latDeg: 0.002, lonDeg: 0.004 })).toBeUndefined();
+});
+
+test("a way that runs along an edge before it goes in has its chord", () => {
+  const { shape } = ruleOf({
+    type: "Polygon",
+    coordinates: [
+      [
+        [10, 50],
+        [10.02, 50],
+        [10.02, 50.001],
+        [10.04, 50.001],
+        [10.04, 49.99],
+        [10, 49.99],
+        [10, 50],
+      ],
+    ],
+  });
+  const chord = chordOf(shape, { latDeg: 50.00001, lonDeg: 9.99 }, { latDeg: 50.00001, lonDeg: 10.05 })!;
+  expect([chord.inShare, chord.outShare]).toEqual([expect.closeTo(0.5, 4), expect.closeTo(5 / 6, 4)]);
+  expect(chord.depthM).toBeGreaterThan(100);
 });
 
 const places = fc.record({
@@ -148,31 +218,38 @@ const sizes = fc.oneof(
   fc.double({ min: 0.0001, max: 0.01, noNaN: true }),
   fc.double({ min: 0.01, max: 80, noNaN: true }),
 );
-const rules = fc.tuple(places, sizes, fc.nat(3)).map(([{ lonDeg, latDeg }, sizeDeg, kind]): FenceRule => {
-  const lon = Math.min(180 - sizeDeg, Math.max(-180 + sizeDeg, lonDeg));
-  const lat = Math.min(84 - sizeDeg, Math.max(-84 + sizeDeg, latDeg));
-  const room = Math.min(sizeDeg, 84 - Math.abs(latDeg)) * 100_000;
-  if (kind === 0)
-    return ruleOf({ type: "Point", coordinates: [lonDeg, latDeg] }, { radius_m: Math.min(1e6, Math.max(1, room)) });
-  if (kind === 1)
-    return ruleOf({ type: "Polygon", coordinates: [square(lon, lat, sizeDeg), square(lon, lat, sizeDeg / 3)] });
-  if (kind === 2) {
-    return ruleOf(
-      {
-        type: "LineString",
-        coordinates: [
-          [lon - sizeDeg, lat],
-          [lon, lat + sizeDeg / 2],
-        ],
-      },
-      { width_m: Math.min(9_000, Math.max(1, room / 5)) },
-    );
-  }
-  return ruleOf({
-    type: "MultiPolygon",
-    coordinates: [[square(lon, lat, sizeDeg / 2)], [square(lon, lat, sizeDeg / 4).map(([x, y]) => [x! / 2, y!])]],
+const rules = fc
+  .tuple(places, sizes, fc.nat(3), fc.nat(2))
+  .map(([{ lonDeg, latDeg }, sizeDeg, kind, aside]): FenceRule => {
+    const lon = Math.min(180 - sizeDeg, Math.max(-180 + sizeDeg, lonDeg));
+    const lat = Math.min(84 - sizeDeg, Math.max(-84 + sizeDeg, latDeg));
+    // Holes may reach beyond their polygon.
+    const offDeg = lon - sizeDeg * 2 < -180 ? 0 : (aside * sizeDeg) / 2;
+    const room = Math.min(sizeDeg, 84 - Math.abs(latDeg)) * 100_000;
+    if (kind === 0)
+      return ruleOf({ type: "Point", coordinates: [lonDeg, latDeg] }, { radius_m: Math.min(1e6, Math.max(1, room)) });
+    if (kind === 1)
+      return ruleOf({
+        type: "Polygon",
+        coordinates: [square(lon, lat, sizeDeg), square(lon - offDeg, lat, sizeDeg / 3)],
+      });
+    if (kind === 2) {
+      return ruleOf(
+        {
+          type: "LineString",
+          coordinates: [
+            [lon - sizeDeg, lat],
+            [lon, lat + sizeDeg / 2],
+          ],
+        },
+        { width_m: Math.min(9_000, Math.max(1, room / 5)) },
+      );
+    }
+    return ruleOf({
+      type: "MultiPolygon",
+      coordinates: [[square(lon, lat, sizeDeg / 2)], [square(lon, lat, sizeDeg / 4).map(([x, y]) => [x! / 2, y!])]],
+    });
   });
-});
 
 test("the grid and a look at every fence find the same fences, at a place and at the end of a way", () => {
   fc.assert(

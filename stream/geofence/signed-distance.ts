@@ -28,20 +28,23 @@ export function greatCircleM(lat1Deg: number, lon1Deg: number, lat2Deg: number, 
 }
 
 /**
- * Inside is decided by the parity of edges to the east: holes need no case of their own. No ring crosses the antimeridian,
- * so only distances go the short way round.
+ * Inside is what the outer ring encloses and no hole does, wherever holes lie; each by the parity of edges to the east. No
+ * ring crosses the antimeridian, so only distances go the short way round. Where holes overlap, or reach beyond the outer
+ * ring, the edge is farther than said, never nearer.
  */
 function distanceToPolygonM(rings: readonly Float64Array[], latDeg: number, lonDeg: number): number {
   const metresPerLonDeg = METRES_PER_DEG * Math.cos(latDeg * RADIANS_PER_DEG);
-  let inside = false;
+  let inside = true;
+  let isHole = false;
   let nearestM2 = Number.POSITIVE_INFINITY;
   for (const ring of rings) {
+    let enclosed = false;
     let x1 = ring[0]! - lonDeg;
     let y1 = ring[1]! - latDeg;
     for (let i = 2; i < ring.length; i += 2) {
       const x2 = ring[i]! - lonDeg;
       const y2 = ring[i + 1]! - latDeg;
-      if (y1 > 0 !== y2 > 0 && x1 * y2 - x2 * y1 > 0 === y2 > y1) inside = !inside;
+      if (y1 > 0 !== y2 > 0 && x1 * y2 - x2 * y1 > 0 === y2 > y1) enclosed = !enclosed;
       if (!onAntimeridian(ring[i - 2]!, ring[i]!)) {
         const squareM2 = squareToEdge(x1, y1, x2, y2, metresPerLonDeg);
         if (squareM2 < nearestM2) nearestM2 = squareM2;
@@ -49,6 +52,8 @@ function distanceToPolygonM(rings: readonly Float64Array[], latDeg: number, lonD
       x1 = x2;
       y1 = y2;
     }
+    if (enclosed === isHole) inside = false;
+    isHole = true;
   }
   return inside ? Math.sqrt(nearestM2) : -Math.sqrt(nearestM2);
 }
