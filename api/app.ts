@@ -1,6 +1,5 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
-import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { touchKeys } from "#store/keys.ts";
 import { requireKeys } from "./auth.ts";
@@ -78,6 +77,7 @@ import { StopSchema } from "./stop-json.ts";
 import { refuseUnstorableText } from "./storable-text.ts";
 import { Track } from "./tracking/track-json.ts";
 import { Trip } from "./trip-json.ts";
+import { compileValidator } from "./validator-compiler.ts";
 import { VehiclePositionSchema, VehicleSchema } from "./vehicle-json.ts";
 import { DeliverySchema, DeliveryWithLog, WebhookSchema, WebhookWithSecret } from "./webhook-json.ts";
 import { WriteLater } from "./write-later.ts";
@@ -150,7 +150,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     schemaController: { compilersFactory: { buildSerializer: buildLazySerializers } },
   });
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(compileValidator);
   const waker = new FeedWaker(deps.database, deps.logger, deps.onStored);
   const usage = new WriteLater(
     (lastUsedMs) => touchKeys(deps.database, lastUsedMs),

@@ -18,8 +18,9 @@ export function answerProblems(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0]!;
     const methods = patterns.filter((pattern) => pattern.path.test(path)).map(({ method }) => method);
+    // Where the path has this method, one of its parameters can't be what it says.
     const problem =
-      methods.length === 0
+      methods.length === 0 || methods.includes(request.method)
         ? new Problem("not_found", { detail: "No such path." })
         : new Problem("method_not_allowed", { headers: { allow: [...new Set(methods)].join(", ") } });
     answer(problem, request, reply);

@@ -89,6 +89,41 @@ test("an unknown path is answered 404, a known one with another method 405 and w
   expect(wrong.headers.allow).toContain("POST");
 });
 
+test("a path whose parameter can't be is unknown, not known by another method", async () => {
+  const answer = await api.app.inject({ url: "/tiles/14/0/-1.pbf" });
+  expect([answer.statusCode, answer.json().code]).toEqual([404, "not_found"]);
+});
+
+test.each(["1.9", "true", "0x1", "%201", "1e-1"])(
+  "a number that is not one is refused, not read as another: %s",
+  async (text) => {
+    const asPath = await api.call(admin, "DELETE", `/v1/geofences/${text}`);
+    expect([asPath.statusCode, asPath.json().code, asPath.json().errors[0].pointer]).toEqual([
+      400,
+      "validation",
+      "/id",
+    ]);
+    const asQuery = await api.call(admin, "GET", `/v1/devices?limit=${text}`);
+    expect([asQuery.statusCode, asQuery.json().code]).toEqual([400, "validation"]);
+  },
+);
+
+test("members nested deeper than anybody needs are refused where they begin to be", async () => {
+  const post = (depth: number) =>
+    api.app.inject({
+      method: "POST",
+      url: "/v1/geofences",
+      headers: { authorization: `Bearer ${admin}`, "content-type": "application/json" },
+      payload: `{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},"properties":{"radius_m":5,"x":${"[".repeat(depth)}${"]".repeat(depth)}}}`,
+    });
+  expect((await post(60)).statusCode).toBe(201);
+  for (const depth of [70, 5_000, 400_000]) {
+    const { statusCode, body } = await post(depth);
+    const { code, errors } = JSON.parse(body);
+    expect([statusCode, code, errors[0].detail]).toEqual([400, "validation", expect.stringContaining("nested")]);
+  }
+});
+
 test("a body that is too large, of another media type or no JSON is refused", async () => {
   const large = await api.call(admin, "POST", "/v1/devices", { uid: "x".repeat(API_LIMITS.bodyBytesMax) });
   expect([large.statusCode, large.json().code]).toEqual([413, "body_too_large"]);
