@@ -198,4 +198,37 @@ test("areas count the fixes of the fleet in hexagons of the resolution asked for
   const stranger = await api.key({ fleetId: await api.fleet(), scopes: ["fixes:read"] });
   expect((await api.call(stranger, "GET", "/v1/reports/areas")).json().features).toEqual([]);
   expect((await api.call(secret, "GET", "/v1/reports/areas?resolution=12")).statusCode).toBe(400);
+  const minutes = (from: number, to: number) =>
+    `from=${new Date(TEST_NOW_MS + from * 60_000).toISOString()}&to=${new Date(TEST_NOW_MS + to * 60_000).toISOString()}`;
+  const fixesIn = async (range: string): Promise<number> => {
+    const { features } = (await api.call(secret, "GET", `/v1/reports/areas?resolution=3&${range}`)).json();
+    return features[0]?.properties.fixes ?? 0;
+  };
+  expect([await fixesIn(minutes(10, 20)), await fixesIn(minutes(-50, 0)), await fixesIn(minutes(60, 90))]).toEqual([
+    ...[1, 2, 0],
+  ]);
+});
+
+test("areas know no top speed where none was measured, and hexagons lie whole across the antimeridian", async () => {
+  const farFleet = await api.fleet();
+  const key = await api.key({ fleetId: farFleet, scopes: ["fixes:read"] });
+  const farId = await api.device(farFleet, "taveuni");
+  const places = [-16.8, -16.802, -16.805];
+  await storeFixes(
+    api.database,
+    places.map((lat, n) => ({ deviceId: farId, fixId: 950 + n, timeMs: TEST_NOW_MS - n * 1_000, lat, lon: 180 })),
+  );
+  for (const [n, lat] of places.entries()) {
+    const cell = BigInt(`0x${latLngToCell(lat, 180, 9)}`).toString();
+    await api.database.pool.query(
+      "update fix set cell = $1, speed_mps = null, smoothed_speed_mps = null where fix_id = $2 and device_id = $3",
+      [cell, 950 + n, farId],
+    );
+  }
+  const { features } = (await api.call(key, "GET", "/v1/reports/areas?resolution=5")).json();
+  expect(features).toHaveLength(1);
+  expect(features[0].properties).toEqual({ fixes: 3, delayedShare: 0, speedMps: null, speedMpsMax: null });
+  const lons: number[] = features[0].geometry.coordinates[0].map(([lon]: [number, number]) => lon);
+  expect(Math.max(...lons) - Math.min(...lons)).toBeLessThan(1);
+  expect(Math.max(...lons)).toBeGreaterThan(180);
 });

@@ -47,7 +47,7 @@ export const areaRoutes =
         schema: {
           tags: ["reports"],
           summary: "Fixes by area: heat map, coverage and speed as GeoJSON hexagons",
-          description: "Whole hours; the last day unless told.",
+          description: "All whole hours that the time touches; the last day unless told.",
           querystring: Type.Object({
             from: Type.Optional(Time),
             to: Type.Optional(Type.String({ format: "date-time", description: "Exclusive" })),
@@ -65,7 +65,7 @@ export const areaRoutes =
       async ({ query, principal }) => {
         const toMs = query.to === undefined ? now() + HOUR_MS : parseTimeMs(query.to, "querystring", "/to");
         const fromMs = query.from === undefined ? toMs - DAY_MS : parseTimeMs(query.from, "querystring", "/from");
-        const range = { fromMs, toMs, limit: AREA_CELLS_MAX + 1 };
+        const range = { fromMs, toMs: Math.ceil(toMs / HOUR_MS) * HOUR_MS, limit: AREA_CELLS_MAX + 1 };
         const cells = await readAreas(database, principal.fleetId, range);
         const areas = merged(cells.slice(0, AREA_CELLS_MAX), query.resolution ?? RESOLUTION_DEFAULT);
         return {
@@ -95,7 +95,7 @@ function sumOf(a: AreaCounts, b: AreaCounts): AreaCounts {
     delayedFixes: a.delayedFixes + b.delayedFixes,
     movingFixes: a.movingFixes + b.movingFixes,
     movingSpeedMpsSum: a.movingSpeedMpsSum + b.movingSpeedMpsSum,
-    speedMpsMax: Math.max(a.speedMpsMax ?? 0, b.speedMpsMax ?? 0),
+    speedMpsMax: a.speedMpsMax === null ? b.speedMpsMax : Math.max(a.speedMpsMax, b.speedMpsMax ?? 0),
   };
 }
 
@@ -103,8 +103,7 @@ function featureOf(counts: AreaCounts): Static<typeof Areas>["features"][number]
   const { cell, fixes, delayedFixes, movingFixes, movingSpeedMpsSum, speedMpsMax } = counts;
   return {
     ...{ type: "Feature", id: cell },
-    // H3 closes the ring in the order of GeoJSON, longitude first.
-    geometry: { type: "Polygon", coordinates: [cellToBoundary(cell, true)] },
+    geometry: { type: "Polygon", coordinates: [outlineOf(cell)] },
     properties: {
       fixes,
       delayedShare: Math.round((delayedFixes / fixes) * 1000) / 1000,
@@ -112,4 +111,11 @@ function featureOf(counts: AreaCounts): Static<typeof Areas>["features"][number]
       speedMpsMax,
     },
   };
+}
+
+/** The closed ring of a hexagon, longitude first. Across the antimeridian it goes on beyond 180: cut in two it were no hexagon. */
+function outlineOf(cell: string): [number, number][] {
+  const ring = cellToBoundary(cell, true);
+  const isAcross = ring.some(([lonDeg]) => lonDeg > 90) && ring.some(([lonDeg]) => lonDeg < -90);
+  return isAcross ? ring.map(([lonDeg, latDeg]) => [lonDeg < 0 ? lonDeg + 360 : lonDeg, latDeg]) : ring;
 }
