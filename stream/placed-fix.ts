@@ -8,3 +8,11 @@ export function isPlaced(fix: Fix): fix is PlacedFix {
   if (fix.kind !== "fix" || !fix.valid || fix.latDeg === null || fix.lonDeg === null) return false;
   return fix.dated || fix.clockFault === null;
 }
+
+/** No vehicle on a road drives faster: what is beyond is what a device writes for "unknown", or was made up. */
+const SPEED_MPS_MAX = 100;
+
+/** The reported speed where it can be one, m/s; null otherwise. */
+export function believedSpeedMps({ speedMps }: Pick<Fix, "speedMps">): number | null {
+  return speedMps !== null && speedMps <= SPEED_MPS_MAX ? speedMps : null;
+}

@@ -1,6 +1,6 @@
 import type { MatchedPlace } from "#store/measured.ts";
 import { Packed, unpacked } from "../packed.ts";
-import type { PlacedFix } from "../placed-fix.ts";
+import { believedSpeedMps, type PlacedFix } from "../placed-fix.ts";
 import { haversineM } from "../roads/geometry.ts";
 import { cutPath, undecidedM } from "./cut-path.ts";
 import type { MatchFix } from "./match-fix.ts";
@@ -219,12 +219,13 @@ export class Drive {
   }
 }
 
-export function matchFixOf({ fixTimeMs, latDeg, lonDeg, speedMps, headingDeg, accuracyM }: PlacedFix): MatchFix {
+export function matchFixOf(fix: PlacedFix): MatchFix {
+  const { fixTimeMs, latDeg, lonDeg, headingDeg, accuracyM } = fix;
   return {
     timeMs: fixTimeMs,
     lat: latDeg,
     lon: lonDeg,
-    speedMps: speedMps ?? Number.NaN,
+    speedMps: believedSpeedMps(fix) ?? Number.NaN,
     headingDeg: headingDeg ?? Number.NaN,
     accuracyM: accuracyM ?? Number.NaN,
   };

@@ -28,6 +28,8 @@ export const FIELD = {
 } as const;
 export const STRIDE = 17;
 
-/** `edge` of the hypothesis that the vehicle is on no road of the map; its `along` and `speed` hold latitude and longitude
- * (1e-7 degrees) and `errorEast`, `errorNorth` the velocity (m/s). */
+/**
+ * `edge` of the hypothesis that the vehicle is on no road of the map. Its `alongM` and `speedMps` hold the latitude and longitude of
+ * the fix (1e-7 degrees), and nothing reads them; all else but `score` and `node` is 0.
+ */
 export const OFF_ROAD = -1;

@@ -1,5 +1,5 @@
 import type { SmoothedPlace } from "#store/measured.ts";
-import { isPlaced, type PlacedFix } from "../placed-fix.ts";
+import { believedSpeedMps, isPlaced, type PlacedFix } from "../placed-fix.ts";
 import type { DeviceStage } from "../stage.ts";
 import { type Smoothed, type SmoothInput, type SmoothState, smoothFix } from "./smooth.ts";
 
@@ -35,8 +35,8 @@ function continuing(late: SmoothState | null, { timeMs }: SmoothInput): SmoothSt
 }
 
 function inputOf(fix: PlacedFix): SmoothInput {
-  const { fixTimeMs: timeMs, latDeg: lat, lonDeg: lon, speedMps, headingDeg, accuracyM, hdop, satellites } = fix;
-  return { timeMs, lat, lon, speedMps, headingDeg, accuracyM, hdop, satellites };
+  const { fixTimeMs: timeMs, latDeg: lat, lonDeg: lon, headingDeg, accuracyM, hdop, satellites } = fix;
+  return { timeMs, lat, lon, speedMps: believedSpeedMps(fix), headingDeg, accuracyM, hdop, satellites };
 }
 
 /** Rounded to what means something: a centimetre, 1 cm/s, a tenth of a degree. */

@@ -128,3 +128,19 @@ test("A drive across the date line and away from its start stays continuous, and
     state = step.state;
   }
 });
+
+test.each([89.5, 89.9999999, 90, -90])(
+  "At %d degrees of latitude answers are places on earth, near the fix.",
+  (lat) => {
+    const fixes = Array.from({ length: 60 }, (_, i) => ({
+      ...fixAt(i * 10, 0, 0, { speedMps: 20, headingDeg: (i * 40) % 360 }),
+      lat,
+      lon: ((i * 50) % 360) - 180,
+    }));
+    for (const at of run(fixes)) {
+      expect(Math.abs(at.lon)).toBeLessThanOrEqual(180);
+      expect(Math.abs(at.lat)).toBeLessThanOrEqual(90);
+      expect(Math.abs(at.lat - lat)).toBeLessThan(0.1);
+    }
+  },
+);

@@ -60,6 +60,7 @@ const REJECTED_MAX = 3;
 const GAP_S_MAX = 900;
 /** The plane is moved along before its curvature shows. */
 const ORIGIN_DISTANCE_M = 10_000;
+const EAST_SCALE_MIN = METRES_PER_E7 / 100;
 const SIGMA_PER_ACCURACY = 1 / 1.5;
 const SIGMA_PER_HDOP_M = 3.5;
 const DEFAULT_SIGMA_M = 5;
@@ -148,23 +149,28 @@ function observeMotion(plane: Float64Array, fix: SmoothInput, standing: boolean)
   }
 }
 
-function toPlane(state: SmoothState, place: { lat: number; lon: number }): { eastM: number; northM: number } {
+function toPlane({ originLat, originLon }: SmoothState, place: { lat: number; lon: number }) {
   return {
-    eastM: wrapDegrees(place.lon - state.originLon) * 1e7 * lonMetresPerE7(state.originLat),
-    northM: (place.lat - state.originLat) * 1e7 * METRES_PER_E7,
+    eastM: wrapDegrees(place.lon - originLon) * 1e7 * eastScale(originLat),
+    northM: (place.lat - originLat) * 1e7 * METRES_PER_E7,
   };
 }
 
+/** Metres per 1e-7 degree of longitude; at the poles, where a metre is any longitude, those of half a degree beside them. */
+function eastScale(lat: number): number {
+  return Math.max(EAST_SCALE_MIN, lonMetresPerE7(lat));
+}
+
 function wrapDegrees(lon: number): number {
-  return lon > 180 ? lon - 360 : lon < -180 ? lon + 360 : lon;
+  return lon >= -180 && lon <= 180 ? lon : lon - 360 * Math.round(lon / 360);
 }
 
 function describe(state: SmoothState, plane: Float64Array): Omit<Smoothed, "rejected"> {
   const [eastMps, northMps] = [plane[PLANE.eastMps]!, plane[PLANE.northMps]!];
   const speedMps = Math.hypot(eastMps, northMps);
   return {
-    lat: state.originLat + plane[PLANE.northM]! / (METRES_PER_E7 * 1e7),
-    lon: wrapDegrees(state.originLon + plane[PLANE.eastM]! / (lonMetresPerE7(state.originLat) * 1e7)),
+    lat: Math.max(-90, Math.min(90, state.originLat + plane[PLANE.northM]! / (METRES_PER_E7 * 1e7))),
+    lon: wrapDegrees(state.originLon + plane[PLANE.eastM]! / (eastScale(state.originLat) * 1e7)),
     speedMps,
     headingDeg: speedMps < STANDING_MPS ? null : ((Math.atan2(eastMps, northMps) * 180) / Math.PI + 360) % 360,
     sigmaM: Math.sqrt(plane[PLANE.varPosition]!),

@@ -1,4 +1,4 @@
-import type { PlacedFix } from "../placed-fix.ts";
+import { believedSpeedMps, type PlacedFix } from "../placed-fix.ts";
 
 /** A fix as far as trips care: WGS 84 degrees, SI units, Unix milliseconds. A tuple, because states keep many of them. */
 export type Sample = readonly [
@@ -25,7 +25,7 @@ export function sampleOf(fix: PlacedFix): Sample {
     fix.fixTimeMs,
     at.latDeg,
     at.lonDeg,
-    fix.speedMps ?? at.speedMps,
+    believedSpeedMps(fix) ?? at.speedMps,
     at.sigmaM,
     typeof ignition === "boolean" ? ignition : null,
     typeof odometer === "number" ? odometer : null,
