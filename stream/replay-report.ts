@@ -1,13 +1,13 @@
 import type { Client } from "pg";
+import { COMPARED_COLUMNS } from "#store/fold-replay.ts";
 import {
   type AttributeChange,
-  COMPARED_COLUMNS,
   countChangedAttributes,
   countChangedColumns,
   type ReplayCounts,
   type ReplayExample,
   readReplayExamples,
-} from "#store/fold-replay.ts";
+} from "#store/fold-replay-differences.ts";
 import type { TrackCounts } from "#store/fold-replay-track.ts";
 
 const EXAMPLES_MAX = 5;

@@ -5,15 +5,14 @@ import { copyFixes } from "#store/fold-commit.ts";
 import { findDeviceId, readDeviceStates, readFoldDevices } from "#store/fold-devices.ts";
 import {
   addUnusable,
-  applyReplay,
   beginReplay,
-  countReplayed,
   findReplayedFixes,
   pairReplayed,
-  type ReplayCounts,
   type ReplayWindow,
   readReplayFrames,
 } from "#store/fold-replay.ts";
+import { applyReplay } from "#store/fold-replay-apply.ts";
+import { countReplayed, type ReplayCounts } from "#store/fold-replay-differences.ts";
 import { addReplayedEvents, compareTracks, type TrackCounts } from "#store/fold-replay-track.ts";
 import { insertPath, upsertTrips } from "#store/fold-track.ts";
 import type { JournalFrame } from "#store/journal.ts";
