@@ -79,7 +79,7 @@ export function lonStepDeg(from: Point, to: Point): number {
 }
 
 /** Length of a way that is short beside the earth, metres. */
-function planarM(from: Point, to: Point): number {
+export function planarM(from: Point, to: Point): number {
   const middleDeg = (from.latDeg + to.latDeg) / 2;
   return Math.hypot(
     lonStepDeg(from, to) * METRES_PER_DEG * Math.cos(middleDeg * RADIANS_PER_DEG),

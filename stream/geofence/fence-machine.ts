@@ -1,4 +1,4 @@
-import { chordOf, edgeShare } from "./crossing.ts";
+import { chordOf, edgeShare, planarM } from "./crossing.ts";
 import {
   type Basis,
   CONFIDENCE_MAX,
@@ -47,6 +47,10 @@ export type Happening = {
 export type Step = { readonly place: Place; readonly last: Place | null; readonly covered: boolean };
 
 export const OUTSIDE: FenceState = { inside: false, enteredAtMs: null, dwelled: false, pending: null };
+
+/** Nothing on wheels is faster; what errors add to a way is not held against it. */
+const DRIVEN_MPS_MAX = 70;
+const JUMP_SIGMAS = 8;
 
 /** An absence that ended must rest on more than one outlier. */
 const ABSENCE_FIXES_MIN = 2;
@@ -122,7 +126,8 @@ function edgeTime(state: FenceState, fence: FenceVersion, step: Step): { crossed
     return { crossedAtMs: changedAtMs, basis: "fence_changed" };
   }
   if (covered) return { crossedAtMs: place.timeMs, basis: "gap" };
-  if (isGap(fence, step)) return { crossedAtMs: state.inside ? last.timeMs : place.timeMs, basis: "gap" };
+  if (isGap(fence, step) || isJump(step))
+    return { crossedAtMs: state.inside ? last.timeMs : place.timeMs, basis: "gap" };
   return { crossedAtMs: timeOf(last, place, edgeShare(fence.rule.shape, last, place)), basis: "crossing" };
 }
 
@@ -147,7 +152,7 @@ function returned(
   beyondM: number,
 ): { state: FenceState; happenings: readonly Happening[] } {
   const { place, last } = step;
-  if (last === null || isGap(fence, step)) return { state: settled(state), happenings: NOTHING };
+  if (last === null || isGap(fence, step) || isJump(step)) return { state: settled(state), happenings: NOTHING };
   const backAtMs = timeOf(last, place, edgeShare(fence.rule.shape, last, place));
   const enough = !state.inside || pending.fixes >= ABSENCE_FIXES_MIN;
   if (pending.sure && enough && backAtMs - pending.crossedAtMs >= minimumMs(state, fence)) {
@@ -208,7 +213,7 @@ function passage(fence: FenceVersion, step: Step): { state: FenceState; happenin
   const sigmaM = Math.max(last.sigmaM, place.sigmaM);
   const sigmas = chord.depthM / sigmaM;
   if (exitedAtMs - enteredAtMs < fence.rule.minInsideMs) return undefined;
-  if (sigmas < neededSigmas(fence, { ...place, sigmaM }, true)) return undefined;
+  if (sigmas < neededSigmas(fence, { ...place, sigmaM }, true) || isJump(step)) return undefined;
   const fixIds = [last.fixId, place.fixId];
   const shown = {
     occurredAtMs: enteredAtMs,
@@ -260,6 +265,13 @@ function minimumMs(state: FenceState, { rule }: FenceVersion): number {
 
 function isGap({ rule }: FenceVersion, { place, last, covered }: Step): boolean {
   return !covered && last !== null && place.timeMs - last.timeMs > rule.maxGapMs;
+}
+
+/** No vehicle drove this way: a fix at one of its ends is grossly wrong, so where it crossed the edge says nothing. */
+function isJump({ place, last, covered }: Step): boolean {
+  if (covered || last === null) return false;
+  const reachM = ((place.timeMs - last.timeMs) / 1000) * DRIVEN_MPS_MAX + JUMP_SIGMAS * (place.sigmaM + last.sigmaM);
+  return planarM(last, place) > reachM;
 }
 
 function timeOf(last: Place, place: Place, share: number): number {

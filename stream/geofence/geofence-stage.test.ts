@@ -207,6 +207,21 @@ test.each<[string, At[], [string, number][]]>([
   expect(told(live(path))).toEqual(expected);
 });
 
+test("a fix that is grossly wrong arrives nowhere, passes through nothing, and takes no visit away", () => {
+  const town = [circle({}, { shape: { kind: "circle", latDeg: 0, lonDeg: 0, radiusM: 3_000 } })];
+  const parked = stand(0, 600, -12_000, 60);
+  expect(told(live([...parked, [660, 0], ...stand(720, 1_200, -12_000, 60)], town))).toEqual([]);
+  expect(told(live([...parked, [660, 12_000], ...stand(720, 1_200, -12_000, 60)], town))).toEqual([]);
+  const driven: At[] = [...parked, [840, 0], ...stand(1_020, 1_200, -12_000, 60)];
+  expect(told(live(driven, town))).toEqual([
+    ["entered", 780],
+    ["exited", 885],
+  ]);
+  expect(told(live([...stand(0, 600, 0, 60), [660, 30_000], ...stand(720, 1_200, 0, 60)], town))).toEqual([
+    ["entered", 0],
+  ]);
+});
+
 test("a stay that never was sure lasts at least the fence's own minimum", () => {
   const path = [...drive(0, -510, -110), ...stand(45, 245, -97), ...drive(250, -150, -600)];
   expect(told(live(path, [circle({}, { minInsideMs: 180_000 })]))).toHaveLength(2);
