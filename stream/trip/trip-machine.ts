@@ -44,9 +44,13 @@ export type OpenTrip = {
   readonly straightM: number;
   /** `trackM` of the newest sample that has one. */
   readonly trackM: number | null;
-  readonly firstOdometerM: number | null;
-  readonly lastOdometerM: number | null;
+  /** By the vehicle's odometer, null before its second reading; what a reset or a jump hides is left out. */
+  readonly odometerM: number | null;
+  readonly lastReading: Reading | null;
 };
+
+/** What an odometer showed, metres, and when (Unix ms). */
+type Reading = readonly [odometerM: number, timeMs: number];
 
 export type EndedTrip = Omit<OpenTrip, "standing"> & { readonly end: Sample; readonly endReason: TripReason };
 
@@ -69,6 +73,8 @@ const AT_SPEED_SAMPLES = 2;
 const AWAY_IGNITION_OFF_M = 250;
 /** Standing this close is standing. */
 const STANDING_M = 40;
+/** The place where it stands is looked at anew after this long: what creeps along must not take it along. */
+const ANCHOR_MS = 5 * 60_000;
 /** The ignition may be on for this long before the trip that it began moves. */
 const WARM_UP_MS_MAX = 10 * 60_000;
 /** The last sample where it stood dates the start when it is no older than this. */
@@ -76,6 +82,14 @@ const SET_OFF_MS_MAX = 3 * 60_000;
 /** Standing that ends a trip: without ignition, and with the ignition on. */
 const STOOD_MS = 5 * 60_000;
 const IDLED_MS = 30 * 60_000;
+/** Found elsewhere, and not known since when it was gone: it drove about this fast. */
+const UNSEEN_MPS = 8;
+/** Nothing on wheels is faster, or gets faster so quickly (with an error of the receiver): a device's word against it does not count. */
+const SPEED_MPS_MAX = 70;
+const ACCELERATION_MPS2_MAX = 5;
+const SPEED_ERROR_MPS = 3;
+/** An odometer that counts pulses in steps may be ahead by this, metres. */
+const ODOMETER_STEP_M = 1_000;
 /** A gap that ends a trip. */
 const GAP_MS = 15 * 60_000;
 /** Moved during such a gap by more than this: another trip. */
@@ -108,7 +122,8 @@ function stepParked(parked: Parked, last: Sample | null, sample: Sample): TripSt
   const fast = ignition !== false && moving >= AT_SPEED_SAMPLES && awayM > AWAY_AT_SPEED_M + wandersM / 2;
   if (!far && !fast) {
     const isStill = speedMps < MOVING_MPS && awayM <= STANDING_M;
-    const from = isStill || last === null ? withTrack(sample, trackM ?? parked.from[8]) : parked.from;
+    const isOld = timeMs - parked.from[1] >= ANCHOR_MS;
+    const from = (isStill && isOld) || last === null ? withTrack(sample, trackM ?? parked.from[8]) : parked.from;
     const hereMs = awayM <= STANDING_M ? timeMs : parked.hereMs;
     return { machine: { last: sample, parked: { from, hereMs, ignitionOnMs, moving }, trip: null }, happenings: [] };
   }
@@ -121,15 +136,20 @@ function stepParked(parked: Parked, last: Sample | null, sample: Sample): TripSt
 function begin({ from, hereMs, ignitionOnMs }: Omit<Parked, "moving">, sample: Sample, moved: boolean): OpenTrip {
   const isWarm = ignitionOnMs !== null && sample[1] - ignitionOnMs <= WARM_UP_MS_MAX;
   const isFresh = sample[1] - hereMs <= SET_OFF_MS_MAX;
-  const setOffMs = isFresh ? hereMs : sample[1];
+  const setOffMs = isFresh ? hereMs : Math.max(hereMs, sample[1] - unseenMs(from, sample));
   const startedMs = isWarm ? Math.min(ignitionOnMs, setOffMs) : setOffMs;
   return {
     ...{ start: from, startedMs },
     reason: isWarm ? "ignition" : isFresh || !moved ? "motion" : "gap",
     ...{ maxSpeedMps: 0, fixes: 0, idleMs: setOffMs - startedMs, stops: [], standing: null },
     ...{ trackedM: 0, straightM: 0, trackM: from[8] },
-    ...{ firstOdometerM: from[7], lastOdometerM: from[7] },
+    ...{ odometerM: null, lastReading: readingOf(from) },
   };
+}
+
+/** How long it drove from where it stood to where it was found, milliseconds. */
+function unseenMs(from: Sample, sample: Sample): number {
+  return Math.round((betweenM(from, sample) / UNSEEN_MPS) * 1000);
 }
 
 function stepDriving(before: OpenTrip, last: Sample, sample: Sample): TripStep {
@@ -183,18 +203,39 @@ function parkedAt(sample: Sample, before: Sample | null = null): Parked {
 }
 
 function lengthened(trip: OpenTrip, last: Sample, sample: Sample): OpenTrip {
-  const [, , , , speedMps, , , odometerM, trackM] = sample;
+  const trackM = sample[8];
   const isTracked = trackM !== null && trip.trackM !== null;
   return {
     ...trip,
     fixes: trip.fixes + 1,
-    maxSpeedMps: Math.max(trip.maxSpeedMps, speedMps),
+    maxSpeedMps: isDriven(last, sample) ? Math.max(trip.maxSpeedMps, sample[4]) : trip.maxSpeedMps,
     trackedM: isTracked ? trip.trackedM + Math.max(0, trackM - (trip.trackM as number)) : trip.trackedM,
     straightM: isTracked ? 0 : trip.straightM + betweenM(last, sample),
     trackM: trackM ?? trip.trackM,
-    firstOdometerM: trip.firstOdometerM ?? odometerM,
-    lastOdometerM: odometerM ?? trip.lastOdometerM,
+    ...withReading(trip, readingOf(sample)),
   };
+}
+
+/** Whether it may have come to the speed that it reports since the sample before. */
+function isDriven(last: Sample, sample: Sample): boolean {
+  const gainedMps = ((sample[1] - last[1]) / 1000) * ACCELERATION_MPS2_MAX;
+  return sample[4] <= Math.min(SPEED_MPS_MAX, last[4] + gainedMps + SPEED_ERROR_MPS);
+}
+
+function readingOf([, timeMs, , , , , , odometerM]: Sample): Reading | null {
+  return odometerM === null ? null : [odometerM, timeMs];
+}
+
+/** Adds what was driven since the reading before, unless that went backwards or farther than any vehicle does. */
+function withReading(
+  { odometerM, lastReading }: OpenTrip,
+  reading: Reading | null,
+): Pick<OpenTrip, "odometerM" | "lastReading"> {
+  if (reading === null || lastReading === null) return { odometerM, lastReading: reading ?? lastReading };
+  const stepM = reading[0] - lastReading[0];
+  const stepMaxM = ((reading[1] - lastReading[1]) / 1000) * SPEED_MPS_MAX + ODOMETER_STEP_M;
+  const isCounted = stepM >= 0 && stepM <= stepMaxM;
+  return { odometerM: (odometerM ?? 0) + (isCounted ? stepM : 0), lastReading: reading };
 }
 
 /** It moves again: what it stood was idle, and a stop where that was long. */

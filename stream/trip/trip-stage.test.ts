@@ -96,6 +96,50 @@ test("without an ignition a trip ends where it came to stand, five minutes later
   expect(standing(told)[0]).toMatchObject({ startReason: "motion", endReason: "motion", odometerM: null });
 });
 
+/** As driven, with what the device says of the odometer at each fix. */
+const metered = (path: readonly At[], odometerAt: (n: number) => number): At[] =>
+  path.map(([second, northM, speedMps], n) => [second, northM, speedMps, { ignition: true, odometer: odometerAt(n) }]);
+
+test.each<[string, (n: number) => number]>([
+  ["was set to 0 on the way", (n) => (n < 40 ? 500_000 + n * 50 : (n - 40) * 50)],
+  ["jumped by its own sum", (n) => (n < 40 ? 300_000 : 600_000) + n * 50],
+  ["was read only after the start", (n) => (n < 2 ? 0 : 700_000 + n * 50)],
+])("an odometer that %s counts what it can", (_title, odometerAt) => {
+  const off = { ignition: false };
+  const path = [...stand(0, 60, 0), ...metered(drive(60, 460, 0), odometerAt), ...stand(460, 900, 4_000, 30, off)];
+  const [trip] = standing(tell(singly(path)));
+  expect(trip!.odometerM).toBeGreaterThanOrEqual(3_800);
+  expect(trip!.odometerM).toBeLessThanOrEqual(4_000);
+});
+
+test("a speed that no vehicle can have come to is not its top speed", () => {
+  const path = drive(60, 460, 0);
+  for (const spikeMps of [45, 120]) {
+    const spiked = path.map(([second, northM, speedMps], n): At => [second, northM, n === 30 ? spikeMps : speedMps]);
+    const [trip] = standing(tell(singly([...stand(0, 60, 0), ...spiked, ...stand(460, 1_000, 4_000)])));
+    expect(trip!.maxSpeedMps).toBe(10);
+  }
+  const sparse: At[] = [...stand(0, 60, 0), [90, 600, 30], [120, 1_500, 30], ...stand(150, 700, 2_000)];
+  expect(standing(tell(singly(sparse)))[0]!.maxSpeedMps).toBe(30);
+});
+
+test("a vehicle found elsewhere, as it was parked and asleep, took the time that such a way takes", () => {
+  const asleep = stand(0, 600, 0, 60, { ignition: false });
+  const told = tell(singly([...asleep, ...stand(29_400, 30_000, 5_000, 60, { ignition: false })]));
+  const [trip] = standing(told);
+  expect(trip).toMatchObject({ startReason: "gap", distanceM: 5_000, endedMs: START_MS + 29_400_000 });
+  expect((trip!.endedMs! - trip!.startedMs) / 1000).toBeCloseTo(625, -1);
+  const soon = tell(singly([...asleep, ...stand(1_740, 2_400, 12_000, 60, { ignition: false })]));
+  expect(standing(soon)[0]!.startedMs).toBe(START_MS + 540_000);
+});
+
+test("a vehicle that creeps along at a walking pace makes a trip, however close its fixes are", () => {
+  const sweeper = Array.from({ length: 300 }, (_, n): At => [n * 10, n * 12, 1.2]);
+  const told = tell(singly([...sweeper, ...stand(3_000, 3_600, 3_600)]));
+  expect(summary(told).map((text) => text.split(" ")[0])).toEqual(["trip.started", "trip.ended"]);
+  expect(standing(told)[0]!.distanceM).toBeGreaterThan(3_400);
+});
+
 test("a parked vehicle whose receiver wanders makes no trip", () => {
   const wander = stand(0, 7_200, 0, 20).map(
     ([second], n): At => [second, 12 * Math.sin(n) + 8 * Math.sin(n * 1.7), 0.4],

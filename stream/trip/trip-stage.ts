@@ -25,7 +25,7 @@ const FIX_IDS_PER_FRAME = 1024;
 /** Trips as a stage: `trip.started` and `trip.ended`, and rows of trips. */
 export const tripStage: DeviceStage<TripHistory> = {
   name: "trip",
-  version: 1,
+  version: 2,
   initial: tripHistoryInitial,
   runFrame: (before, items) => {
     let history = before;
@@ -155,8 +155,6 @@ function withdraw(
 function rowOf(happening: Happening, tripId: string, version: number, cause: Cause): TripRow {
   const { trip } = happening;
   const ended = happening.kind === "ended" ? happening.trip : null;
-  const { firstOdometerM, lastOdometerM } = trip;
-  const hasOdometer = ended !== null && firstOdometerM !== null && lastOdometerM !== null;
   return {
     ...{ tripId, version, deviceId: cause.deviceId, frameSeq: Math.floor(cause.fixId / FIX_IDS_PER_FRAME) },
     ...{ startedMs: trip.startedMs, startLatDeg: trip.start[2], startLonDeg: trip.start[3], startReason: trip.reason },
@@ -165,7 +163,7 @@ function rowOf(happening: Happening, tripId: string, version: number, cause: Cau
     endLonDeg: ended === null ? null : ended.end[3],
     endReason: ended === null ? null : ended.endReason,
     distanceM: ended === null ? null : Math.round(distanceOf(ended)),
-    odometerM: hasOdometer ? Math.max(0, Math.round(lastOdometerM - firstOdometerM)) : null,
+    odometerM: ended === null || ended.odometerM === null ? null : Math.round(ended.odometerM),
     idleS: ended === null ? null : Math.round(ended.idleMs / 1000),
     stops: ended === null ? null : ended.stops,
     maxSpeedMps: ended === null ? null : Math.round(ended.maxSpeedMps * 100) / 100,
