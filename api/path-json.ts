@@ -35,22 +35,32 @@ export const PathSchema = named(
 export function pathGeoJson(segments: readonly PathSegmentRow[]): Static<typeof PathSchema> {
   return {
     type: "FeatureCollection",
-    features: segments.map(({ wayId, forward, enteredMs, leftMs, lengthM, line }) => ({
-      type: "Feature",
-      geometry: {
-        type: "LineString",
-        coordinates: decodeLine(line).map(([lat, lon]) => [lon, lat]),
-      },
-      properties: {
-        ...{ wayId, forward, lengthM: Math.round(lengthM * 10) / 10 },
-        ...{ enteredAt: timeText(new Date(enteredMs)), leftAt: timeText(new Date(leftMs)) },
-      },
-    })),
+    features: segments.flatMap((segment) => {
+      const coordinates = decodeLine(segment.line).map(([lat, lon]) => [lon, lat]);
+      // A line has two positions (RFC 7946, 3.1.4); a way that was only touched is none.
+      return coordinates.length < 2 ? [] : [featureOf(segment, coordinates)];
+    }),
   };
 }
 
+function featureOf({ wayId, forward, enteredMs, leftMs, lengthM }: PathSegmentRow, coordinates: number[][]) {
+  return {
+    type: "Feature" as const,
+    geometry: { type: "LineString" as const, coordinates },
+    properties: {
+      ...{ wayId, forward, lengthM: Math.round(lengthM * 10) / 10 },
+      ...{ enteredAt: timeText(new Date(enteredMs)), leftAt: timeText(new Date(leftMs)) },
+    },
+  };
+}
+
+/** Characters that XML 1.0 (section 2.2) does not have, not even escaped. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are meant
+const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+
 /** The same as GPX 1.1: one track, one of its segments for each unbroken drive; times run evenly along a way. */
-export function pathGpx(segments: readonly PathSegmentRow[], name: string): string {
+export function pathGpx(segments: readonly PathSegmentRow[], given: string): string {
+  const name = given.replace(NOT_XML, "\ufffd");
   const drives: InstanceType<typeof Point>[][] = [];
   let end: [number, number] | undefined;
   for (const segment of segments) {

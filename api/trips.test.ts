@@ -130,6 +130,25 @@ test("the path of a time has every drive, and GPX parts drives that do not join"
   expect((await get(`path?from=${from}`)).json().features).toMatchObject([{ properties: { wayId: 30 } }]);
 });
 
+test("a path of a device with an odd name is well-formed, and what is no line is left out", async () => {
+  const oddId = await api.device(fleetId, `<van>&"'\uffff`);
+  const touched = { ...segment(2, 50, [[57.72, 12]]), deviceId: oddId };
+  const driven = {
+    ...segment(0, 40, [
+      [57.7, 12],
+      [57.71, 12],
+    ]),
+    deviceId: oddId,
+  };
+  await insertPath(api.database.pool, [driven, touched]);
+  const url = `/v1/devices/${encodeURIComponent(`<van>&"'\uffff`)}/path`;
+  const { features } = (await api.call(secret, "GET", url)).json();
+  expect(features).toMatchObject([{ properties: { wayId: 40 } }]);
+  const gpx = (await api.call(secret, "GET", `${url}?format=gpx`)).body;
+  expect(gpx).toContain(`<name>Path of &lt;van&gt;&amp;"'\ufffd</name>`);
+  expect(gpx).not.toContain("\uffff");
+});
+
 test("what late fixes told of a path takes the place of what was said live", async () => {
   const vanId = await api.device(fleetId, "van-2");
   const on = (given: Partial<PathSegmentRow>): PathSegmentRow => ({
