@@ -65,6 +65,8 @@ export const UID_CHARACTERS_MAX = 200;
 /** Stretches of ways in one path, and areas in one report. */
 export const PATH_SEGMENTS_MAX = 20_000;
 export const AREA_CELLS_MAX = 50_000;
+/** A report of areas reads the fixes of its whole time where the database has no aggregates. */
+export const AREA_DAYS_MAX = 92;
 /** Commands: their text at most (a phone's configuration as JSON fits), how long and how often they are tried. */
 export const COMMAND_TEXT_CHARACTERS_MAX = 16_000;
 export const COMMAND_TTL_DEFAULT_S = 3_600;

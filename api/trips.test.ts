@@ -217,6 +217,10 @@ test("areas count the fixes of the fleet in hexagons of the resolution asked for
   const stranger = await api.key({ fleetId: await api.fleet(), scopes: ["fixes:read"] });
   expect((await api.call(stranger, "GET", "/v1/reports/areas")).json().features).toEqual([]);
   expect((await api.call(secret, "GET", "/v1/reports/areas?resolution=12")).statusCode).toBe(400);
+  for (const range of ["from=2026-11-22T12:00:00Z&to=2026-11-22T12:00:00Z", "from=2026-01-01T00:00:00Z"]) {
+    const refused = await api.call(secret, "GET", `/v1/reports/areas?${range}`);
+    expect([refused.statusCode, refused.json().errors[0].pointer]).toEqual([400, "/to"]);
+  }
   const minutes = (from: number, to: number) =>
     `from=${new Date(TEST_NOW_MS + from * 60_000).toISOString()}&to=${new Date(TEST_NOW_MS + to * 60_000).toISOString()}`;
   const fixesIn = async (range: string): Promise<number> => {

@@ -4,13 +4,22 @@ import { type Static, Type } from "typebox";
 import { type AreaCounts, readAreas } from "#store/areas.ts";
 import { AREA_RESOLUTION } from "#stream/area/area-stage.ts";
 import type { RouteContext } from "../context.ts";
-import { AREA_CELLS_MAX } from "../limits.ts";
+import { AREA_CELLS_MAX, AREA_DAYS_MAX } from "../limits.ts";
+import { Problem } from "../problems.ts";
 import { Nullable, named, parseTimeMs, Ref, Time } from "../schemas.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const RESOLUTION_MIN = 3;
 const RESOLUTION_DEFAULT = 8;
+
+const NO_RANGE = {
+  extensions: {
+    errors: [
+      { in: "querystring", pointer: "/to", detail: `not after from, or more than ${AREA_DAYS_MAX} days after it` },
+    ],
+  },
+};
 
 export const Areas = named(
   "Areas",
@@ -47,7 +56,7 @@ export const areaRoutes =
         schema: {
           tags: ["reports"],
           summary: "Fixes by area: heat map, coverage and speed as GeoJSON hexagons",
-          description: "All whole hours that the time touches; the last day unless told.",
+          description: `All whole hours that the time touches, at most ${AREA_DAYS_MAX} days; the last day unless told.`,
           querystring: Type.Object({
             from: Type.Optional(Time),
             to: Type.Optional(Type.String({ format: "date-time", description: "Exclusive" })),
@@ -65,6 +74,7 @@ export const areaRoutes =
       async ({ query, principal }) => {
         const toMs = query.to === undefined ? now() + HOUR_MS : parseTimeMs(query.to, "querystring", "/to");
         const fromMs = query.from === undefined ? toMs - DAY_MS : parseTimeMs(query.from, "querystring", "/from");
+        if (!(fromMs < toMs && toMs - fromMs <= AREA_DAYS_MAX * DAY_MS)) throw new Problem("validation", NO_RANGE);
         const range = { fromMs, toMs: Math.ceil(toMs / HOUR_MS) * HOUR_MS, limit: AREA_CELLS_MAX + 1 };
         const cells = await readAreas(database, principal.fleetId, range);
         const areas = merged(cells.slice(0, AREA_CELLS_MAX), query.resolution ?? RESOLUTION_DEFAULT);
