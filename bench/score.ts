@@ -25,11 +25,22 @@ const { values: given } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
+/** Ends the run: a report about nothing must not look like one without faults. */
+function refuse(detail: string): never {
+  console.error(`npm run score: ${detail}`);
+  process.exit(2);
+}
+
+if (given.only !== undefined && given.only !== "drives" && given.only !== "traces")
+  refuse(`--only takes drives or traces, not ${given.only}`);
+const unknown = given.sets.split(",").filter((set) => !(set in SETS));
+if (unknown.length > 0) refuse(`no such set: ${unknown.join(", ")}; there are ${Object.keys(SETS).join(", ")}`);
 const say = given.json ? console.error : console.log;
 const drives: NamedScore[] = [];
 if (given.only === undefined || given.only === "drives") {
   const [vehicles, minutes, seed] = [given.vehicles, given.minutes, given.seed].map(Number) as [number, number, number];
   await scoreSimulatedDrives(vehicles, minutes, seed, given.drives, (score) => drives.push(score));
+  if (drives.length === 0) refuse(`no drives have "${given.drives}" in their name`);
   if (!given.json)
     console.log(`### Simulated drives in Gothenburg through decoder and stages\n\n${scoreTable(drives)}`);
 }
@@ -47,6 +58,7 @@ if (given.only === undefined || given.only === "traces") {
       traces.push(score);
       console.error(`${score.set}: ${score.matcher} done`);
     });
+    if (traces.length === 0) refuse(`no trace is the ${given.every}th from ${given.from}`);
     if (!given.json) printTable("Traces with ground truth", traces.map(rowOfTraces));
   }
 }

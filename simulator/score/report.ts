@@ -16,7 +16,7 @@ function cellsOf(name: string, score: Score): Record<string, string> {
   return {
     drives: name,
     "vehicles · fixes · late": `${score.vehicles} · ${score.fixes} · ${score.late}`,
-    "route mismatch % (d+ · d−) of km": `${percent(route.mismatch, 2)} (${percent(route.dPlus, 2)} · ${percent(route.dMinus, 2)}) of ${(route.trueM / 1000).toFixed(0)}`,
+    "route mismatch % (d+ · d−) of km, km untold": `${percent(route.mismatch, 2)} (${percent(route.dPlus, 2)} · ${percent(route.dMinus, 2)}) of ${km(route.trueM)}, ${km(route.untoldM)}`,
     "right way and direction %": rate(score.rightWay),
     "late ones %": rate(score.rightWayLate),
     "raw P50 · P95 m": metres(score.raw),
@@ -24,13 +24,21 @@ function cellsOf(name: string, score: Score): Record<string, string> {
     "matched m": metres(score.matched),
     "visits recall · precision": `${ratio(visits.recall)} of ${visits.due} · ${ratio(visits.precision)} of ${visits.reported}`,
     "exactly once": visits.due > 0 ? `${visits.once} of ${visits.due}` : "–",
-    "trip distance error P50 · P95 · sum %": `${percent(trips.p50, 2)} · ${percent(trips.p95, 1)} · ${percent(trips.sum, 2)} of ${trips.cases}`,
+    "times P50 · P95 s":
+      visits.times.cases > 0
+        ? `${visits.times.p50S?.toFixed(1)} · ${visits.times.p95S?.toFixed(1)} of ${visits.times.cases}`
+        : "–",
+    "trip distance error P50 · P95 · sum %, % of km in trips": `${percent(trips.p50, 2)} · ${percent(trips.p95, 1)} · ${percent(trips.sum, 2)} of ${trips.cases}, ${percent(trips.coveredShare, 1)}`,
     "time right %": rate(score.timeRight),
   };
 }
 
 function percent(share: number | null, digits: number): string {
   return share === null ? "–" : (100 * share).toFixed(digits);
+}
+
+function km(metres: number): string {
+  return (metres / 1000).toFixed(1);
 }
 
 function ratio(share: number | null): string {

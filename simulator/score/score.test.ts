@@ -58,9 +58,10 @@ test("a service that says the truth scores full marks", () => {
     rightWay: { share: 1, cases: 1_001 },
     visits: { due: 1, recall: 1, once: 1, precision: 1 },
     timeRight: { share: 1 },
-    trips: { cases: 1, p50: 0, sum: 0 },
+    trips: { cases: 1, p50: 0, sum: 0, coveredShare: 1 },
   });
-  expect(score.route.mismatch).toBe(0);
+  expect(score.route).toMatchObject({ mismatch: 0, untoldM: 0 });
+  expect(score.visits.times).toEqual({ cases: 2, p50S: 1, p95S: 1 });
   expect(score.matched.p95M).toBeLessThan(0.01);
 });
 
@@ -90,6 +91,23 @@ test("each kind of error shows in its own figure, and nowhere else", () => {
     rightWay: { cases: 0 },
     rightWayLate: { share: 1 },
   });
+});
+
+test("what a service does not say shows as well: no path, half of one, no trips, times that are hours off", () => {
+  const drive = perfect();
+  expect(scoreDrives([{ ...drive, path: [] }]).route).toMatchObject({ mismatch: null, trueM: 0, untoldM: 4_000 });
+  const [whole] = drive.path;
+  const half = { enteredMs: START_MS, leftMs: START_MS + 100_000, line: [point(0, 0), point(1_000, 0)] };
+  expect(scoreDrives([{ ...drive, path: [half] }]).route).toMatchObject({ mismatch: 0, untoldM: 3_000 });
+  const hole = { ...whole!, line: [point(0, 0), point(2_000, 0)] };
+  expect(scoreDrives([{ ...drive, path: [hole] }]).route.dMinus).toBeCloseTo(0.5, 1);
+  expect(scoreDrives([{ ...drive, trips: [] }]).trips).toMatchObject({ cases: 0, coveredShare: 0 });
+  const [trip] = drive.trips;
+  const short = { ...trip!, endedMs: START_MS + 100_000, distanceM: 1_000 };
+  expect(scoreDrives([{ ...drive, trips: [short, short] }]).trips).toMatchObject({ p50: 0, coveredShare: 0.25 });
+  const [visit] = drive.visits;
+  const late = { ...visit!, exitedAtMs: visit!.exitedAtMs! + 7_200_000 };
+  expect(scoreDrives([{ ...drive, visits: [late] }]).visits).toMatchObject({ once: 1, times: { p95S: expect.closeTo(7_200, -1) } });
 });
 
 test("route mismatch tells what was left out from what was added", () => {

@@ -37,17 +37,31 @@ export type Score = {
   late: number;
   /** Share of fixes whose stored time is the true one. */
   timeRight: Rate;
-  /** Newson and Krumm's route mismatch on geometry, its two parts, and the metres behind it. */
-  route: { mismatch: number | null; dPlus: number | null; dMinus: number | null; trueM: number };
+  /**
+   * Newson and Krumm's route mismatch on geometry, its two parts, and the metres behind it; `untoldM` was driven before what
+   * was said of the path begins or after it ends (where it may not be decided yet), and counts in none of them.
+   */
+  route: { mismatch: number | null; dPlus: number | null; dMinus: number | null; trueM: number; untoldM: number };
   /** Fixes placed on the right way and direction, ±10 m along the route, of those that came in time and of late ones. */
   rightWay: Rate;
   rightWayLate: Rate;
   raw: Errors;
   smoothed: Errors;
   matched: Errors;
-  visits: { due: number; recall: number | null; once: number; reported: number; precision: number | null };
-  /** Relative errors of the distance of trips of 500 m and more, and the error of their sum. */
-  trips: { cases: number; p50: number | null; p95: number | null; sum: number | null };
+  visits: {
+    due: number;
+    recall: number | null;
+    once: number;
+    reported: number;
+    precision: number | null;
+    /** Of the arrivals and departures of visits that were due and told of once, seconds. */
+    times: { p50S: number | null; p95S: number | null; cases: number };
+  };
+  /**
+   * Relative errors of the distance of trips of 500 m and more, and the error of their sum; `coveredShare` of all that was
+   * driven lies in some trip that has ended.
+   */
+  trips: { cases: number; p50: number | null; p95: number | null; sum: number | null; coveredShare: number | null };
 };
 
 export type Rate = { share: number | null; cases: number };
@@ -104,11 +118,15 @@ function judgeFix(track: TrueTrack, { trueMs, storedMs, late, raw, smoothed, mat
 
 function scoreRoutes(drives: readonly ScoredDrive[]): Score["route"] {
   const sum: RouteMismatch = { trueM: 0, missedM: 0, addedM: 0 };
+  let untoldM = 0;
   for (const { track, path } of drives) {
+    untoldM += track.drivenM;
     if (path.length === 0) continue;
     const inOrder = path.toSorted((a, b) => a.enteredMs - b.enteredMs);
     // The newest part of a path is not decided yet when the run ends.
-    const truth = track.lineBetween(inOrder[0]!.enteredMs, Math.max(...inOrder.map(({ leftMs }) => leftMs)));
+    const [fromMs, toMs] = [inOrder[0]!.enteredMs, inOrder.reduce((latest, { leftMs }) => Math.max(latest, leftMs), 0)];
+    untoldM -= track.drivenBetweenM(fromMs, toMs);
+    const truth = track.lineBetween(fromMs, toMs);
     const { trueM, missedM, addedM } = compareRoutes(
       truth,
       inOrder.map(({ line }) => line),
@@ -121,12 +139,13 @@ function scoreRoutes(drives: readonly ScoredDrive[]): Score["route"] {
   const share = (metres: number): number | null => (sum.trueM > 0 ? metres / sum.trueM : null);
   return {
     mismatch: share(sum.missedM + sum.addedM),
-    ...{ dPlus: share(sum.addedM), dMinus: share(sum.missedM), trueM: sum.trueM },
+    ...{ dPlus: share(sum.addedM), dMinus: share(sum.missedM), trueM: sum.trueM, untoldM },
   };
 }
 
 function scoreVisits(drives: readonly ScoredDrive[]): Score["visits"] {
   let [due, found, once, reported, real] = [0, 0, 0, 0, 0];
+  const errorsS: number[] = [];
   for (const { track, fences, visits } of drives) {
     const truth = fences.flatMap((fence) => track.visitsOf(fence));
     const said = new Map<TrueVisit, SaidVisit[]>(truth.map((stay) => [stay, []]));
@@ -140,7 +159,13 @@ function scoreVisits(drives: readonly ScoredDrive[]): Score["visits"] {
       if (!stay.due) continue;
       due++;
       if (told.length > 0) found++;
-      if (told.length === 1 && told[0]?.exitedAtMs !== null) once++;
+      const [only] = told;
+      if (only === undefined || told.length > 1 || only.exitedAtMs === null) continue;
+      once++;
+      errorsS.push(
+        Math.abs(only.enteredAtMs - stay.enteredAtMs) / 1000,
+        Math.abs(only.exitedAtMs - stay.exitedAtMs) / 1000,
+      );
     }
   }
   return {
@@ -149,6 +174,7 @@ function scoreVisits(drives: readonly ScoredDrive[]): Score["visits"] {
     once,
     reported,
     precision: reported > 0 ? real / reported : null,
+    times: { p50S: quantile(errorsS, 0.5), p95S: quantile(errorsS, 0.95), cases: errorsS.length },
   };
 }
 
@@ -169,8 +195,10 @@ function nearestStay(visit: SaidVisit, truth: readonly TrueVisit[]): TrueVisit |
 
 function scoreTrips(drives: readonly ScoredDrive[]): Score["trips"] {
   const errors: number[] = [];
-  let [saidM, trueM] = [0, 0];
-  for (const { track, trips } of drives)
+  let [saidM, trueM, coveredM, drivenInAllM] = [0, 0, 0, 0];
+  for (const { track, trips } of drives) {
+    drivenInAllM += track.drivenM;
+    coveredM += unionOf(trips).reduce((sum, [fromMs, toMs]) => sum + track.drivenBetweenM(fromMs, toMs), 0);
     for (const trip of trips) {
       const [start, end] = [track.at(trip.startedMs), track.at(trip.endedMs)];
       if (start === undefined || end === undefined) continue;
@@ -180,10 +208,23 @@ function scoreTrips(drives: readonly ScoredDrive[]): Score["trips"] {
       saidM += trip.distanceM;
       trueM += drivenM;
     }
+  }
   return {
     ...{ cases: errors.length, p50: quantile(errors, 0.5), p95: quantile(errors, 0.95) },
     sum: trueM > 0 ? saidM / trueM - 1 : null,
+    coveredShare: drivenInAllM > 0 ? coveredM / drivenInAllM : null,
   };
+}
+
+/** The times (Unix ms) that trips cover, those that overlap made one. */
+function unionOf(trips: readonly SaidTrip[]): [fromMs: number, toMs: number][] {
+  const spans: [number, number][] = [];
+  for (const { startedMs, endedMs } of trips.toSorted((a, b) => a.startedMs - b.startedMs)) {
+    const last = spans.at(-1);
+    if (last === undefined || startedMs > last[1]) spans.push([startedMs, endedMs]);
+    else last[1] = Math.max(last[1], endedMs);
+  }
+  return spans;
 }
 
 function rateOf(outcomes: readonly boolean[]): Rate {

@@ -44,6 +44,13 @@ export class TrueTrack {
     return (this.#states.at(-1)?.odometerM ?? 0) - (this.#states[0]?.odometerM ?? 0);
   }
 
+  /** What was driven between two times (Unix ms), which may lie outside the track. */
+  drivenBetweenM(fromMs: number, toMs: number): number {
+    const odometerAt = (timeMs: number): number =>
+      this.at(Math.min(this.toMs, Math.max(this.fromMs, timeMs)))?.odometerM ?? 0;
+    return Math.max(0, odometerAt(toMs) - odometerAt(fromMs));
+  }
+
   /** Its state at a time (Unix ms), between two looks by a straight line; undefined outside the track. */
   at(timeMs: number): VehicleState | undefined {
     const states = this.#states;
