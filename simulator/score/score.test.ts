@@ -107,7 +107,10 @@ test("what a service does not say shows as well: no path, half of one, no trips,
   expect(scoreDrives([{ ...drive, trips: [short, short] }]).trips).toMatchObject({ p50: 0, coveredShare: 0.25 });
   const [visit] = drive.visits;
   const late = { ...visit!, exitedAtMs: visit!.exitedAtMs! + 7_200_000 };
-  expect(scoreDrives([{ ...drive, visits: [late] }]).visits).toMatchObject({ once: 1, times: { p95S: expect.closeTo(7_200, -1) } });
+  expect(scoreDrives([{ ...drive, visits: [late] }]).visits).toMatchObject({
+    once: 1,
+    times: { p95S: expect.closeTo(7_200, -1) },
+  });
 });
 
 test("route mismatch tells what was left out from what was added", () => {
