@@ -10,7 +10,8 @@ import type { MatchScratch } from "./scratch.ts";
 import { mayDrive } from "./transition.ts";
 
 const START_RADIUS_M = 40;
-const EDGES_NEAR_MAX = 256;
+/** A fix that is 60 m off and more is looked for among some 300 edges in a town. */
+const EDGES_NEAR_MAX = 4096;
 /** A match that starts here expected nothing. */
 const NO_INNOVATION = { squared: 0, distanceM2: 0 };
 const UNKNOWN_SPEED_VARIANCE = 14 ** 2;
@@ -122,8 +123,8 @@ export class OffRoadCandidates {
     const atM = floats[workAt + ALONG]!;
     const slot = this.#s.slots.take(source, NO_INNOVATION);
     if (slot < 0) return;
-    this.#recordEntry(slot, directed, leftM);
     this.#s.slots.enterM[slot] = atM;
+    this.#recordEntry(slot, directed, leftM);
   }
 
   /** The path of a candidate that comes from elsewhere: after a gap where a road was left at `leftM`, then the edge. */

@@ -219,10 +219,8 @@ export class RoadCandidates {
     h[FIELD.covAE] = -h[FIELD.covAE]!;
     h[FIELD.covAN] = -h[FIELD.covAN]!;
     h[FIELD.covSS] = 9;
-    const before = slots.count;
-    this.#consider(back, 0, U_TURN_COST);
-    if (slots.count === before) return;
-    const slot = before;
+    const slot = this.#consider(back, 0, U_TURN_COST);
+    if (slot < 0) return;
     const to = slots.reservePath(slot, 1);
     if (to < 0) return;
     slots.pool[to] = back;

@@ -41,8 +41,8 @@ export class Slots {
   }
 
   /**
-   * Takes the candidate that stands at `workAt` unless its edge has a better one. Returns its slot, or −1; the caller
-   * then fills in the path.
+   * Takes the candidate that stands at `workAt` unless its edge has a better one, or all slots are taken by better ones. Returns
+   * its slot, or −1; the caller then fills in the path.
    */
   take(source: number, innovation: Innovation): number {
     const work = this.workAt;
@@ -52,21 +52,53 @@ export class Slots {
       const at = i * STRIDE;
       if (this.floats[at + FIELD.edge] !== edge) continue;
       if (this.floats[at + FIELD.score]! >= score) return -1;
-      for (let k = 0; k < STRIDE; k++) this.floats[at + k] = this.floats[work + k]!;
+      this.#copyRecord(work, at);
       return this.#describe(i, source, innovation);
     }
-    if (this.count === SLOTS_MAX) return -1;
+    if (this.count === SLOTS_MAX) {
+      const worst = this.#worst();
+      if (this.floats[worst * STRIDE + FIELD.score]! >= score) return -1;
+      this.#copyRecord(work, worst * STRIDE);
+      return this.#describe(worst, source, innovation);
+    }
     return this.#describe(this.count++, source, innovation);
   }
 
-  /** Appends an edge to a candidate's path; the caller appends all of one candidate before the next is taken. */
+  /**
+   * Room for the path of the candidate taken last; the caller fills it in before the next is taken. Returns −1 where there is none:
+   * the candidate is gone then, since nothing would tell how it came there.
+   */
   reservePath(slot: number, length: number): number {
-    if (this.#poolUsed + length > PATH_POOL) return -1;
+    if (this.#poolUsed + length > PATH_POOL) {
+      this.#remove(slot);
+      return -1;
+    }
     const start = this.#poolUsed;
     this.#poolUsed += length;
     this.pathStart[slot] = start;
     this.pathLength[slot] = length;
     return start;
+  }
+
+  /** The last candidate moves to the slot of the one removed. */
+  #remove(slot: number): void {
+    const last = --this.count;
+    this.#copyRecord(last * STRIDE, slot * STRIDE);
+    for (const column of [this.source, this.pathStart, this.pathLength]) column[slot] = column[last]!;
+    for (const column of [this.enterM, this.leaveM, this.surprise, this.missM2]) column[slot] = column[last]!;
+    this.best = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < this.count; i++) this.#heedBest(i);
+  }
+
+  #worst(): number {
+    let worst = 0;
+    for (let i = 1; i < this.count; i++)
+      if (this.floats[i * STRIDE + FIELD.score]! < this.floats[worst * STRIDE + FIELD.score]!) worst = i;
+    return worst;
+  }
+
+  #copyRecord(from: number, to: number): void {
+    for (let k = 0; k < STRIDE; k++) this.floats[to + k] = this.floats[from + k]!;
   }
 
   #describe(slot: number, source: number, { squared, distanceM2 }: Innovation): number {
@@ -76,11 +108,14 @@ export class Slots {
     this.pathLength[slot] = 0;
     this.enterM[slot] = 0;
     this.leaveM[slot] = Number.NaN;
-    const score = this.floats[slot * STRIDE + FIELD.score]!;
-    if (score > this.best) {
-      this.best = score;
-      this.bestSlot = slot;
-    }
+    this.#heedBest(slot);
     return slot;
+  }
+
+  #heedBest(slot: number): void {
+    const score = this.floats[slot * STRIDE + FIELD.score]!;
+    if (score <= this.best) return;
+    this.best = score;
+    this.bestSlot = slot;
   }
 }

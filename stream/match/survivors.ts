@@ -60,8 +60,8 @@ export class Survivors {
 
   /**
    * Before nodes are added: fills `tips` with the nodes they go under, forgets dead branches and hands over what is
-   * decided. What still does not fit costs the worst candidates their place, so a device's memory is bounded; only one
-   * long way to a single candidate makes the tree grow. Returns how many candidates stay.
+   * decided. What still does not fit costs the worst candidates their place, then the checkpoints, so a device's memory is bounded;
+   * only one long way to a single candidate makes the tree grow, until it is decided at once. Returns how many candidates stay.
    */
   #makeRoom(state: MatchState, candidates: number, decided: (step: PathStep) => void): number {
     const { tree, hypotheses: h } = state;
@@ -84,8 +84,19 @@ export class Survivors {
       tree.settle(tips, first + kept, decided);
     }
     renumberCheckpoints(state, tips);
+    if (tree.used + needed > NODE_CAPACITY) this.#forgetCheckpoints(state, kept, decided);
     tree.grow(tree.used + needed);
     return kept;
+  }
+
+  /** Decides all that the candidates share although the match could go back to before it. */
+  #forgetCheckpoints(state: MatchState, candidates: number, decided: (step: PathStep) => void): void {
+    const tips = this.#tips;
+    state.older.clear();
+    state.newer.clear();
+    for (let k = 0; k < candidates; k++) tips[k] = tips[this.#firstTip + k]!;
+    this.#firstTip = 0;
+    state.tree.settle(tips, candidates, decided);
   }
 
   /** Fills `order` with the slots that score at least this much; returns how many. */
