@@ -126,7 +126,7 @@ export class Drive {
   }
 
   #restore(matcher: Packed | string, roads: StreamRoads): MatchState | undefined {
-    return restoreMatchState(unpacked(matcher), roads.network.fingerprint, roads.state);
+    return restoreMatchState(unpacked(matcher), roads.network, roads.state);
   }
 
   readonly #decided = (step: PathStep): void => this.#writer!.take(step, this.#match!.timeMs);

@@ -1,3 +1,4 @@
+import type { RoadNetwork } from "../roads/network-file.ts";
 import { CHECKPOINT_HYPOTHESES, Checkpoint, checkpointTips, renumberCheckpoints } from "./checkpoint.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import { NOISE_FIELDS, Noise } from "./noise.ts";
@@ -123,12 +124,12 @@ function copyFloats(from: Float64Array, start: number, to: Float64Array, at: num
 }
 
 /**
- * A device's state from its bytes; undefined when they are of another version, of other roads, or damaged. `state` is filled
- * and returned: one may serve for all devices in turn.
+ * A device's state from its bytes; undefined when they are of another version, of other roads, or so damaged that they name edges
+ * or nodes that do not exist. `state` is filled and returned: one may serve for all devices in turn.
  */
 export function restoreMatchState(
   bytes: Uint8Array,
-  fingerprint: number,
+  { fingerprint, edgeFrom }: Pick<RoadNetwork, "fingerprint" | "edgeFrom">,
   state = new MatchState(),
 ): MatchState | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -137,7 +138,7 @@ export function restoreMatchState(
   const count = view.getUint16(2, true);
   const nodes = view.getUint16(4, true);
   const floats = (bytes.length - HEAD_BYTES - nodes * NODE_BYTES) / 8;
-  if (count > HYPOTHESES_MAX || !(floats <= FLOATS_MAX)) return undefined;
+  if (count > HYPOTHESES_MAX || !(floats >= 0 && floats <= FLOATS_MAX)) return undefined;
   const from = RESTORED;
   RESTORED_BYTES.set(bytes.subarray(HEAD_BYTES, HEAD_BYTES + floats * 8));
   from.fill(0, floats);
@@ -156,15 +157,32 @@ export function restoreMatchState(
   copyFloats(from, SCALARS + NOISE_FIELDS, state.hypotheses, 0, count * STRIDE);
   let at = readCheckpoint(state.older, from, SCALARS + NOISE_FIELDS + count * STRIDE);
   at = readCheckpoint(state.newer, from, at);
-  if (at !== floats) return undefined;
-  state.tree.read(view, HEAD_BYTES + floats * 8, nodes);
-  return state;
+  const directed = edgeFrom.length * 2;
+  const isWhole =
+    at === floats &&
+    state.tree.read(view, HEAD_BYTES + floats * 8, nodes, directed) &&
+    areKnown(state.hypotheses, count, directed, nodes) &&
+    areKnown(state.older.hypotheses, state.older.count, directed, nodes) &&
+    areKnown(state.newer.hypotheses, state.newer.count, directed, nodes);
+  return isWhole ? state : undefined;
+}
+
+/** Whether the edges and nodes of hypotheses exist. */
+function areKnown(hypotheses: Float64Array, count: number, directed: number, nodes: number): boolean {
+  for (let at = 0; at < count * STRIDE; at += STRIDE)
+    if (!isIndex(hypotheses[at + FIELD.edge]!, directed) || !isIndex(hypotheses[at + FIELD.node]!, nodes)) return false;
+  return true;
+}
+
+/** Whether a number is one of so many indexes, or −1. */
+function isIndex(value: number, count: number): boolean {
+  return (value | 0) === value && value >= -1 && value < count;
 }
 
 /** Returns the place after the checkpoint; NaN for one that cannot be. */
 function readCheckpoint(checkpoint: Checkpoint, from: Float64Array, at: number): number {
   const count = from[at]!;
-  if (!(count <= CHECKPOINT_HYPOTHESES)) return Number.NaN;
+  if (!(count >= 0 && count <= CHECKPOINT_HYPOTHESES)) return Number.NaN;
   checkpoint.count = count;
   checkpoint.timeMs = from[at + 1]!;
   checkpoint.latE7 = from[at + 2]!;

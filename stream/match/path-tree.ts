@@ -90,22 +90,20 @@ export class PathTree {
     return offset;
   }
 
-  /** Reads `count` nodes back. */
-  read(view: DataView, at: number, count: number): void {
+  /** Reads `count` nodes back. False where they name edges (of which there are `directed`) or parents that do not exist. */
+  read(view: DataView, at: number, count: number, directed: number): boolean {
     this.used = 0;
-    this.grow(count);
+    if (!this.grow(count)) return false;
     for (let n = 0; n < count; n++) {
       const offset = at + n * NODE_BYTES;
+      const edge = view.getInt32(offset, true);
+      const parent = view.getInt16(offset + 4, true);
+      // A parent comes before its children, so no path leads round in a circle.
+      if (edge < GAP || edge >= directed || parent < ROOT || parent >= n) return false;
       const enterM = view.getFloat32(offset + 6, true);
-      const leaveM = view.getFloat32(offset + 10, true);
-      this.add(
-        view.getInt16(offset + 4, true),
-        view.getInt32(offset, true),
-        enterM,
-        leaveM,
-        view.getUint32(offset + 14, true),
-      );
+      this.add(parent, edge, enterM, view.getFloat32(offset + 10, true), view.getUint32(offset + 14, true));
     }
+    return true;
   }
 
   stepAt(node: number): PathStep {

@@ -6,6 +6,8 @@ import type { PathStep } from "./path-tree.ts";
 import { answerLive, drive, normalNoise, positionsOnly, signedWay } from "./sample-drives.ts";
 import { Viterbi } from "./viterbi.ts";
 
+type Roads = Parameters<typeof restoreMatchState>[1];
+
 const GRID = Array.from({ length: 7 }, (_, i) => [
   { id: 10 + i, line: Array.from({ length: 7 }, (_, k) => [k * 90, i * 90] as const) },
   { id: 30 + i, line: Array.from({ length: 7 }, (_, k) => [i * 90, k * 90] as const) },
@@ -65,7 +67,7 @@ test("A device restored from its bytes after every fix gives the same answers an
     const expected = { ...viterbi.step(kept, fix, (step) => whole.push(step)) };
     const bytes = serialiseMatchState(restored, roads.fingerprint, (step) => pieces.push(step));
     largest = Math.max(largest, bytes.length);
-    restored = restoreMatchState(bytes, roads.fingerprint)!;
+    restored = restoreMatchState(bytes, roads)!;
     expect(viterbi.step(restored, fix, (step) => pieces.push(step))).toEqual(expected);
   }
   viterbi.finish(kept, (step) => whole.push(step));
@@ -77,10 +79,37 @@ test("A device restored from its bytes after every fix gives the same answers an
 test("A state of other roads, of another version or cut short is refused.", async () => {
   const state = new MatchState();
   const bytes = serialiseMatchState(state, 7, () => {});
-  expect(restoreMatchState(bytes, 7)).toBeDefined();
-  expect(restoreMatchState(bytes, 8)).toBeUndefined();
-  expect(restoreMatchState(bytes.subarray(0, bytes.length - 1), 7)).toBeUndefined();
-  expect(restoreMatchState(bytes.subarray(0, 5), 7)).toBeUndefined();
+  const [own, other] = [7, 8].map((fingerprint) => ({ fingerprint, edgeFrom: new Uint32Array(3) })) as [Roads, Roads];
+  expect(restoreMatchState(bytes, own)).toBeDefined();
+  expect(restoreMatchState(bytes, other)).toBeUndefined();
+  expect(restoreMatchState(bytes.subarray(0, bytes.length - 1), own)).toBeUndefined();
+  expect(restoreMatchState(bytes.subarray(0, 5), own)).toBeUndefined();
+});
+
+test("A state that is damaged anywhere is refused or does no harm: no answer off the network's edges, no path in a circle.", async () => {
+  const roads = await drawRoads(GRID);
+  const viterbi = new Viterbi(roads);
+  const fixes = positionsOnly(drive(TOUR, 9, 10, noisy(15, 0.9, 5)));
+  const state = new MatchState();
+  for (const fix of fixes.slice(0, 8)) viterbi.step(state, fix, () => {});
+  const bytes = serialiseMatchState(state, roads.fingerprint, () => {});
+  expect(state.count).toBeGreaterThan(2);
+  expect(state.tree.used).toBeGreaterThan(5);
+  let refused = 0;
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const damaged = bytes.slice();
+    damaged[bit >> 3]! ^= 1 << (bit & 7);
+    const restored = restoreMatchState(damaged, roads);
+    if (restored === undefined) refused++;
+    else {
+      const steps: PathStep[] = [];
+      const answer = viterbi.step(restored, fixes[8]!, (step) => steps.push(step));
+      viterbi.finish(restored, (step) => steps.push(step));
+      for (const edge of [answer.directed, ...steps.map((step) => step.edge)])
+        expect(edge >= -1 && edge < roads.edgeFrom.length * 2, `bit ${bit}`).toBe(true);
+    }
+  }
+  expect(refused).toBeGreaterThan(bytes.length / 4);
 });
 
 test("The path is decided long before the end of a drive, in order, and memory stays bounded.", async () => {

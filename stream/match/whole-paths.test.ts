@@ -84,7 +84,7 @@ test("A long way without a fix over short edges leaves a state of at most 4 kB, 
     expect(viterbi.step(restored, fix, (step) => pieces.push(step))).toEqual(answer);
     const bytes = serialiseMatchState(restored, roads.fingerprint, (step) => pieces.push(step));
     expect(bytes.length).toBeLessThanOrEqual(4096);
-    restored = restoreMatchState(bytes, roads.fingerprint)!;
+    restored = restoreMatchState(bytes, roads)!;
   }
   for (const [of, steps] of [
     [state, kept],
