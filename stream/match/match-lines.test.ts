@@ -59,6 +59,7 @@ test("Bad lines become numbered errors and stop nothing.", async () => {
     "[1]",
     "null",
     '{"trace":{},"lat":1,"lon":1,"timeMs":1}',
+    '{"trace":1e999,"lat":1,"lon":1,"timeMs":1}',
     '{"trace":"t","lat":91,"lon":1,"timeMs":1}',
     '{"trace":"t","lat":"41","lon":1,"timeMs":1}',
     '{"trace":"t","lat":41,"lon":-8,"timeMs":"now"}',
@@ -76,11 +77,12 @@ test("Bad lines become numbered errors and stop nothing.", async () => {
     [2, "notAnObject"],
     [3, "notAnObject"],
     [4, "badTrace"],
-    [5, "badPosition"],
+    [5, "badTrace"],
     [6, "badPosition"],
-    [7, "badTime"],
-    [8, "tooLong"],
-    [15, "notInOrder"],
+    [7, "badPosition"],
+    [8, "badTime"],
+    [9, "tooLong"],
+    [16, "notInOrder"],
   ]);
   expect(written.filter((line) => "timeMs" in line)).toHaveLength(good.length);
 });

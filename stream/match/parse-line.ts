@@ -31,7 +31,7 @@ export function parseLine(line: string): ParsedLine {
     return error("notAnObject", "expected an object");
   const point = value as Record<string, unknown>;
   const { trace, lat, lon, timeMs } = point;
-  if (typeof trace !== "string" && typeof trace !== "number")
+  if (typeof trace !== "string" && !Number.isFinite(trace))
     return error("badTrace", "trace must be a string or a number");
   if (typeof lat !== "number" || typeof lon !== "number" || !(Math.abs(lat) <= 90) || !(Math.abs(lon) <= 180))
     return error("badPosition", "lat and lon must be degrees");

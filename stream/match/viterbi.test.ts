@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { drawRoads, lineOf, placeOf, way } from "../roads/sample-roads.ts";
+import { compileRoadBytes } from "../roads/build.ts";
+import type { OsmElement } from "../roads/osm-elements.ts";
+import { drawRoads, lineOf, placeOf, viewOf, way } from "../roads/sample-roads.ts";
 import { MatchState, restoreMatchState, serialiseMatchState } from "./match-state.ts";
 import type { PathStep } from "./path-tree.ts";
 import { answerLive, drive, normalNoise, positionsOnly, signedWay } from "./sample-drives.ts";
@@ -240,6 +242,27 @@ test("After a jump that nothing explains the match starts again at the new place
     10,
   ).map((fix, i) => ({ ...fix, timeMs: here.at(-1)!.timeMs + (i + 1) * 1000 }));
   expect(answerLive(roads, [...here, ...there]).at(-1)).toBe(90);
+});
+
+test("A drive over the date line is matched at once on the other side, as on this one.", async () => {
+  const places = [179.97, 180, -180, -179.97].map(
+    (lon, i): OsmElement => ({ type: "node", id: i + 1, lat: -16.8, lon }),
+  );
+  const ways = [1, 2].map((id): OsmElement => {
+    return { type: "way", id, refs: [2 * id - 1, 2 * id], tags: { highway: "primary" } };
+  });
+  const roads = viewOf(
+    await compileRoadBytes(async (take) => {
+      for (const element of [...places, ...ways]) take(element);
+    }),
+  );
+  const fixes = Array.from({ length: 40 }, (_, i) => {
+    const lon = 179.98 + i * 0.001;
+    const place = { lat: -16.80002, lon: lon > 180 ? lon - 360 : lon };
+    return { ...place, timeMs: i * 5_000, speedMps: 21, headingDeg: 90, accuracyM: Number.NaN };
+  });
+  for (const drive of [fixes, positionsOnly(fixes)])
+    expect(answerLive(roads, drive).map(Math.abs)).toEqual(fixes.map(({ lon }) => (lon > 0 ? 1 : 2)));
 });
 
 test("No sequence of fixes, however absurd, makes an answer that is not finite or a state that does not fit.", async () => {

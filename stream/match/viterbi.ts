@@ -14,6 +14,8 @@ import { Survivors } from "./survivors.ts";
 
 /** Beyond a gap of this length the drive before says nothing about the one after. */
 const GAP_S_MAX = 1200;
+/** Roads end at the date line, and so does what is known of a drive: the match starts again beyond it. */
+const HALF_TURN_E7 = 1.8e9;
 /** A fix is a gross error when its surprise and its distance are beyond these, unless it happens this often in a row. */
 const OUTLIER_SURPRISE = 40;
 const OUTLIER_SIGMAS = 4;
@@ -71,7 +73,7 @@ export class Viterbi {
     }
     readHeading(fix.headingDeg, fix.speedMps, this.#s.heading);
     this.#s.slots.clear();
-    if (!isFirst && step.dtS <= GAP_S_MAX) {
+    if (!isFirst && step.dtS <= GAP_S_MAX && Math.abs(step.lonE7 - state.lonE7) <= HALF_TURN_E7) {
       this.#advance(state, step);
       if (this.#isOutlier(state.noise.sigmaM)) {
         if (state.outliers++ < OUTLIERS_MAX) {
@@ -215,7 +217,12 @@ function readStep(state: MatchState, fix: MatchFix, to: Writable<FixStep>): FixS
   to.lonE7 = fix.lon * 1e7;
   to.dtS = (fix.timeMs - state.timeMs) / 1000;
   to.lonScale = lonMetresPerE7(fix.lat);
-  to.eastM = (to.lonE7 - state.lonE7) * to.lonScale;
+  to.eastM = theShortWay(to.lonE7 - state.lonE7) * to.lonScale;
   to.northM = (to.latE7 - state.latE7) * METRES_PER_E7;
   return to;
+}
+
+/** A difference of longitudes (1e-7 degrees) without going round the earth. */
+function theShortWay(lonE7: number): number {
+  return lonE7 > HALF_TURN_E7 ? lonE7 - 2 * HALF_TURN_E7 : lonE7 < -HALF_TURN_E7 ? lonE7 + 2 * HALF_TURN_E7 : lonE7;
 }
