@@ -223,7 +223,9 @@ withSettings(keys.command("revoke").description("revoke a key").argument("<id>",
 
 // A reader that has gone (`| head`) is no failure of ours; whoever writes much notices it and stops.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
+  if (error.code === "EPIPE") return;
+  complain(error.message);
+  process.exit(EXIT_FAILED);
 });
 
 const commands = program.command("commands").description("commands to devices");

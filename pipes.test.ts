@@ -1,9 +1,23 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import { buildRoads } from "#stream/roads/build.ts";
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
+const STREET = {
+  properties: { "@id": "way/5", highway: "residential" },
+  geometry: {
+    type: "LineString",
+    coordinates: [
+      [12, 57],
+      [12.002, 57],
+    ],
+  },
+};
 const LINES = "zz\n".repeat(20_000);
 
 function run(...words: string[]): ChildProcess {
@@ -25,6 +39,41 @@ test("a command whose reader leaves early ends quietly", async () => {
   await once(child.stdout!, "data");
   child.stdout?.destroy();
   expect(await outcome).toEqual({ code: 0, complaint: "" });
+});
+
+test("who writes a line and waits gets its answer before the next", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "pipes-"));
+  const roads = join(folder, "town.roads");
+  writeFileSync(join(folder, "town.geojson"), JSON.stringify({ features: [STREET] }));
+  await buildRoads(join(folder, "town.geojson"), roads);
+  const point = '{"trace":"t","lat":57.0001,"lon":12.001,"timeMs":1}';
+  for (const { words, line, answer } of [
+    { words: ["decode", "teltonika"], line: "zz", answer: { line: 1 } },
+    { words: ["match", "--online", "--roads", roads], line: point, answer: { trace: "t", timeMs: 1, wayId: 5 } },
+  ]) {
+    const child = run(...words);
+    const outcome = outcomeOf(child);
+    for (let n = 1; n <= 2; n++) {
+      const answered = once(child.stdout!, "data");
+      child.stdin?.write(`${line}\n`);
+      const said = JSON.parse(String((await answered)[0]));
+      if (n === 1) expect(said).toMatchObject(answer);
+    }
+    child.stdin?.end();
+    child.stdout?.resume();
+    expect((await outcome).code).toBe(0);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+test.skipIf(!existsSync("/dev/full"))("where nothing more can be written the command fails with a reason", async () => {
+  const full = openSync("/dev/full", "w");
+  const child = spawn(process.execPath, [MAIN, "decode", "teltonika"], { stdio: ["pipe", full, "pipe"] });
+  child.stdin?.on("error", () => undefined);
+  child.stdin?.end(LINES);
+  const { code, complaint } = await outcomeOf(child);
+  closeSync(full);
+  expect([code, complaint.includes("ENOSPC"), complaint.includes("    at ")]).toEqual([1, true, false]);
 });
 
 test("empty input is answered with nothing, and bad lines don't stop a batch", async () => {

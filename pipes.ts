@@ -8,9 +8,14 @@ import { UsageError } from "./usage-error.ts";
 
 const OUTPUT_CHUNK_CHARS = 65_536;
 
-/** Buffers lines into large writes and honours the reader's pace. A reader that leaves (`| head`) ends the writing. */
+/**
+ * Gathers lines into large writes, honours the reader's pace, and keeps nothing back while the input rests: who writes a line and
+ * waits for its answer gets it. A reader that leaves (`| head`) ends the writing.
+ */
 class LineWriter {
   #pending = "";
+  #written = Promise.resolve();
+  #isDue = false;
   #isClosed = false;
 
   get isClosed(): boolean {
@@ -21,10 +26,28 @@ class LineWriter {
     this.#pending += `${line}\n`;
   };
 
-  async flush(minimumChars = 1): Promise<void> {
-    if (this.#isClosed || this.#pending.length < minimumChars) return;
+  /** Writes what has gathered if it is so much, and waits until all is written. */
+  async flush(minimumChars = 0): Promise<void> {
+    if (this.#pending.length < minimumChars) return;
     const chunk = this.#pending;
     this.#pending = "";
+    if (chunk !== "") this.#written = this.#written.then(() => this.#writeOut(chunk));
+    await this.#written;
+  }
+
+  /** Writes what has gathered when the lines at hand are worked off. */
+  flushSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      // Whoever waits for the writing next is told of its failure.
+      this.flush().catch(() => undefined);
+    });
+  }
+
+  async #writeOut(chunk: string): Promise<void> {
+    if (this.#isClosed) return;
     await new Promise<void>((resolve, reject) => {
       process.stdout.write(chunk, (error) => {
         if (error == null) return resolve();
@@ -36,10 +59,11 @@ class LineWriter {
   }
 }
 
-/** Lines of standard input for as long as somebody reads the output, which is flushed when enough has gathered. */
+/** Lines of standard input for as long as somebody reads the output. */
 async function* inputLines(output: LineWriter): AsyncIterable<string> {
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
     yield line;
+    output.flushSoon();
     await output.flush(OUTPUT_CHUNK_CHARS);
     if (output.isClosed) return;
   }
