@@ -16,6 +16,8 @@ export type TripHistory = {
   readonly announced: readonly Announced[];
   /** Id, and version told last, of the trip that goes on at `now`. */
   readonly open: readonly [tripId: string, version: number] | null;
+  /** Trips of which nothing is left, with the version that said so. */
+  readonly gone: readonly (readonly [tripId: string, version: number])[];
 };
 
 /** An end of a trip that was told: its event, the trip and its version, and what was said: time (Unix ms) and metres. */
@@ -34,6 +36,7 @@ export const tripHistoryInitial: TripHistory = {
   window: [],
   announced: [],
   open: null,
+  gone: [],
 };
 
 /** Samples further apart than this may have late ones between them. */

@@ -88,6 +88,8 @@ const UNSEEN_MPS = 8;
 const SPEED_MPS_MAX = 70;
 const ACCELERATION_MPS2_MAX = 5;
 const SPEED_ERROR_MPS = 3;
+/** What errors of two positions may add to a way that somebody drove, metres. */
+const JUMP_M = 300;
 /** An odometer that counts pulses in steps may be ahead by this, metres. */
 const ODOMETER_STEP_M = 1_000;
 /** A gap that ends a trip. */
@@ -126,6 +128,10 @@ function stepParked(parked: Parked, last: Sample | null, sample: Sample): TripSt
     const from = (isStill && isOld) || last === null ? withTrack(sample, trackM ?? parked.from[8]) : parked.from;
     const hereMs = awayM <= STANDING_M ? timeMs : parked.hereMs;
     return { machine: { last: sample, parked: { from, hereMs, ignitionOnMs, moving }, trip: null }, happenings: [] };
+  }
+  // One of the two is not where it was.
+  if (isJump(parked.from, sample, timeMs - parked.hereMs)) {
+    return { machine: { last: sample, parked: parkedAt(sample, parked.from), trip: null }, happenings: [] };
   }
   const begun = begin({ ...parked, ignitionOnMs }, sample, far && speedMps < MOVING_MPS);
   const step = stepDriving(begun, parked.from, sample);
@@ -210,10 +216,19 @@ function lengthened(trip: OpenTrip, last: Sample, sample: Sample): OpenTrip {
     fixes: trip.fixes + 1,
     maxSpeedMps: isDriven(last, sample) ? Math.max(trip.maxSpeedMps, sample[4]) : trip.maxSpeedMps,
     trackedM: isTracked ? trip.trackedM + Math.max(0, trackM - (trip.trackM as number)) : trip.trackedM,
-    straightM: isTracked ? 0 : trip.straightM + betweenM(last, sample),
+    straightM: isTracked ? 0 : trip.straightM + drivenM(last, sample),
     trackM: trackM ?? trip.trackM,
     ...withReading(trip, readingOf(sample)),
   };
+}
+
+/** The straight way between two samples, nothing where no vehicle drives that far. */
+function drivenM(last: Sample, sample: Sample): number {
+  return isJump(last, sample, sample[1] - last[1]) ? 0 : betweenM(last, sample);
+}
+
+function isJump(a: Sample, b: Sample, betweenMs: number): boolean {
+  return betweenM(a, b) > (betweenMs / 1000) * SPEED_MPS_MAX + JUMP_M + AWAY_SIGMAS * (a[5] + b[5]);
 }
 
 /** Whether it may have come to the speed that it reports since the sample before. */

@@ -123,6 +123,55 @@ test("a speed that no vehicle can have come to is not its top speed", () => {
   expect(standing(tell(singly(sparse)))[0]!.maxSpeedMps).toBe(30);
 });
 
+test("a position that is grossly wrong begins no trip and adds nothing to one", () => {
+  const wrongFirst: At[] = [[0, 20_000, 0], ...stand(12, 600, 0)];
+  expect(summary(tell(singly(wrongFirst)))).toEqual([]);
+  const away = drive(600, 800, 0);
+  const told = tell([
+    ...singly(stand(0, 300, 0, 60)),
+    ...singly(stand(1_500, 2_000, 2_000, 120)),
+    // A backlog has a filter of its own, which takes its first position for granted.
+    [[595, 20_000, 10], ...away],
+    ...singly(stand(2_100, 2_400, 2_000, 60)),
+  ]);
+  const [trip] = standing(told);
+  expect(standing(told)).toHaveLength(1);
+  expect(trip!.distanceM).toBeLessThan(2_500);
+});
+
+test("however late fixes come, no id is used twice, no event taken back twice, and rows say what events say", () => {
+  const told = tell([
+    ...singly([...stand(0, 60, 0), ...drive(60, 260, 0)]),
+    // A gap of half an hour, and driving on: the trip seems to have ended.
+    ...singly(drive(2_000, 2_100, 17_400)),
+    // Then three batches fill the gap: the end moves, moves again, and is gone.
+    drive(260, 460, 2_000),
+    drive(460, 1_100, 4_000),
+    drive(1_100, 2_000, 10_400),
+    ...singly([...drive(2_100, 2_200, 18_400), ...stand(2_200, 2_700, 19_400)]),
+  ]);
+  const ids = told.events.map(({ eventId }) => eventId);
+  expect(new Set(ids).size).toBe(ids.length);
+  const superseded = told.events.flatMap(({ supersedes }) => supersedes ?? []);
+  expect(new Set(superseded).size).toBe(superseded.length);
+  expect(ids).toEqual(expect.arrayContaining(superseded));
+  const left = told.events.filter(({ eventId, data }) => !superseded.includes(eventId) && data.withdrawn !== true);
+  expect(left.map(({ type, occurredAtMs }) => [type, (occurredAtMs - START_MS) / 1000])).toEqual([
+    ["trip.started", 60],
+    ["trip.ended", 2_200],
+  ]);
+  expect(standing(told)).toMatchObject([{ startedMs: START_MS + 60_000, endedMs: START_MS + 2_200_000 }]);
+  expect(left[1]!.data).toMatchObject({ tripId: standing(told)[0]!.tripId, version: standing(told)[0]!.version });
+});
+
+test("a trip whose end is taken back is open again until it ends", () => {
+  const before = [...singly([...stand(0, 60, 0), ...drive(60, 260, 0)]), ...singly(drive(2_000, 2_050, 17_400))];
+  const told = tell([...before, drive(260, 1_100, 2_000), drive(1_100, 2_000, 10_400)]);
+  const taken = told.events.filter(({ type, data }) => type === "trip.ended" && data.withdrawn === true);
+  expect(taken.length).toBeGreaterThan(0);
+  expect(standing(told)).toMatchObject([{ startedMs: START_MS + 60_000, endedMs: null }]);
+});
+
 test("a vehicle found elsewhere, as it was parked and asleep, took the time that such a way takes", () => {
   const asleep = stand(0, 600, 0, 60, { ignition: false });
   const told = tell(singly([...asleep, ...stand(29_400, 30_000, 5_000, 60, { ignition: false })]));

@@ -21,6 +21,8 @@ import { distanceOf, type Happening } from "./trip-machine.ts";
 type Cause = Pick<Fix, "fixId" | "deviceId" | "receivedAtMs"> & { late: boolean };
 
 const FIX_IDS_PER_FRAME = 1024;
+/** Trips that were withdrawn and are remembered, so that one that is found again does not begin at its first version. */
+const GONE_MAX = 16;
 
 /** Trips as a stage: `trip.started` and `trip.ended`, and rows of trips. */
 export const tripStage: DeviceStage<TripHistory> = {
@@ -65,8 +67,10 @@ function announceAll(
   outputs: StageItem[],
 ): TripHistory {
   let { announced, open } = history;
+  const versions = versionsOf(history);
   for (const happening of happenings) {
-    const [tripId, version] = happening.kind === "ended" && open !== null ? open : [tripIdOf(happening, cause), 1];
+    const tripId = happening.kind === "ended" && open !== null ? open[0] : tripIdOf(happening, cause);
+    const version = happening.kind === "ended" && open !== null ? open[1] : (versions.get(tripId) ?? 0) + 1;
     const told = tell({ happening, tripId, version, supersedes: null }, cause, outputs);
     announced = [...announced, told];
     open = happening.kind === "started" ? [tripId, version] : null;
@@ -82,37 +86,60 @@ function reviseAll(
   outputs: StageItem[],
 ): TripHistory {
   const { same, replaced, withdrawn } = compare(history.announced, happened, distanceOfHappening);
+  const versions = versionsOf(history);
+  const raised = new Set<string>();
+  // One revision makes one version of a trip, whichever of its ends it changes.
+  const versionFor = (tripId: string): number => {
+    if (!raised.has(tripId)) versions.set(tripId, (versions.get(tripId) ?? 0) + 1);
+    raised.add(tripId);
+    return versions.get(tripId) as number;
+  };
   const announced: Announced[] = [];
   // A trip that goes on since before the window keeps its name; so does one that is told again.
-  let open = openBefore(history);
-  let isRevised = false;
+  let openId = openBefore(history);
   happened.forEach((happening, index) => {
     const held = same[index];
     const was = held ?? replaced[index];
     const isStart = happening.kind === "started";
-    const known: TripHistory["open"] = isStart ? (was === undefined ? null : [was[2], was[3]]) : open;
-    const [tripId, version] = known ?? [tripIdOf(happening, cause), 0];
-    const holds = held !== undefined && held[2] === tripId && held[3] === version;
-    // One revision makes one version of a trip, whichever of its ends it changes.
-    const next = holds || (!isStart && isRevised) ? version : version + 1;
-    isRevised = !holds;
-    const told = holds
-      ? held
-      : tell({ happening, tripId, version: next, supersedes: was?.[1] ?? null }, cause, outputs);
-    announced.push(told);
-    open = isStart ? [tripId, next] : null;
+    const tripId = (isStart ? was?.[2] : openId) ?? tripIdOf(happening, cause);
+    const holds = held !== undefined && held[2] === tripId && !raised.has(tripId);
+    const telling = { happening, tripId, supersedes: was?.[1] ?? null };
+    announced.push(holds ? held : tell({ ...telling, version: versionFor(tripId) }, cause, outputs));
+    openId = isStart ? tripId : null;
   });
-  const living = new Set(announced.map(([, , tripId]) => tripId));
-  for (const told of withdrawn) withdraw(told, !living.has(told[2]), cause, outputs);
-  return { ...history, announced, open };
+  const living = new Set([...announced.map(([, , tripId]) => tripId), openId]);
+  for (const told of withdrawn) withdraw(told, versionFor(told[2]), !living.has(told[2]), cause, outputs);
+  const { trip, last } = history.now;
+  if (openId !== null && raised.has(openId) && trip !== null && last !== null) {
+    const goesOn: Happening = { kind: "started", trip, by: last };
+    outputs.push({ kind: "trip", trip: rowOf(goesOn, openId, versions.get(openId) as number, cause) });
+  }
+  const open = openId === null ? null : ([openId, versions.get(openId) ?? 1] as const);
+  const gone = withdrawn.filter(([, , tripId]) => !living.has(tripId)).map(([, , tripId]) => tripId);
+  return { ...history, announced, open, gone: withGone(history.gone, gone, versions) };
+}
+
+/** The newest version of each trip that was told and may be told again. */
+function versionsOf({ announced, open, gone }: TripHistory): Map<string, number> {
+  const versions = new Map<string, number>(gone);
+  const heed = (tripId: string, version: number) => versions.set(tripId, Math.max(version, versions.get(tripId) ?? 0));
+  for (const [, , tripId, version] of announced) heed(tripId, version);
+  if (open !== null) heed(...open);
+  return versions;
+}
+
+function withGone(before: TripHistory["gone"], tripIds: readonly string[], versions: ReadonlyMap<string, number>) {
+  const now = new Map(before);
+  for (const tripId of tripIds) now.set(tripId, versions.get(tripId) ?? 1);
+  return [...now].slice(-GONE_MAX);
 }
 
 /** The trip that was going on where the window begins: that of its first end without a start. */
-function openBefore({ base, announced, open }: TripHistory): TripHistory["open"] {
+function openBefore({ base, announced, open }: TripHistory): string | null {
   if (base.trip === null) return null;
   const starts = new Set(announced.filter(([kind]) => kind === "started").map(([, , tripId]) => tripId));
   const end = announced.find(([kind, , tripId]) => kind === "ended" && !starts.has(tripId));
-  return end === undefined ? open : [end[2], end[3]];
+  return end?.[2] ?? open?.[0] ?? null;
 }
 
 type Telling = { happening: Happening; tripId: string; version: number; supersedes: string | null };
@@ -132,19 +159,20 @@ function tell({ happening, tripId, version, supersedes }: Telling, cause: Cause,
 
 /** Says of an event that it never happened; `entirely` of a trip of which nothing is left. */
 function withdraw(
-  [kind, eventId, tripId, version, atMs]: Announced,
+  [kind, eventId, tripId, , atMs]: Announced,
+  version: number,
   entirely: boolean,
   cause: Cause,
   outputs: StageItem[],
 ): void {
-  const data = { tripId, version: version + 1, withdrawn: true };
+  const data = { tripId, version, withdrawn: true };
   const event = eventOf(`trip.${kind}`, `withdrawn ${eventId}`, atMs, cause, { supersedes: eventId, data });
   outputs.push({ kind: "event", event });
   if (!entirely || kind === "ended") return;
   const { deviceId, fixId } = cause;
   const frameSeq = Math.floor(fixId / FIX_IDS_PER_FRAME);
   const trip: TripRow = {
-    ...{ tripId, version: version + 1, deviceId, frameSeq, startedMs: atMs, endedMs: null },
+    ...{ tripId, version, deviceId, frameSeq, startedMs: atMs, endedMs: null },
     ...{ startLatDeg: 0, startLonDeg: 0, endLatDeg: null, endLonDeg: null, startReason: "gap", endReason: null },
     ...{ distanceM: null, odometerM: null, idleS: null, stops: null, maxSpeedMps: null, fixes: null },
     ...{ replayed: true, withdrawn: true },
