@@ -84,13 +84,15 @@ export class Drive {
     this.#roads = roads;
     RECENT.load(before.recent === null ? NOTHING : unpacked(before.recent));
     const restored = roads === undefined || before.matcher === null ? undefined : this.#restore(before.matcher, roads);
-    // On other roads than before nothing of the drive can be kept but how far it went.
-    const path = restored === undefined ? { ...pathInitial, decidedM: before.pathM } : before.path;
+    // On other roads than before nothing of the drive can be kept but how far it went and the way that was being written.
+    const { run } = before.path;
+    const path = restored === undefined ? { ...pathInitial, run, decidedM: before.pathM } : before.path;
     this.#spans = new Map(restored === undefined ? [] : before.spans.map((span) => [span[0], span]));
     if (roads === undefined) return;
     if (restored === undefined) roads.state.clear();
     this.#match = roads.state;
     this.#writer = new PathWriter(path, roads.network, (fix) => this.#spans.get(fix));
+    if (restored === undefined) this.#writer.finishRun();
     this.#pathM = this.#lengthM();
   }
 

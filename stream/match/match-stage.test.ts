@@ -229,6 +229,23 @@ test("on other roads than before the match starts again and the track goes on", 
   expect(step.fixes[0]!.trackM).toBeGreaterThanOrEqual(before.fixes.get(drives[19]!.timeMs)!.trackM! - 30);
 });
 
+test("what was being written of a way is written when the roads change", async () => {
+  const street = way(10, "-200,0 0,0 200,0 400,0 600,0 900,0");
+  const corners = [0, 200, 400].map((east, n) => way(40 + n, `${east},0 ${east},-100`));
+  const drives = drive(lineOf("-150,0 850,0"), 12, 2);
+  const singly = drives.map((fix) => [fix]);
+  const before = fold(singly.slice(0, 30), true, new StreamRoads(await drawRoads([street, ...corners])));
+  expect(before.segments).toEqual([]);
+  const others = new StreamRoads(await drawRoads([way(99, "-200,0 900,0")]));
+  const fixes = drives.slice(30, 32).map((fix, n) => fixOf(fix, 99 * 1024 + n, fix.timeMs));
+  const head = { seq: 99, deviceId: 7, protocol: "teltonika" as const, receivedAtMs: 0, bytes: new Uint8Array() };
+  const step = foldFixes(before.fold, { frame: head, fixes, isKnown: () => false }, stages, { roads: others });
+  expect(step.path).toMatchObject([{ wayId: 10, forward: true }]);
+  expect(step.path[0]!.lengthM).toBeGreaterThan(300);
+  expect(step.path[0]!.lengthM).toBeLessThan(700);
+  expect(step.path[0]!.leftMs).toBeLessThan(drives[29]!.timeMs);
+});
+
 test("a device's drive is kept in little space", () => {
   const folded = fold(
     noisy().map((fix) => [fix]),

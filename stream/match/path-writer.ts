@@ -56,7 +56,7 @@ export class PathWriter {
     const atMs = this.#timeOf(step.fix, timeMs);
     if (open !== null) this.#close(open, open.enterM + lengthM, Math.max(open.enteredMs, atMs));
     this.#open = null;
-    if (step.edge === GAP) this.#finishRun();
+    if (step.edge === GAP) this.finishRun();
     else {
       const enteredMs = open === null ? atMs : Math.max(open.enteredMs, atMs);
       this.#open = { directed: step.edge, enterM: step.enterM, enteredMs };
@@ -75,12 +75,13 @@ export class PathWriter {
 
   #close({ directed, enterM, enteredMs }: OpenEdge, leaveM: number, leftMs: number): void {
     const run = runOf(this.#roads, this.#run, directed, enteredMs);
-    if (run !== this.#run) this.#finishRun();
+    if (run !== this.#run) this.finishRun();
     this.#run = run;
     extendRun(this.#roads, run, { directed, fromM: enterM, toM: leaveM, fix: 0, startM: 0 }, leftMs);
   }
 
-  #finishRun(): void {
+  /** Closes the segment that is being written. */
+  finishRun(): void {
     const run = this.#run;
     this.#run = null;
     if (run !== null && run.lengthM > 0) this.segments.push(segmentOf(run));

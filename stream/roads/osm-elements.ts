@@ -49,7 +49,7 @@ async function readPbf(path: string, take: (element: OsmElement) => void): Promi
     if (cause instanceof RoadLimitError) throw cause;
     // What the file system and zlib say helps; what the reader stumbles over does not.
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === undefined ? "it is cut short, damaged or something else" : message;
+    const reason = code === undefined ? "it is cut short, damaged, or not packed with zlib" : message;
     throw new RoadSourceError(`${path} cannot be read as OpenStreetMap PBF: ${reason}`, { cause });
   }
 }
