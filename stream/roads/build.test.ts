@@ -259,6 +259,12 @@ test.each([
   [{ highway: "service", access: "private" }, true, true],
   [{ highway: "residential", motor_vehicle: "no" }, false, false],
   [{ highway: "cycleway" }, false, false],
+  [{ highway: "pedestrian" }, false, false],
+  [{ highway: "pedestrian", vehicle: "yes" }, false, false],
+  [{ highway: "pedestrian", motor_vehicle: "delivery", oneway: "yes" }, true, false],
+  [{ highway: "pedestrian", motor_vehicle: "yes", motorcar: "no" }, false, false],
+  [{ highway: "track" }, false, false],
+  [{ highway: "track", motor_vehicle: "permissive" }, true, true],
 ] as const)("A car may drive %o forward %s and backward %s.", (tags, forward, backward) => {
   const attributes = readWayTags(tags);
   const access = typeof attributes === "string" ? 0 : attributes.access;

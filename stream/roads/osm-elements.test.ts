@@ -7,6 +7,7 @@ import { buildRoads } from "./build.ts";
 import { RoadLimitError } from "./limits.ts";
 import { openRoads } from "./open.ts";
 import { type OsmElement, openOsmSource, RoadSourceError } from "./osm-elements.ts";
+import { ACCESS } from "./way-tags.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "elements-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -55,6 +56,19 @@ test("A line of GeoJSON is not drawn across what is no place on earth.", async (
   ]);
   expect(skipped).toEqual({ wayCutAtTheEdgeOfTheExtract: 1 });
   expect([...roads.shapeLonE7].sort()).toEqual([120_000_000, 120_010_000, 120_030_000, 120_040_000]);
+});
+
+test("What GeoJSON says by true and false is read as yes and no.", async () => {
+  const geometry = {
+    type: "LineString",
+    coordinates: [
+      [12, 57],
+      [12.01, 57],
+    ],
+  };
+  const { roads } = await build([{ properties: { highway: "primary", oneway: true, bridge: false }, geometry }]);
+  expect(roads.edgeAccess[0]! & (ACCESS.carForward | ACCESS.carBackward)).toBe(ACCESS.carForward);
+  expect(roads.edgeFlags[0]).toBe(0);
 });
 
 test("A way over the date line is cut there, and the report says so.", async () => {

@@ -124,7 +124,8 @@ function readFeatures(text: string, path: string): readonly Feature[] {
 function readProperties(properties: Feature["properties"]): Tags {
   const tags: Record<string, string> = {};
   for (const [key, value] of Object.entries(properties ?? {}))
-    if (typeof value === "string" || typeof value === "number") tags[key] = String(value);
+    if (typeof value === "boolean") tags[key] = value ? "yes" : "no";
+    else if (typeof value === "string" || typeof value === "number") tags[key] = String(value);
   return tags;
 }
 

@@ -9,8 +9,11 @@ export type RestrictionSkip =
   | "restrictionIncomplete"
   | "restrictionViaWaysUnclear"
   | "restrictionKindUnknown"
+  | "restrictionAtTimes"
   | "restrictionNotForCars";
 
+/** What holds at some hours only is left out: mostly it does not hold. */
+const CONDITIONAL = ["restriction:conditional", "restriction:motorcar:conditional"] as const;
 const EXCEPT_CARS = /\b(motorcar|motor_vehicle|vehicle)\b/;
 
 /**
@@ -29,6 +32,10 @@ export function readRestrictions(
   let viaWayRestrictions = 0;
   for (const relation of relations) {
     const kind = relation.tags.restriction ?? relation.tags["restriction:motorcar"];
+    if (kind === undefined && CONDITIONAL.some((key) => relation.tags[key] !== undefined)) {
+      skip("restrictionAtTimes");
+      continue;
+    }
     if (kind === undefined || EXCEPT_CARS.test(relation.tags.except ?? "")) {
       skip("restrictionNotForCars");
       continue;

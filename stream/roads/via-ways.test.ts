@@ -90,7 +90,7 @@ test("Several via ways in any order, and one that side streets cut into edges, a
 
 test("Restrictions over ways that do not concern cars or lead nowhere are left out, each for its reason.", async () => {
   const free = await drawRoads(CARRIAGEWAYS);
-  const reasons = (restriction: SampleRestriction): string[] => {
+  const reasons = (restriction: SampleRestriction, tags?: Record<string, string>): string[] => {
     const skipped: string[] = [];
     const findWay = (id: number): number | undefined => {
       const index = free.wayId.indexOf(id);
@@ -99,7 +99,7 @@ test("Restrictions over ways that do not concern cars or lead nowhere are left o
     const noNodes = (): never => {
       throw new Error("no via node is named");
     };
-    const relation = relationOf(restriction, noNodes);
+    const relation = { ...relationOf(restriction, noNodes), ...(tags && { tags }) };
     const { paths, viaWayRestrictions } = readRestrictions([relation], free, noNodes, findWay, (reason) =>
       skipped.push(reason),
     );
@@ -110,6 +110,10 @@ test("Restrictions over ways that do not concern cars or lead nowhere are left o
   expect(reasons(NO_U_TURN)).toEqual([]);
   expect(reasons({ ...NO_U_TURN, tags: { except: "psv" } })).toEqual([]);
   expect(reasons({ ...NO_U_TURN, tags: { except: "psv;motorcar" } })).toEqual(["restrictionNotForCars"]);
+  expect(reasons(NO_U_TURN, { "restriction:hgv": "no_u_turn" })).toEqual(["restrictionNotForCars"]);
+  expect(reasons(NO_U_TURN, { "restriction:conditional": "no_u_turn @ (07:00-09:00)" })).toEqual([
+    "restrictionAtTimes",
+  ]);
   expect(reasons({ ...NO_U_TURN, restriction: "maybe" })).toEqual(["restrictionKindUnknown"]);
   expect(reasons({ ...NO_U_TURN, via: { ways: [5, 99] } })).toEqual(["restrictionIncomplete"]);
   expect(reasons({ ...NO_U_TURN, via: { ways: [6] } })).toEqual(["restrictionViaWaysUnclear"]);

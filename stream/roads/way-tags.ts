@@ -133,9 +133,10 @@ function readAccess(tags: Tags, roadClass: RoadClass, bicycleWay: string | undef
   const motor = motorAccess(tags);
   // A private drive is driven by those who deliver there; agricultural and military roads are not.
   let car = motor === "private" || !DENIED.has(motor);
-  if (bicycleWay !== undefined) car = false;
-  if (roadClass === "track")
-    car = GRANTED.has(tags.motor_vehicle ?? tags.motorcar ?? "") || (car && tags.tracktype === "grade1");
+  // Pedestrian streets are delivered to where a sign lets motor vehicles in.
+  const isLetIn = GRANTED.has(tags.motorcar ?? tags.motor_vehicle ?? "");
+  if (bicycleWay !== undefined) car = isLetIn;
+  if (roadClass === "track") car = isLetIn || (car && tags.tracktype === "grade1");
   const truck = car && tags.hgv !== "no";
   const bicycleTag = tags.bicycle ?? (bicycleWay === undefined ? vehicle : undefined);
   let bicycle = bicycleTag === undefined ? bicycleWay === "cycleway" : !DENIED.has(bicycleTag);
