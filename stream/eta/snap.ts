@@ -2,6 +2,7 @@ import { EdgePlace } from "../match/project.ts";
 import { findEdgesNear } from "../roads/grid-index.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 import type { RoadPlace } from "../roads/router.ts";
+import { nextStamp } from "../roads/stamps.ts";
 import { ACCESS } from "../roads/way-tags.ts";
 
 /** A place on a road, in every direction in which a car may pass it. */
@@ -79,7 +80,8 @@ export class Snapper {
   #eachNear(latDeg: number, lonDeg: number, radiusM: number, take: (edge: number, distanceM: number) => void): void {
     const latE7 = Math.round(latDeg * 1e7);
     const lonE7 = Math.round(lonDeg * 1e7);
-    const count = findEdgesNear(this.#roads, latE7, lonE7, radiusM, this.#found, this.#seen, ++this.#stamp);
+    this.#stamp = nextStamp(this.#seen, this.#stamp);
+    const count = findEdgesNear(this.#roads, latE7, lonE7, radiusM, this.#found, this.#seen, this.#stamp);
     this.#place.setOrigin(latE7, lonE7);
     for (let i = 0; i < count; i++) {
       const edge = this.#found[i]!;

@@ -1,4 +1,5 @@
 import { findEdgesNear } from "../roads/grid-index.ts";
+import { nextStamp } from "../roads/stamps.ts";
 import { confine, INNOVATION, settlePosition, weighPosition } from "./along-road.ts";
 import { headingFactor } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
@@ -82,7 +83,7 @@ export class OffRoadCandidates {
     const roads = this.#s.roads;
     const sigmaM = state.noise.sigmaM;
     const radiusM = source < 0 ? Math.max(START_RADIUS_M, 4.5 * sigmaM) : 3.5 * sigmaM + 5;
-    this.#stamp = (this.#stamp + 1) >>> 0;
+    this.#stamp = nextStamp(this.#seen, this.#stamp);
     const count = findEdgesNear(roads, latE7, lonE7, radiusM, this.#near, this.#seen, this.#stamp);
     for (let i = 0; i < count; i++)
       for (let direction = 0; direction < 2; direction++)

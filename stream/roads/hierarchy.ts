@@ -2,6 +2,7 @@ import { ArcPool, NO_ARC } from "./arc-pool.ts";
 import { driveTimeS, exitVertex } from "./drive-times.ts";
 import type { RoadArrays } from "./network-file.ts";
 import { NodeQueue } from "./node-queue.ts";
+import { nextStamp } from "./stamps.ts";
 import { turnInto } from "./turn-restrictions.ts";
 
 type Graph = Omit<RoadArrays, `hierarchy${string}` | `grid${string}`>;
@@ -148,7 +149,7 @@ class Contraction {
   #witness(from: number, avoid: number, limitS: number): void {
     const { out, nextOut, head, timeS } = this.#arcs;
     const queue = this.#queue;
-    this.#generation++;
+    this.#generation = nextStamp(this.#stamp, this.#generation);
     queue.clear();
     this.#time[from] = 0;
     this.#stamp[from] = this.#generation;

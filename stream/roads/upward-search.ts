@@ -1,4 +1,5 @@
 import type { RoadNetwork } from "./network-file.ts";
+import { nextStamp } from "./stamps.ts";
 
 type Hierarchy = Pick<
   RoadNetwork,
@@ -39,7 +40,7 @@ export class UpwardSearch {
   }
 
   clear(): void {
-    this.#generation++;
+    this.#generation = nextStamp(this.#stamp, this.#generation);
     this.#size = 0;
   }
 

@@ -1,0 +1,14 @@
+import { expect, test } from "vitest";
+import { nextStamp } from "./stamps.ts";
+
+test("A stamp is new to all entries, also after the last that 32 bits hold.", () => {
+  const stamps = new Uint32Array(3);
+  let stamp = 2 ** 32 - 3;
+  for (let search = 0; search < 6; search++) {
+    stamp = nextStamp(stamps, stamp);
+    expect([...stamps]).not.toContain(stamp);
+    stamps[search % 3] = stamp;
+    expect(stamps[search % 3]).toBe(stamp);
+  }
+  expect(stamp).toBe(4);
+});
