@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { improbability, likelihoodMax, observeSpeed, predict, weighPosition } from "./along-road.ts";
+import { improbability, likelihoodMax, observeSpeed, weighPosition } from "./along-road.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
+import { predict } from "./motion.ts";
 import { NOISE_FIELDS, Noise } from "./noise.ts";
 
 const { alongM: ALONG, speedMps: SPEED } = FIELD;

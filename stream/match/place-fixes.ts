@@ -1,9 +1,10 @@
 import type { RoadNetwork } from "../roads/network-file.ts";
-import { confine, motionOver, observeSpeed, predict, settlePosition } from "./along-road.ts";
+import { confine, observeSpeed, settlePosition } from "./along-road.ts";
 import { weighOnEdge } from "./emission.ts";
 import { FIELD, STRIDE } from "./hypothesis.ts";
 import type { Leg, Stretch } from "./legs.ts";
 import type { MatchFix } from "./match-fix.ts";
+import { motionOver, predict } from "./motion.ts";
 import type { Noise } from "./noise.ts";
 import { EdgePlace } from "./project.ts";
 

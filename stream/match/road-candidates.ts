@@ -4,7 +4,6 @@ import {
   INNOVATION,
   likelihoodMax,
   observeSpeed,
-  predict,
   settlePosition,
   tailFactor,
   widestVariance,
@@ -15,6 +14,7 @@ import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import { logBelow } from "./log-below.ts";
 import type { FixStep, MatchFix } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
+import { predict } from "./motion.ts";
 import { Reach } from "./reach.ts";
 import type { MatchScratch } from "./scratch.ts";
 import { COST_PER_METRE, COST_PER_METRE_MIN, mayDrive, speedingCost, U_TURN_COST } from "./transition.ts";

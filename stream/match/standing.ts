@@ -1,9 +1,10 @@
 import { METRES_PER_E7 } from "../roads/geometry.ts";
-import { confine, rest, settlePosition } from "./along-road.ts";
+import { confine, settlePosition } from "./along-road.ts";
 import { weighOnEdge } from "./emission.ts";
 import { FIELD, OFF_ROAD, STRIDE } from "./hypothesis.ts";
 import type { FixStep } from "./match-fix.ts";
 import type { MatchState } from "./match-state.ts";
+import { rest } from "./motion.ts";
 import type { MatchScratch } from "./scratch.ts";
 
 /** A vehicle stands from the first speed on until the second one: receivers that wander make up speeds between. */
