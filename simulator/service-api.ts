@@ -43,7 +43,7 @@ export function openServiceApi(apiUrl: string, apiKey: string): ServiceApi {
         uid,
         protocol,
         model,
-        name: `Simulated ${uid.slice(-4)}`,
+        name: `Simulated ${shortOf(uid)}`,
         ...(password === null ? {} : { password }),
       }),
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
@@ -71,4 +71,9 @@ export function openServiceApi(apiUrl: string, apiKey: string): ServiceApi {
   }
 
   return { register, readFixes };
+}
+
+/** What tells devices apart: the end of an IMEI, else the name before the slash. */
+function shortOf(uid: string): string {
+  return /^\d+$/.test(uid) ? uid.slice(-4) : uid.split("/", 1)[0]!;
 }

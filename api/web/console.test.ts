@@ -114,6 +114,50 @@ test("What is not heard any more is called so, and the console says why it is si
   await page.context().close();
 });
 
+test("A connection that is cut is said to be lost, and what was stored meanwhile comes when it is back.", async () => {
+  const page = await openConsole();
+  const streams = "**/v1/events/stream*";
+  await page.route(streams, (route) => route.abort());
+  bench.api.app.server.closeAllConnections();
+  await page.locator("header").getByText("Connection lost, trying again").waitFor();
+  await row(page, "Trailer").getByText("Offline").waitFor();
+  const there = placeOf(400, 5);
+  await storeFixes(bench.api.database, [
+    { deviceId: device.quiet, fixId: 9_001, timeMs: TEST_NOW_MS - 1_000, lat: there.lat, lon: there.lon },
+  ]);
+  bench.api.stored();
+  await page.unroute(streams);
+  await row(page, "Trailer").getByText("Live").waitFor();
+  await page.getByText("Following live").waitFor();
+  await page.context().close();
+  await bench.api.database.pool.query("delete from fix where fix_id = 9001");
+});
+
+test("A map that can't be drawn says why: the browser has no WebGL, or the server does not answer.", async () => {
+  const without = await openConsole();
+  await without.getByText("This browser can't draw the map (WebGL). The list shows everything.").waitFor();
+  await without.context().close();
+  const page = await bench.open("/", { width: 900, height: 500 });
+  await page.route("**/tiles/style.json*", (route) => route.abort());
+  await page.getByLabel("API key").fill(key);
+  await page.getByLabel("API key").press("Enter");
+  await page.getByText("reload the page to try again").waitFor();
+  await row(page, "Van 7").waitFor();
+  await page.context().close();
+});
+
+test("A name is text wherever it is shown, whatever it looks like.", async () => {
+  const name = `<img src=x onerror="document.title='owned'">{name} & "Co"`;
+  await bench.api.database.pool.query("update device set name = $1 where uid = '352093080000000'", [name]);
+  const page = await openConsole();
+  await row(page, name).click();
+  await page.getByRole("heading", { name, exact: true }).waitFor();
+  expect(await page.locator(".console img").count()).toBe(0);
+  expect(await page.title()).not.toBe("owned");
+  await page.context().close();
+  await bench.api.database.pool.query("update device set name = null where uid = '352093080000000'");
+});
+
 test("By keyboard alone: from the list to a vehicle, through its day, and back to the list.", async () => {
   const page = await openConsole();
   await page.getByLabel("Search").focus();

@@ -38,3 +38,17 @@ test("A message that is not finished when the connection ends is left out: it co
     { id: "c1", event: "message", data: "whole" },
   ]);
 });
+
+test("A connection that says nothing any more, and never ends, is given up.", async () => {
+  let isCancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("id: c1\ndata: last\n\n")),
+    cancel: () => {
+      isCancelled = true;
+    },
+  });
+  const heard: StreamMessage[] = [];
+  for await (const message of readEventStream(body, 30)) heard.push(message);
+  expect(heard.map(({ data }) => data)).toEqual(["last"]);
+  expect(isCancelled).toBe(true);
+});

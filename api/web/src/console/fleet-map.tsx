@@ -20,6 +20,7 @@ const EDGE_PX = 60;
 const SELECTED_ZOOM = 15;
 const FIRST_ZOOM_MAX = 14;
 const DETAILS_PX = 448;
+const NO_WEBGL = "This browser can't draw the map (WebGL).";
 const NO_PADDING = { top: 0, right: 0, bottom: 0, left: 0 };
 
 /** The map with every vehicle; what it shows is also in the list, for those who can't see it. */
@@ -27,7 +28,7 @@ export function FleetMap({ watch, fleet, nowMs, selectedId, select, opened }: Fl
   const container = useRef<HTMLDivElement>(null);
   const layers = useRef<VehicleLayers | null>(null);
   const [map, setMap] = useState<MapLibre | null>(null);
-  const [failed, setFailed] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
 
   useEffect(() => {
     let close = () => {};
@@ -40,7 +41,7 @@ export function FleetMap({ watch, fleet, nowMs, selectedId, select, opened }: Fl
         setMap(open.map);
         opened(open.map);
       })
-      .catch(() => setFailed(true));
+      .catch(() => setFailure(hasWebGl() ? "The map can't be loaded now; reload the page to try again." : NO_WEBGL));
     return () => {
       gone = true;
       opened(null);
@@ -89,9 +90,13 @@ export function FleetMap({ watch, fleet, nowMs, selectedId, select, opened }: Fl
   return (
     <div class="map-frame">
       <div ref={container} class="map" data-ready={map !== null} />
-      {failed && <p class="map-failure">This browser can't draw the map (WebGL). The list shows everything.</p>}
+      {failure !== null && <p class="map-failure">{failure} The list shows everything.</p>}
     </div>
   );
+}
+
+function hasWebGl(): boolean {
+  return document.createElement("canvas").getContext("webgl2") !== null;
 }
 
 /** Whether a place is away from the edges of the part of the map that nothing covers. */
