@@ -75,5 +75,5 @@ export function openServiceApi(apiUrl: string, apiKey: string): ServiceApi {
 
 /** What tells devices apart: the end of an IMEI, else the name before the slash. */
 function shortOf(uid: string): string {
-  return /^\d+$/.test(uid) ? uid.slice(-4) : uid.split("/", 1)[0]!;
+  return /^\d+$/.test(uid) ? uid.slice(-4) : uid.split("/", 1)[0]!.replace(/^driver-/, "");
 }
