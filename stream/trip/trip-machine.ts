@@ -210,13 +210,17 @@ function parkedAt(sample: Sample, before: Sample | null = null): Parked {
 
 function lengthened(trip: OpenTrip, last: Sample, sample: Sample): OpenTrip {
   const trackM = sample[8];
+  const straightM = trip.straightM + drivenM(last, sample);
   const isTracked = trackM !== null && trip.trackM !== null;
+  const alongM = isTracked ? Math.max(0, trackM - (trip.trackM as number)) : 0;
+  // Late fixes have no track: where they lie between, they know more of the way than what the road across the gap says.
+  const isFilled = trip.straightM > 0;
   return {
     ...trip,
     fixes: trip.fixes + 1,
     maxSpeedMps: isDriven(last, sample) ? Math.max(trip.maxSpeedMps, sample[4]) : trip.maxSpeedMps,
-    trackedM: isTracked ? trip.trackedM + Math.max(0, trackM - (trip.trackM as number)) : trip.trackedM,
-    straightM: isTracked ? 0 : trip.straightM + drivenM(last, sample),
+    trackedM: isTracked ? trip.trackedM + (isFilled ? Math.max(alongM, straightM) : alongM) : trip.trackedM,
+    straightM: isTracked ? 0 : straightM,
     trackM: trackM ?? trip.trackM,
     ...withReading(trip, readingOf(sample)),
   };

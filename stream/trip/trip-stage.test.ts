@@ -131,7 +131,7 @@ test("a position that is grossly wrong begins no trip and adds nothing to one", 
     ...singly(stand(0, 300, 0, 60)),
     ...singly(stand(1_500, 2_000, 2_000, 120)),
     // A backlog has a filter of its own, which takes its first position for granted.
-    [[595, 20_000, 10], ...away],
+    [[595, 30_000, 10], ...away],
     ...singly(stand(2_100, 2_400, 2_000, 60)),
   ]);
   const [trip] = standing(told);
@@ -247,6 +247,19 @@ test("late fixes that fill a gap make one trip of two, and what is gone is withd
   expect(standing(told)[0]).toMatchObject({ startedMs: inOrder[0]!.startedMs, endedMs: inOrder[0]!.endedMs });
   const apartM = Math.abs(standing(told)[0]!.distanceM! - inOrder[0]!.distanceM!);
   expect(apartM / inOrder[0]!.distanceM!).toBeLessThan(0.02);
+});
+
+test("a detour that only late fixes saw counts in the distance of its trip", () => {
+  const back = (fromS: number, fromM: number): At[] =>
+    Array.from({ length: 24 }, (_, n) => [fromS + n * 5, fromM - n * 50, 10]);
+  const path = [...stand(0, 60, 0), ...drive(60, 260, 0)];
+  const detour = [...drive(260, 380, 2_000), ...back(380, 3_200)];
+  const after = [...drive(500, 600, 2_000), ...stand(600, 1_200, 3_000)];
+  const inOrder = standing(tell(singly([...path, ...detour, ...after])))[0]!.distanceM!;
+  expect(inOrder).toBeGreaterThan(5_200);
+  const told = tell([...singly([...path, ...after.slice(0, 6)]), detour, ...singly(after.slice(6))]);
+  expect(standing(told)).toHaveLength(1);
+  expect(standing(told)[0]!.distanceM! / inOrder).toBeCloseTo(1, 1);
 });
 
 test("late fixes of a drive without gaps change nothing that was told", () => {
