@@ -42,6 +42,10 @@ export const tripHistoryInitial: TripHistory = {
 /** Samples further apart than this may have late ones between them. */
 const GAP_MS_MIN = 60_000;
 const WINDOW_SAMPLES_MAX = 32;
+/** While an outage is being filled, newest batch first, what comes after it is needed: so many are kept for this long. */
+const OUTAGE_MS_MIN = 2 * 60_000;
+const FILLING_SAMPLES_MAX = 128;
+const FILLING_MS_MAX = 3_600_000;
 /** A time or a length that differs by less is the same. */
 const SAME_MS = 5_000;
 const SAME_M = 20;
@@ -83,11 +87,13 @@ export function judgeAgain(history: TripHistory): { history: TripHistory; happen
 /** Lets go of the oldest samples: those without a gap before them, and those too many. What rests on them is final. */
 export function trimmed(history: TripHistory): TripHistory {
   let { base, announced } = history;
+  const newestMs = history.window.at(-1)?.[1] ?? 0;
   let from = 0;
   for (const { length } = history.window; from < length; from++) {
     const sample = history.window[from] as Sample;
-    const hasGap = base.last !== null && sample[1] - base.last[1] >= GAP_MS_MIN;
-    if (hasGap && length - from <= WINDOW_SAMPLES_MAX) break;
+    const gapMs = base.last === null ? 0 : sample[1] - base.last[1];
+    const mayBeFilled = gapMs >= OUTAGE_MS_MIN && newestMs - sample[1] <= FILLING_MS_MAX;
+    if (gapMs >= GAP_MS_MIN && length - from <= (mayBeFilled ? FILLING_SAMPLES_MAX : WINDOW_SAMPLES_MAX)) break;
     const step = stepTrip(base, sample);
     base = step.machine;
     for (const happening of step.happenings) announced = withoutNearest(announced, happening);

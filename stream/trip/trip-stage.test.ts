@@ -260,6 +260,17 @@ test("a detour that only late fixes saw counts in the distance of its trip", () 
   const told = tell([...singly([...path, ...after.slice(0, 6)]), detour, ...singly(after.slice(6))]);
   expect(standing(told)).toHaveLength(1);
   expect(standing(told)[0]!.distanceM! / inOrder).toBeCloseTo(1, 1);
+  // Newest batch first, and much that is live in between.
+  const on = [...drive(500, 760, 2_000), ...stand(760, 1_400, 4_600)];
+  const parts = tell([
+    ...singly([...path, ...on.slice(0, 20)]),
+    detour.slice(36),
+    ...singly(on.slice(20, 36)),
+    detour.slice(0, 36),
+    ...singly(on.slice(36)),
+  ]);
+  expect(standing(parts)).toHaveLength(1);
+  expect(standing(parts)[0]!.distanceM! / (inOrder + 1_600)).toBeCloseTo(1, 1);
 });
 
 test("late fixes of a drive without gaps change nothing that was told", () => {
