@@ -130,7 +130,7 @@ function stepParked(parked: Parked, last: Sample | null, sample: Sample): TripSt
     return { machine: { last: sample, parked: { from, hereMs, ignitionOnMs, moving }, trip: null }, happenings: [] };
   }
   // One of the two is not where it was.
-  if (isJump(parked.from, sample, timeMs - parked.hereMs)) {
+  if (isJump(awayM, parked.from, sample, timeMs - parked.hereMs)) {
     return { machine: { last: sample, parked: parkedAt(sample, parked.from), trip: null }, happenings: [] };
   }
   const begun = begin({ ...parked, ignitionOnMs }, sample, far && speedMps < MOVING_MPS);
@@ -209,30 +209,53 @@ function parkedAt(sample: Sample, before: Sample | null = null): Parked {
 }
 
 function lengthened(trip: OpenTrip, last: Sample, sample: Sample): OpenTrip {
-  const trackM = sample[8];
-  const straightM = trip.straightM + drivenM(last, sample);
-  const isTracked = trackM !== null && trip.trackM !== null;
-  const alongM = isTracked ? Math.max(0, trackM - (trip.trackM as number)) : 0;
-  // Late fixes have no track: where they lie between, they know more of the way than what the road across the gap says.
-  const isFilled = trip.straightM > 0;
+  const { start, startedMs, reason, idleMs, stops, standing } = trip;
+  const { trackedM, straightM, trackM } = withWay(trip, last, sample);
+  const { odometerM, lastReading } = withReading(trip, readingOf(sample));
+  const maxSpeedMps = isDriven(last, sample) ? Math.max(trip.maxSpeedMps, sample[4]) : trip.maxSpeedMps;
+  const fixes = trip.fixes + 1;
+  // Field by field: objects spread over each other took twice the time of all else in a step.
   return {
-    ...trip,
-    fixes: trip.fixes + 1,
-    maxSpeedMps: isDriven(last, sample) ? Math.max(trip.maxSpeedMps, sample[4]) : trip.maxSpeedMps,
-    trackedM: isTracked ? trip.trackedM + (isFilled ? Math.max(alongM, straightM) : alongM) : trip.trackedM,
-    straightM: isTracked ? 0 : straightM,
-    trackM: trackM ?? trip.trackM,
-    ...withReading(trip, readingOf(sample)),
+    start,
+    startedMs,
+    reason,
+    maxSpeedMps,
+    fixes,
+    idleMs,
+    stops,
+    standing,
+    trackedM,
+    straightM,
+    trackM,
+    odometerM,
+    lastReading,
   };
+}
+
+/** Adds the way to the sample: along the track where both ends have one. */
+function withWay(
+  { trackedM, straightM, trackM }: OpenTrip,
+  last: Sample,
+  sample: Sample,
+): Pick<OpenTrip, "trackedM" | "straightM" | "trackM"> {
+  const toM = sample[8];
+  if (toM === null || trackM === null) {
+    return { trackedM, straightM: straightM + drivenM(last, sample), trackM: toM ?? trackM };
+  }
+  const alongM = Math.max(0, toM - trackM);
+  // Late fixes have no track: where they lie between, they know more of the way than what the road across the gap says.
+  const wayM = straightM > 0 ? Math.max(alongM, straightM + drivenM(last, sample)) : alongM;
+  return { trackedM: trackedM + wayM, straightM: 0, trackM: toM };
 }
 
 /** The straight way between two samples, nothing where no vehicle drives that far. */
 function drivenM(last: Sample, sample: Sample): number {
-  return isJump(last, sample, sample[1] - last[1]) ? 0 : betweenM(last, sample);
+  const straightM = betweenM(last, sample);
+  return isJump(straightM, last, sample, sample[1] - last[1]) ? 0 : straightM;
 }
 
-function isJump(a: Sample, b: Sample, betweenMs: number): boolean {
-  return betweenM(a, b) > (betweenMs / 1000) * SPEED_MPS_MAX + JUMP_M + AWAY_SIGMAS * (a[5] + b[5]);
+function isJump(apartM: number, a: Sample, b: Sample, betweenMs: number): boolean {
+  return apartM > (betweenMs / 1000) * SPEED_MPS_MAX + JUMP_M + AWAY_SIGMAS * (a[5] + b[5]);
 }
 
 /** Whether it may have come to the speed that it reports since the sample before. */
