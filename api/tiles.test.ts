@@ -46,6 +46,11 @@ test("a reader that has the tile is told so, and the address in the style may be
   expect([again.statusCode, again.body]).toEqual([304, ""]);
   const { sources } = await styleOf(api, "light");
   const url = sources.roads!.tiles[0]!.replace("{z}/{x}/{y}", "14/7800/6133");
+  // The network, and how it is drawn: either may change while readers keep their tiles.
+  expect([url, first.headers.etag]).toEqual([
+    expect.stringMatching(/\?v=[0-9a-f]{8}\.\d+$/),
+    expect.stringMatching(/^"[0-9a-f]{8}\.\d+-14-7800-6133"$/),
+  ]);
   const named = await api.app.inject({ url });
   expect([named.statusCode, named.headers["cache-control"]]).toEqual([200, "public, max-age=31536000, immutable"]);
 });

@@ -2,7 +2,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
-import { boundsOf, drawTile, openTileSource, TILE_ZOOM_MAX, TILE_ZOOM_MIN } from "#stream/roads/tile.ts";
+import { boundsOf, drawTile, openTileSource, TILE_DRAWING, TILE_ZOOM_MAX, TILE_ZOOM_MIN } from "#stream/roads/tile.ts";
 import type { RouteContext } from "../context.ts";
 import { MAP_THEMES, mapStyle, type RoadTiles } from "../map-style.ts";
 import { Problem } from "../problems.ts";
@@ -10,7 +10,7 @@ import { limitTiles } from "../rate-limits.ts";
 import { TileCache } from "../tile-cache.ts";
 
 const STYLE_CACHE = "public, max-age=300";
-/** The address carries the network's fingerprint: another network has other addresses. */
+/** The address carries the network's fingerprint and how it is drawn: another network, or drawing, has other addresses. */
 const TILE_CACHE = "public, max-age=31536000, immutable";
 const TILE_CACHE_UNNAMED = "public, max-age=3600";
 const TILE_MEDIA_TYPE = "application/vnd.mapbox-vector-tile";
@@ -26,11 +26,11 @@ export const tileRoutes =
   ({ roads, limits }: RouteContext): FastifyPluginAsyncTypebox =>
   async (app) => {
     const source = roads && openTileSource(roads);
-    const fingerprint = roads?.fingerprint.toString(16).padStart(8, "0");
+    const version = roads && `${roads.fingerprint.toString(16).padStart(8, "0")}.${TILE_DRAWING}`;
     const cache = new TileCache(limits.tileCacheBytesMax);
     const compress = promisify(gzip);
     const tiles: RoadTiles | undefined = roads && {
-      url: `/tiles/{z}/{x}/{y}.pbf?v=${fingerprint}`,
+      url: `/tiles/{z}/{x}/{y}.pbf?v=${version}`,
       minZoom: TILE_ZOOM_MIN,
       maxZoom: TILE_ZOOM_MAX,
       boundsDeg: boundsOf(roads),
@@ -77,8 +77,8 @@ export const tileRoutes =
         const { z, x, y } = params;
         if (x >= 2 ** z || y >= 2 ** z)
           throw new Problem("not_found", { detail: `Zoom ${z} has ${2 ** z} tiles a side.` });
-        const etag = `"${fingerprint}-${z}-${x}-${y}"`;
-        reply.headers({ etag, "cache-control": query.v === fingerprint ? TILE_CACHE : TILE_CACHE_UNNAMED });
+        const etag = `"${version}-${z}-${x}-${y}"`;
+        reply.headers({ etag, "cache-control": query.v === version ? TILE_CACHE : TILE_CACHE_UNNAMED });
         // The tag is known before the tile is drawn.
         if (headers["if-none-match"] === etag) return reply.code(304).send(null);
         const name = `${z}/${x}/${y}`;

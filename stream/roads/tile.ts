@@ -12,6 +12,8 @@ export type TilePlace = { z: number; x: number; y: number };
 
 /** A plane through the poles can't be drawn; web mercator ends here, degrees. */
 const LAT_MAX_DEG = 85.0511287798;
+/** To be counted up when tiles are drawn otherwise: readers keep them for a year under an address that carries it. */
+export const TILE_DRAWING = 1;
 /** Tiles above this zoom are drawn by the reader from this one's. */
 export const TILE_ZOOM_MAX = 14;
 export const TILE_ZOOM_MIN = 4;
