@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { nextStamp } from "./stamps.ts";
 
 test("A stamp is new to all entries, also after the last that 32 bits hold.", () => {
-  const stamps = new Uint32Array(3);
+  const stamps = Uint32Array.of(3, 2, 1);
   let stamp = 2 ** 32 - 3;
   for (let search = 0; search < 6; search++) {
     stamp = nextStamp(stamps, stamp);
