@@ -244,6 +244,15 @@ test("After a jump that nothing explains the match starts again at the new place
   expect(answerLive(roads, [...here, ...there]).at(-1)).toBe(90);
 });
 
+test("Where a way is cut by a side street both parts speak for it: the answer is as sure as that it is this way.", async () => {
+  const roads = await drawRoads([way(1, "-400,0 0,0 400,0", { oneway: "yes" }), way(2, "0,0 0,-300")]);
+  const viterbi = new Viterbi(roads);
+  const [fix] = drive(lineOf("0,1 10,1"), 10);
+  const answer = viterbi.step(new MatchState(), fix!, () => {});
+  expect(signedWay(roads, answer)).toBe(1);
+  expect(answer.confidence).toBeGreaterThan(0.9);
+});
+
 test("A drive over the date line is matched at once on the other side, as on this one.", async () => {
   const places = [179.97, 180, -180, -179.97].map(
     (lon, i): OsmElement => ({ type: "node", id: i + 1, lat: -16.8, lon }),

@@ -144,3 +144,16 @@ test.each([89.5, 89.9999999, 90, -90])(
     }
   },
 );
+
+test("Far from where a drive began speeds are still right: a degree of longitude is shorter in the north.", () => {
+  // North-east for ten hours, 30 m/s north and 20 m/s east.
+  let lon = 10;
+  const fixes = Array.from({ length: 600 }, (_, i) => {
+    const lat = 41 + (i * 1800) / LAT_M;
+    lon += 1200 / (LAT_M * Math.cos((lat * Math.PI) / 180));
+    return { ...fixAt(i * 60, 0, 0), lat, lon };
+  });
+  const at = run(fixes).at(-1)!;
+  expect(at.speedMps).toBeGreaterThan(35.5);
+  expect(at.speedMps).toBeLessThan(36.6);
+});
