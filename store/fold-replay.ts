@@ -122,6 +122,21 @@ export async function findReplayedFixes(
   return new Set(rows.map((row) => Number(row.place) - 1));
 }
 
+/** The newest time that each of these devices had given before the window, Unix milliseconds; wrong clocks don't count. */
+export async function readTimesBefore(
+  client: Client,
+  window: ReplayWindow,
+  deviceIds: readonly number[],
+): Promise<Map<number, number>> {
+  const { rows } = await client.query<{ deviceId: number; newest: Date }>(
+    `select device_id as "deviceId", max(fix_time) as newest from fix
+     where device_id = any($1::integer[]) and received_at < $2 and coalesce(clock_fault, 'rollover') = 'rollover'
+     group by device_id`,
+    [deviceIds, new Date(window.fromMs)],
+  );
+  return new Map(rows.map(({ deviceId, newest }) => [deviceId, newest.getTime()]));
+}
+
 export async function addUnusable(
   client: Client,
   frames: readonly { frameSeq: number; reason: string; detail: string }[],

@@ -168,6 +168,23 @@ test("a window that begins or ends in the middle of a history finds no differenc
   }
 });
 
+test("a window that begins with a clock that leapt ahead knows how far it had come", async () => {
+  const day = (second: number) => ({ ...at(0), timeMs: FROM_MS + second * 1000 });
+  await append(first, [day(1)]);
+  await append(first, [day(7_200)]);
+  await append(first, [day(3)]);
+  await fixture.foldAll();
+  const { fix } = await fixture.outcome();
+  expect(fix).toMatchObject([null, "future", null].map((clock_fault) => ({ row: { clock_fault } })));
+  expect(await again({ fromMs: FROM_MS + 2000 })).toMatchObject({
+    frames: 2,
+    same: 2,
+    changed: 0,
+    missing: 0,
+    extra: 0,
+  });
+});
+
 test("frames that the stream has not reached yet are not missing", async () => {
   await aDay();
   await append(first, [at(200)]);

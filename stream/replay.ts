@@ -10,6 +10,7 @@ import {
   pairReplayed,
   type ReplayWindow,
   readReplayFrames,
+  readTimesBefore,
 } from "#store/fold-replay.ts";
 import { applyReplay } from "#store/fold-replay-apply.ts";
 import { countReplayed, type ReplayCounts } from "#store/fold-replay-differences.ts";
@@ -115,7 +116,7 @@ async function foldAgain(client: pg.Client, window: ReplayWindow, options: Repla
   for (let afterSeq = 0; ; ) {
     const next = await readReplayFrames(client, window, afterSeq, REPLAY_FRAMES_MAX);
     if (next.length === 0) return { frames, faults, folds };
-    await beginFolds(client, next, folds);
+    await beginFolds(client, window, next, folds);
     const read = await readAgain(client, next, folds, options.findDecoder);
     const folded = foldFrames(read, {
       stages: options.stages ?? allStages,
@@ -138,19 +139,22 @@ async function foldAgain(client: pg.Client, window: ReplayWindow, options: Repla
 }
 
 /**
- * A device's fold begins afresh, but for what its decoder remembers: the frame that said so (a login with the time zone)
- * may lie before the window, and without it every time would differ.
+ * A device's fold begins afresh, but for what its times rest on: what its decoder remembers (the login with the time zone
+ * may lie before the window), and how far its clock had come.
  */
 async function beginFolds(
   client: pg.Client,
+  window: ReplayWindow,
   frames: readonly JournalFrame[],
   folds: Map<number, DeviceFold>,
 ): Promise<void> {
   const fresh = [...new Set(frames.map((frame) => frame.deviceId))].filter((deviceId) => !folds.has(deviceId));
   if (fresh.length === 0) return;
   const stateById = new Map((await readDeviceStates(client, fresh)).map((state) => [state.deviceId, state]));
+  const timesBefore = await readTimesBefore(client, window, fresh);
   for (const deviceId of fresh) {
-    folds.set(deviceId, { ...foldInitial, memory: foldOfRow(stateById.get(deviceId)).memory });
+    const order = { ...foldInitial.order, watermarkMs: timesBefore.get(deviceId) ?? null };
+    folds.set(deviceId, { ...foldInitial, order, memory: foldOfRow(stateById.get(deviceId)).memory });
   }
 }
 

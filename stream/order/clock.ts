@@ -4,6 +4,8 @@ import type { ClockFault } from "../stage.ts";
 export const ROLLOVER_MS = 1024 * 7 * 86_400_000;
 /** A device clock may run ahead of ours by this much and is still believed. */
 export const FUTURE_MS_MAX = 86_400_000;
+/** A clock that was right so far is not believed when it is suddenly ahead by more: what came after would all be late. */
+export const LEAP_MS_MAX = 600_000;
 /** A rollover is corrected only when the corrected time is at most this old: longer than any device keeps reports. */
 export const ROLLOVER_BACKLOG_MS_MAX = 60 * 86_400_000;
 /** Before this there was no GPS time (6 January 1980), and a day later clocks that start there have been synchronised. */
@@ -37,4 +39,13 @@ export function readClock(deviceTimeMs: number | null, receivedAtMs: number): Cl
 
 function substituted(clockFault: ClockFault, deviceTimeMs: number, receivedAtMs: number): ClockReading {
   return { fixTimeMs: receivedAtMs, dated: false, clockFault, deviceTimeMs };
+}
+
+/**
+ * Whether a device's clock has leapt ahead: the newest time that it gave before (`watermarkMs`) was not ahead of ours, this one is.
+ * A device that is ahead from its first report on keeps its times, as does one whose times came while our own clock was behind.
+ */
+export function isLeap(fixTimeMs: number, receivedAtMs: number, watermarkMs: number | null): boolean {
+  const believedMs = receivedAtMs + LEAP_MS_MAX;
+  return watermarkMs !== null && watermarkMs <= believedMs && fixTimeMs > believedMs;
 }

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { Report } from "#decoders/decoder.ts";
 import { type DeviceFold, fixesOf, foldFixes, foldInitial } from "../fold.ts";
 import type { Fix } from "../stage.ts";
+import { order } from "./order.ts";
 
 const START_MS = Date.UTC(2026, 10, 1);
 
@@ -174,6 +175,32 @@ test("a report with an unset clock takes the time of receipt, and its copy recei
     ["unsynchronised", 3_600_000, START_MS + 86_402_000],
   ]);
   expect(folds.at(-1)!.live.counters).toMatchObject({ fixes: 2, duplicates: 2, clockFaults: 2 });
+});
+
+test("a clock that leaps ahead is not believed: the reports after it are not late, its copy vanishes even when its time has come", () => {
+  const ahead = at(86_400 + 7_200);
+  const { stored, folds } = upload([[at(86_390)], [ahead], [at(86_400)], [ahead], [at(86_401)]]);
+  expect([...stored.values()].map((fix) => [fix.clockFault, fix.deviceTimeMs, fix.late])).toEqual([
+    [null, null, false],
+    ["future", ahead.timeMs, false],
+    [null, null, false],
+    [null, null, false],
+  ]);
+  expect(folds.at(-1)!.live.position?.fixTimeMs).toBe(START_MS + 86_401_000);
+  expect(folds.at(-1)!.live.counters).toMatchObject({ fixes: 4, duplicates: 1, clockFaults: 1, late: 0 });
+  const frame = { seq: 9, deviceId: 7, protocol: "teltonika" as const, bytes: bytesOf([ahead]) };
+  const fixes = fixesOf({ ...frame, receivedAtMs: START_MS + 2 * 86_400_000 }, [reportOf(ahead, 0)]);
+  expect(fixes[0]).toMatchObject({ dated: true, fixTimeMs: ahead.timeMs });
+  const resentLater = order(folds[1]!.order, { fixes, isKnown: () => false });
+  expect(resentLater.outputs.map(({ kind }) => kind)).toEqual(["duplicate"]);
+});
+
+test("a device that is ahead from its first report on keeps its times", () => {
+  const hoursAhead = [at(86_400 + 28_800), at(86_400 + 28_810), at(86_400 + 28_820)];
+  const { stored } = upload(hoursAhead.map((sent) => [sent]));
+  expect([...stored.values()].map((fix) => [fix.fixTimeMs, fix.clockFault])).toEqual(
+    hoursAhead.map((sent) => [sent.timeMs, null]),
+  );
 });
 
 test("a report without a time is never late and does not make the next one late", () => {

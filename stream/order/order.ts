@@ -1,4 +1,5 @@
 import type { Fix, Stage } from "../stage.ts";
+import { isLeap } from "./clock.ts";
 
 /** Reports with an unusable clock whose resent copies are still recognised, per device. */
 export const UNCLOCKED_RECENT_MAX = 64;
@@ -22,13 +23,14 @@ export const orderInitial: OrderState = { watermarkMs: null, unclocked: [] };
 /**
  * Puts the fixes of one frame in order of time (devices send newest first or oldest first), drops what is stored
  * already and flags what is older than the newest fix accepted before. Fixes dated by the time of receipt never move
- * the watermark: our clock runs ahead of the device's by the time of transmission.
+ * the watermark: our clock runs ahead of the device's by the time of transmission. Those whose clock has leapt ahead are
+ * dated so, too.
  */
 export const order: Stage<OrderState, OrderInput, OrderOutput> = (state, { fixes, isKnown }) => {
   let watermarkMs = state.watermarkMs;
   let unclocked = state.unclocked;
   const outputs: OrderOutput[] = [];
-  for (const fix of sortedByTime(fixes)) {
+  for (const fix of sortedByTime(withoutLeaps(fixes, state.watermarkMs))) {
     if (isRepeated(outputs, fix) || resent(unclocked, fix) || isKnown(fix.fixTimeMs, fix.fingerprint)) {
       outputs.push({ kind: "duplicate", fix });
       continue;
@@ -48,10 +50,22 @@ export function needsLookup(watermarkMs: number | null, fix: Fix): boolean {
   return !fix.dated || (watermarkMs !== null && fix.fixTimeMs <= watermarkMs);
 }
 
+/** Fixes whose clock has leapt ahead take the time of receipt; the wrong time is kept beside it. */
+function withoutLeaps(fixes: readonly Fix[], watermarkMs: number | null): readonly Fix[] {
+  const leapt = (fix: Fix) => fix.dated && isLeap(fix.fixTimeMs, fix.receivedAtMs, watermarkMs);
+  if (!fixes.some(leapt)) return fixes;
+  return fixes.map((fix) =>
+    leapt(fix)
+      ? { ...fix, fixTimeMs: fix.receivedAtMs, dated: false, clockFault: "future", deviceTimeMs: fix.fixTimeMs }
+      : fix,
+  );
+}
+
 /** Received again, a report with an unusable clock gets another time: its own wrong time and its bytes identify it. */
 function resent(unclocked: OrderState["unclocked"], fix: Fix): boolean {
-  if (fix.dated || fix.deviceTimeMs === null) return false;
-  return unclocked.some(([timeMs, fingerprint]) => timeMs === fix.deviceTimeMs && fingerprint === fix.fingerprint);
+  if (unclocked.length === 0) return false;
+  const ownMs = ownTimeMs(fix);
+  return unclocked.some(([timeMs, fingerprint]) => timeMs === ownMs && fingerprint === fix.fingerprint);
 }
 
 /** Copies within a frame have the same bytes, so the same time: dated ones follow each other. */
