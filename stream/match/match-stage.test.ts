@@ -1,16 +1,11 @@
 import { beforeAll, expect, test } from "vitest";
-import type { PathSegmentRow } from "#store/track-rows.ts";
-import { type DeviceFold, foldFixes, foldInitial } from "../fold.ts";
+import { foldFixes } from "../fold.ts";
 import { drawRoads, lineOf, way } from "../roads/sample-roads.ts";
-import { smoothStage } from "../smooth/smooth-stage.ts";
-import type { DeviceStage, Fix } from "../stage.ts";
 import type { MatchFix } from "./match-fix.ts";
-import { matchStage } from "./match-stage.ts";
-import { revisedPath } from "./revised-path.ts";
-import { drive, normalNoise, ROUND_THE_CORNER, TWO_STREETS } from "./sample-drives.ts";
+import { drive, ROUND_THE_CORNER, TWO_STREETS } from "./sample-drives.ts";
+import { type Folded, fixOf, fold as foldOn, noisy, stages } from "./sample-folds.ts";
 import { StreamRoads } from "./stream-roads.ts";
 
-const stages = [smoothStage as DeviceStage, matchStage as DeviceStage];
 let roads: StreamRoads;
 
 beforeAll(async () => {
@@ -18,45 +13,8 @@ beforeAll(async () => {
   roads = new StreamRoads(network);
 });
 
-function fixOf({ timeMs, lat, lon, speedMps, headingDeg }: MatchFix, fixId: number, receivedAtMs: number): Fix {
-  return {
-    ...{ fixId, deviceId: 7, fixTimeMs: timeMs, dated: true, receivedAtMs, fingerprint: timeMs, protocol: "teltonika" },
-    ...{ late: false, clockFault: null, deviceTimeMs: null, smoothed: null, matched: null, trackM: null, cell: null },
-    ...{ kind: "fix", valid: true, latDeg: lat, lonDeg: lon, altitudeM: null, speedMps, headingDeg, satellites: 9 },
-    ...{ hdop: null, accuracyM: 5, event: null, buffered: false, attributes: {} },
-  };
-}
-
-type Folded = {
-  fixes: Map<number, Fix>;
-  segments: PathSegmentRow[];
-  fold: DeviceFold;
-  states: string[];
-};
-
-/** Folds frames, each received as it stands; between any two the state is kept as JSON when `stored`. */
-function fold(frames: readonly (readonly MatchFix[])[], stored: boolean, on: StreamRoads | null = roads): Folded {
-  const result: Folded = { fixes: new Map(), segments: [], fold: foldInitial, states: [] };
-  frames.forEach((frame, index) => {
-    const seq = index + 1;
-    const receivedAtMs = Math.max(...frames.slice(0, seq).flatMap((fixes) => fixes.map((fix) => fix.timeMs)));
-    const fixes = frame.map((fix, n) => fixOf(fix, seq * 1024 + n, receivedAtMs));
-    const head = { seq, deviceId: 7, protocol: "teltonika" as const, receivedAtMs, bytes: new Uint8Array() };
-    const step = foldFixes(result.fold, { frame: head, fixes, isKnown: () => false }, stages, {
-      roads: on ?? undefined,
-    });
-    result.fold = stored ? (JSON.parse(JSON.stringify(step.fold)) as DeviceFold) : step.fold;
-    for (const fix of step.fixes) result.fixes.set(fix.fixTimeMs, fix);
-    result.segments.push(...step.path);
-    result.states.push(JSON.stringify(step.fold));
-  });
-  return result;
-}
-
-const noisy = (line = ROUND_THE_CORNER, sigmaM = 4, intervalS = 2): MatchFix[] => {
-  const noise = normalNoise(5);
-  return drive(line, 12, intervalS, () => [noise() * sigmaM, noise() * sigmaM]);
-};
+const fold = (frames: readonly (readonly MatchFix[])[], stored: boolean, on: StreamRoads | null = roads): Folded =>
+  foldOn(frames, stored, on);
 
 const waysOf = (folded: Folded): (number | null)[] =>
   [...folded.fixes.values()].sort((a, b) => a.fixTimeMs - b.fixTimeMs).map((fix) => fix.matched?.wayId ?? null);
@@ -97,83 +55,6 @@ test("the folded state that a frame was given stays as it was", () => {
   expect(JSON.stringify(before)).toBe(kept);
 });
 
-test("late fixes are matched with those around them and leave the live match as it is", () => {
-  const drives = noisy();
-  const late = drives.slice(20, 26);
-  const inTime = [...drives.slice(0, 20), ...drives.slice(26, 40)].map((fix) => [fix]);
-  const without = fold(inTime, true);
-  const folded = fold([...inTime, late, ...drives.slice(40).map((fix) => [fix])], true);
-  const wholly = fold([...inTime, ...drives.slice(40).map((fix) => [fix])], true);
-  for (const fix of late) {
-    const stored = folded.fixes.get(fix.timeMs)!;
-    expect(stored.late).toBe(true);
-    expect(stored.matched).not.toBeNull();
-    expect(stored.trackM).toBeNull();
-  }
-  expect(late.filter((fix) => [10, 20].includes(folded.fixes.get(fix.timeMs)!.matched!.wayId))).toHaveLength(6);
-  const live = (of: Folded) =>
-    [...of.fixes.values()]
-      .filter((fix) => !fix.late)
-      .map(({ fixTimeMs, matched, trackM }) => [fixTimeMs, matched, trackM]);
-  expect(live(folded)).toEqual(live(wholly));
-  expect(without.segments).toEqual(folded.segments.slice(0, without.segments.length));
-  expect(folded.segments.filter(({ revisedFromMs }) => revisedFromMs === null)).toEqual(wholly.segments);
-});
-
-test("what was driven where fixes came late is told again, as if they had come in time", async () => {
-  // Round the park there is a way in the south and a longer one in the north; the fixes from the latter come late, and live it is left open.
-  const network = await drawRoads([
-    way(1, "-400,0 0,0"),
-    way(2, "0,0 0,-250 600,-250 600,0"),
-    way(3, "600,0 1200,0"),
-    way(5, "1200,0 3000,0"),
-    way(4, "0,0 0,300 600,300 600,0"),
-  ]);
-  const park = new StreamRoads(network);
-  const driven = drive(lineOf("-390,0 0,0 0,300 600,300 600,0 2990,0"), 12, 5);
-  const isHeld = (n: number): boolean => n * 60 > 400 && n * 60 < 1570;
-  const [early, late, after] = [
-    driven.filter((_, n) => n * 60 <= 400),
-    driven.filter((_, n) => isHeld(n)),
-    driven.filter((_, n) => n * 60 >= 1570),
-  ];
-  const singly = (fixes: readonly MatchFix[]) => fixes.map((fix) => [fix]);
-  const newestFirst = [late.slice(10), late.slice(0, 10)];
-  for (const batches of [[late], [late.slice(0, 10), late.slice(10)], newestFirst]) {
-    const frames = [...singly(early), ...singly(after.slice(0, 2)), ...batches, ...singly(after.slice(2))];
-    const { segments } = fold(frames, true, park);
-    const live = segments.filter(({ revisedFromMs }) => revisedFromMs === null);
-    const lengthOf = (of: readonly PathSegmentRow[], wayId: number): number =>
-      of.reduce((sum, segment) => sum + (segment.wayId === wayId ? segment.lengthM : 0), 0);
-    const path = revisedPath(segments);
-    expect(lengthOf(live, 4)).toBe(0);
-    expect(lengthOf(path, 2)).toBeLessThan(30);
-    expect(lengthOf(path, 4)).toBeGreaterThan(1150);
-    expect(lengthOf(path, 4)).toBeLessThan(1260);
-    for (let i = 1; i < path.length; i++) expect(path[i]!.enteredMs).toBeGreaterThanOrEqual(path[i - 1]!.leftMs);
-  }
-});
-
-test("one frame of late fixes from two gaps leaves what was driven between them as it was", () => {
-  const drives = drive(lineOf("-190,0 0,0 600,0 600,890"), 4, 5);
-  const inGap = (n: number): boolean => (n >= 4 && n < 8) || (n >= 44 && n < 48);
-  const inTime = drives.filter((_, n) => !inGap(n));
-  const { segments } = fold([...inTime.map((fix) => [fix]), drives.filter((_, n) => inGap(n))], true);
-  const revised = segments.filter(({ revisedFromMs }) => revisedFromMs !== null);
-  expect(new Set(revised.map(({ revisedFromMs }) => revisedFromMs)).size).toBe(2);
-  for (const { revisedFromMs, revisedToMs } of revised) expect(revisedToMs! - revisedFromMs!).toBeLessThan(60_000);
-});
-
-test("late fixes from before all that is remembered tell what was driven among them only", () => {
-  const drives = noisy(ROUND_THE_CORNER, 4, 1);
-  const late = drives.slice(4, 8);
-  const { segments } = fold([...[...drives.slice(0, 4), ...drives.slice(8, 60)].map((fix) => [fix]), late], true);
-  const revised = segments.filter(({ revisedFromMs }) => revisedFromMs !== null);
-  expect(revised.length).toBeGreaterThan(0);
-  for (const { revisedFromMs, revisedToMs } of revised)
-    expect([revisedFromMs, revisedToMs]).toEqual([late[0]!.timeMs, late.at(-1)!.timeMs]);
-});
-
 test("a vehicle that has stood for a while has its path written to where it stands, with times of driving only", () => {
   const drives = noisy();
   const arrived = drives.at(-1)!;
@@ -199,6 +80,21 @@ test("a vehicle that has stood for a while has its path written to where it stan
   expect((north!.leftMs - north!.enteredMs) / 1000).toBeGreaterThan(40);
   expect((north!.leftMs - north!.enteredMs) / 1000).toBeLessThan(65);
   for (const { enteredMs, leftMs } of segments) expect(leftMs).toBeGreaterThanOrEqual(enteredMs);
+});
+
+test("a device that falls silent for more than a quarter of an hour has its path written to its last fix, of that time", () => {
+  const before = drive(lineOf("0,0 300,0"), 12, 2);
+  const stoppedMs = before.at(-1)!.timeMs;
+  for (const silentMin of [16, 30]) {
+    const laterMs = stoppedMs - before[0]!.timeMs + silentMin * 60_000;
+    const [after] = drive(lineOf("600,200 600,800"), 12, 2).map((fix) => ({ ...fix, timeMs: fix.timeMs + laterMs }));
+    const { segments } = fold(
+      [...before, after!].map((fix) => [fix]),
+      true,
+    );
+    expect(segments.map(({ wayId, leftMs }) => [wayId, leftMs])).toEqual([[10, stoppedMs]]);
+    expect(segments[0]!.lengthM).toBeCloseTo(288, -1);
+  }
 });
 
 test("without roads nothing is matched and the track follows the positions", () => {

@@ -29,12 +29,11 @@ export class RecentFixes {
     return this.#bytes.slice(0, this.#count * FIX_BYTES);
   }
 
-  /** Remembers a fix, in its place by time, unless it adds nothing. */
+  /** Remembers a fix, in its place by time, unless it adds nothing. Of too many the oldest is forgotten. */
   add(fix: MatchFix): void {
     let at = this.#count;
     while (at > 0 && this.#timeMs(at - 1) > fix.timeMs) at--;
     if (at === this.#count && at > 0 && !this.#isApart(at - 1, fix)) return;
-    if (at === 0 && this.#count === RECENT_FIXES_MAX) return;
     this.#bytes.copyWithin((at + 1) * FIX_BYTES, at * FIX_BYTES, this.#count * FIX_BYTES);
     this.#write(at, fix);
     if (this.#count < RECENT_FIXES_MAX) this.#count++;
