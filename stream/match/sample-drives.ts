@@ -8,6 +8,12 @@ import { Viterbi } from "./viterbi.ts";
 export const TWO_STREETS = [way(10, "-200,0 0,0 600,0 900,0"), way(20, "600,0 600,600 600,900")] as const;
 export const ROUND_THE_CORNER = lineOf("0,0 600,0 600,600");
 
+/** A street grid, a block of it 90 m long. */
+export const GRID = Array.from({ length: 7 }, (_, i) => [
+  { id: 10 + i, line: Array.from({ length: 7 }, (_, k) => [k * 90, i * 90] as const) },
+  { id: 30 + i, line: Array.from({ length: 7 }, (_, k) => [i * 90, k * 90] as const) },
+]).flat();
+
 /** Fixes of a vehicle that drives along a line (metres) at a constant speed, one every `intervalS`. */
 export function drive(
   line: SampleLine,
@@ -71,4 +77,15 @@ export function normalNoise(seed: number): () => number {
     return (state + 0.5) / 4294967296;
   };
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** A receiver's error, metres east and north, that keeps this share of itself from fix to fix. */
+export function wanderingNoise(sigmaM: number, memory: number, seed: number): () => readonly [number, number] {
+  const normal = normalNoise(seed);
+  const fresh = Math.sqrt(1 - memory * memory);
+  let [east, north] = [sigmaM * normal(), sigmaM * normal()];
+  return () => {
+    [east, north] = [memory * east + fresh * sigmaM * normal(), memory * north + fresh * sigmaM * normal()];
+    return [east, north];
+  };
 }
