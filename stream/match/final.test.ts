@@ -140,6 +140,15 @@ test("One gross error in a drive changes neither the path nor the places around 
   expect(pathOf(roads, fixes)).toEqual([1, 2]);
 });
 
+test("A drive whose last fix is a gross error ends at the fix before.", async () => {
+  const roads = await drawRoads([way(1, "-400,0 600,0")]);
+  const fixes = drive(lineOf("-300,0 300,0"), 10, 5, (fix) => (fix === 12 ? [0, 900] : [0, 0]));
+  const { stretches } = new FinalMatcher(roads).match(fixes);
+  const lengthM = drivenWays(roads, stretches).reduce((sum, { lengthM }) => sum + lengthM, 0);
+  expect(fixes).toHaveLength(13);
+  expect(Math.abs(lengthM - 550)).toBeLessThan(5);
+});
+
 test("An empty trace, a single fix and a trace far from every road are matched to nothing or to what is there.", async () => {
   const roads = await drawRoads(cross);
   expect(pathOf(roads, [])).toEqual([]);

@@ -20,8 +20,8 @@ export interface PlacedFix {
 
 /**
  * Where the vehicle was at each fix of a stretch, once the way it took is known: the filter along the path forwards, then
- * the Rauch–Tung–Striebel smoother backwards, so that every place rests on all fixes. The ends of the stretch move to the first and last of them. `fixes[i]` is fix number i + 1; what
- * `rejected` marks is a gross error and only predicted.
+ * the Rauch–Tung–Striebel smoother backwards, so that every place rests on all fixes. The ends of the stretch move to the first
+ * of them and to the last that is believed. `fixes[i]` is fix number i + 1; what `rejected` marks is a gross error and only predicted.
  */
 export function placeFixes(
   roads: RoadNetwork,
@@ -39,7 +39,9 @@ export function placeFixes(
   filterAlong(roads, stretch, fixes, rejected, noise, first, count, filtered, predictions);
   smoothBack(fixes, noise, first, count, filtered, predictions);
   const { legs } = stretch;
-  trimEnds(roads, legs, filtered[ALONG]!, filtered[(count - 1) * STRIDE + ALONG]!);
+  let last = count - 1;
+  while (last > 0 && rejected[first + last] === 1) last--;
+  trimEnds(roads, legs, filtered[ALONG]!, filtered[last * STRIDE + ALONG]!);
   let leg = 0;
   for (let i = 0; i < count; i++) {
     const alongM = filtered[i * STRIDE + ALONG]!;
