@@ -8,5 +8,7 @@ export default defineConfig({
     setupFiles: ["seeded-properties.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Waiting for what comes: how long it takes is not what is tested.
+    expect: { poll: { timeout: 50_000, interval: 100 } },
   },
 });

@@ -11,8 +11,6 @@ import {
   type PageOptions,
 } from "./browser-bench.ts";
 
-const SOON = { timeout: 50_000, interval: 100 };
-
 let bench: BrowserBench;
 let key: string;
 let fleetId: number;
@@ -66,11 +64,11 @@ const test = vitestTest.skipIf(!hasBrowser);
 
 test("Routes with late stops come first, and search finds one by an address or a driver.", async () => {
   const page = await openPanel("Deliveries");
-  await expect.poll(() => routes(page).count(), SOON).toBe(2);
+  await expect.poll(() => routes(page).count()).toBe(2);
   expect(await routes(page).first().textContent()).toMatch(/North.*1 \/ 3.*1 late/);
   expect(await page.getByText("2 routes · 1 of 6 stops over · 1 late · 0 at risk").count()).toBe(1);
   await page.getByLabel("Search route, driver, address").fill("airport ana");
-  await expect.poll(() => routes(page).count(), SOON).toBe(1);
+  await expect.poll(() => routes(page).count()).toBe(1);
   await page.getByLabel("Day", { exact: true }).fill("2026-11-20");
   await page.getByText("No route on this day.").waitFor();
   await page.context().close();
@@ -79,19 +77,19 @@ test("Routes with late stops come first, and search finds one by an address or a
 test("By keyboard alone: from the routes to a stop, and back to where one was.", async () => {
   const page = await openPanel("Vehicles");
   await page.keyboard.press("ArrowRight");
-  await expect.poll(() => routes(page).count(), SOON).toBe(2);
+  await expect.poll(() => routes(page).count()).toBe(2);
   const focused = () => page.evaluate("document.activeElement.id");
   while ((await focused()) !== `route-${late.routeId}`) await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
-  await expect.poll(focused, SOON).toBe("route-title");
+  await expect.poll(focused).toBe("route-title");
   while ((await focused()) !== `stop-${late.stopIds[1]}`) await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
-  await expect.poll(focused, SOON).toBe("stop-title");
+  await expect.poll(focused).toBe("stop-title");
   await page.getByText("On the way, 10 min late").waitFor();
   await page.keyboard.press("Escape");
-  await expect.poll(focused, SOON).toBe(`stop-${late.stopIds[1]}`);
+  await expect.poll(focused).toBe(`stop-${late.stopIds[1]}`);
   await page.keyboard.press("Escape");
-  await expect.poll(focused, SOON).toBe(`route-${late.routeId}`);
+  await expect.poll(focused).toBe(`route-${late.routeId}`);
   await page.context().close();
 });
 
@@ -101,9 +99,7 @@ test("A stop shows its proof with verdict and reasons, and takes a person's word
   const pod = (await bench.api.call(key, "GET", `/v1/stops/${late.stopIds[0]}/pod`)).json();
   for (const sentence of pod.verdict.explanation) await page.getByText(sentence).waitFor();
   await page.getByText("Proof received: delivered").waitFor();
-  await expect
-    .poll(() => page.evaluate("document.querySelector('.verdict-map').naturalWidth"), SOON)
-    .toBeGreaterThan(0);
+  await expect.poll(() => page.evaluate("document.querySelector('.verdict-map').naturalWidth")).toBeGreaterThan(0);
   await page.getByText(`Reasons (${pod.verdict.reasons.length})`).click();
   await page.getByText("Say what you make of it").click();
   await page.getByLabel("Accept the proof").check();
@@ -142,7 +138,7 @@ test("A tracking link is made, opens, and is revoked; a key without the scopes i
 
 test("A stop that comes to be at risk is said aloud and moves its route up, without anybody asking.", async () => {
   const page = await openPanel("Deliveries");
-  await expect.poll(() => routes(page).count(), SOON).toBe(2);
+  await expect.poll(() => routes(page).count()).toBe(2);
   const stopId = well.stopIds[2]!;
   await query("update stop_state set at_risk = true where stop_id = $1", [stopId]);
   await storeEvents(bench.api.database, fleetId, [
@@ -152,7 +148,7 @@ test("A stop that comes to be at risk is said aloud and moves its route up, with
   await page
     .locator(".console > [role=status]", { hasText: "Rua 2 is at risk of being late" })
     .waitFor({ state: "attached" });
-  await expect.poll(() => routes(page).nth(1).textContent(), SOON).toContain("1 at risk");
+  await expect.poll(() => routes(page).nth(1).textContent()).toContain("1 at risk");
   await page.context().close();
 });
 
@@ -179,7 +175,7 @@ test("axe finds nothing in the day, a route, a stop or the attention list, on a 
     ["dark", 390],
   ] as const) {
     const page = await openPanel("Deliveries", { scheme, width, height: 844 });
-    await expect.poll(() => routes(page).count(), SOON).toBe(2);
+    await expect.poll(() => routes(page).count()).toBe(2);
     expect(await accessibilityFindings(page)).toEqual([]);
     await routes(page).filter({ hasText: "North" }).click();
     expect(await accessibilityFindings(page)).toEqual([]);
@@ -200,7 +196,7 @@ test("On the map the stops of a route stand in their order, each in the shape of
   await page.locator('.map[data-ready="true"]').waitFor();
   await routes(page).filter({ hasText: "North" }).click();
   const marks = page.locator(".stop-mark.on-map");
-  await expect.poll(() => marks.allTextContents(), SOON).toEqual(["1", "2", "3"]);
+  await expect.poll(() => marks.allTextContents()).toEqual(["1", "2", "3"]);
   const classes = await page.evaluate(
     "[...document.querySelectorAll('.stop-mark.on-map')].map((mark) => mark.className)",
   );
@@ -210,7 +206,7 @@ test("On the map the stops of a route stand in their order, each in the shape of
     expect.stringContaining("todo"),
   ]);
   const path = "document.querySelector('.map').maplibre.queryRenderedFeatures({ layers: ['page-route-path'] }).length";
-  await expect.poll(() => page.evaluate(path), SOON).toBeGreaterThan(0);
+  await expect.poll(() => page.evaluate(path)).toBeGreaterThan(0);
   await marks.nth(1).click();
   await page.getByText("On the way, 10 min late").waitFor();
   await page.context().close();
