@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { mkdir, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { compileRoadBytes } from "#stream/roads/build.ts";
 import type { OsmElement } from "#stream/roads/osm-elements.ts";
+import { replaceFile } from "#stream/roads/replace-file.ts";
 import { readNodes, readPlaces } from "./network.ts";
 import type { NetworkFile } from "./network-file.ts";
 
@@ -36,9 +37,7 @@ export async function ensureGothenburgRoads(path: string): Promise<void> {
     return Promise.resolve();
   });
   await mkdir(dirname(path), { recursive: true });
-  const unfinished = `${path}.${process.pid}`;
-  await writeFile(unfinished, bytes);
-  await rename(unfinished, path);
+  await replaceFile(path, (file) => file.writeFile(bytes));
 }
 
 async function exists(path: string): Promise<boolean> {
