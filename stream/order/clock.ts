@@ -37,7 +37,8 @@ export function readClock(deviceTimeMs: number | null, receivedAtMs: number): Cl
   return { fixTimeMs: deviceTimeMs, dated: true, clockFault: null, deviceTimeMs: null };
 }
 
-function substituted(clockFault: ClockFault, deviceTimeMs: number, receivedAtMs: number): ClockReading {
+/** The time of receipt in place of one that can't be right, which is kept beside it. */
+export function substituted(clockFault: ClockFault, deviceTimeMs: number, receivedAtMs: number): ClockReading {
   return { fixTimeMs: receivedAtMs, dated: false, clockFault, deviceTimeMs };
 }
 

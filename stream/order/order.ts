@@ -1,5 +1,5 @@
 import type { Fix, Stage } from "../stage.ts";
-import { isLeap } from "./clock.ts";
+import { isLeap, substituted } from "./clock.ts";
 
 /** Reports with an unusable clock whose resent copies are still recognised, per device. */
 export const UNCLOCKED_RECENT_MAX = 64;
@@ -54,11 +54,7 @@ export function needsLookup(watermarkMs: number | null, fix: Fix): boolean {
 function withoutLeaps(fixes: readonly Fix[], watermarkMs: number | null): readonly Fix[] {
   const leapt = (fix: Fix) => fix.dated && isLeap(fix.fixTimeMs, fix.receivedAtMs, watermarkMs);
   if (!fixes.some(leapt)) return fixes;
-  return fixes.map((fix) =>
-    leapt(fix)
-      ? { ...fix, fixTimeMs: fix.receivedAtMs, dated: false, clockFault: "future", deviceTimeMs: fix.fixTimeMs }
-      : fix,
-  );
+  return fixes.map((fix) => (leapt(fix) ? { ...fix, ...substituted("future", fix.fixTimeMs, fix.receivedAtMs) } : fix));
 }
 
 /** Received again, a report with an unusable clock gets another time: its own wrong time and its bytes identify it. */
