@@ -9,10 +9,12 @@ export function isPlaced(fix: Fix): fix is PlacedFix {
   return fix.dated || fix.clockFault === null;
 }
 
-/** No vehicle on a road drives faster: what is beyond is what a device writes for "unknown", or was made up. */
-const SPEED_MPS_MAX = 100;
+/** Nothing on wheels is faster: what lies farther apart than that was not driven. */
+export const DRIVEN_MPS_MAX = 70;
+/** A speed beyond this is what a device writes for "unknown", or was made up. */
+const REPORTED_MPS_MAX = 100;
 
 /** The reported speed where it can be one, m/s; null otherwise. */
 export function believedSpeedMps({ speedMps }: Pick<Fix, "speedMps">): number | null {
-  return speedMps !== null && speedMps <= SPEED_MPS_MAX ? speedMps : null;
+  return speedMps !== null && speedMps <= REPORTED_MPS_MAX ? speedMps : null;
 }

@@ -1,4 +1,4 @@
-import { METRES_PER_DEG, RADIANS_PER_DEG, type Shape } from "./shape.ts";
+import { METRES_PER_DEG, metresPerLonDeg, type Shape } from "./shape.ts";
 import { signedDistanceM } from "./signed-distance.ts";
 
 /** A square of which it is asked how deep inside a polygon one can be: its middle, half its side, and how deep its middle is. */
@@ -80,8 +80,4 @@ function quartersOf({ latDeg, lonDeg, halfM }: Cell, lookAt: Look): Cell[] {
   return [-1, 1].flatMap((north) =>
     [-1, 1].map((east) => lookAt(latDeg + north * latStep, lonDeg + east * lonStep, halfM / 2)),
   );
-}
-
-function metresPerLonDeg(latDeg: number): number {
-  return METRES_PER_DEG * Math.cos(latDeg * RADIANS_PER_DEG);
 }

@@ -1,3 +1,4 @@
+import { DRIVEN_MPS_MAX } from "../placed-fix.ts";
 import { chordOf, edgeShare, planarM } from "./crossing.ts";
 import {
   type Basis,
@@ -48,8 +49,7 @@ export type Step = { readonly place: Place; readonly last: Place | null; readonl
 
 export const OUTSIDE: FenceState = { inside: false, enteredAtMs: null, dwelled: false, pending: null };
 
-/** Nothing on wheels is faster; what errors add to a way is not held against it. */
-const DRIVEN_MPS_MAX = 70;
+/** What errors add to a way is not held against it. */
 const JUMP_SIGMAS = 8;
 
 /** An absence that ended must rest on more than one outlier. */

@@ -14,6 +14,11 @@ export const EARTH_RADIUS_M = 6_371_008.8;
 export const RADIANS_PER_DEG = Math.PI / 180;
 export const METRES_PER_DEG = EARTH_RADIUS_M * RADIANS_PER_DEG;
 
+/** Metres of a degree of longitude at a latitude. */
+export function metresPerLonDeg(latDeg: number): number {
+  return METRES_PER_DEG * Math.cos(latDeg * RADIANS_PER_DEG);
+}
+
 /** The smallest box that holds the shape, rounded outwards. */
 export function boundsOf(shape: Shape): Bounds {
   switch (shape.kind) {

@@ -1,4 +1,4 @@
-import { EARTH_RADIUS_M, METRES_PER_DEG, RADIANS_PER_DEG, type Shape } from "./shape.ts";
+import { EARTH_RADIUS_M, METRES_PER_DEG, metresPerLonDeg, RADIANS_PER_DEG, type Shape } from "./shape.ts";
 
 /**
  * How far a place is from the edge of a shape, in metres: positive inside, negative outside. Edges of areas and corridors
@@ -33,7 +33,7 @@ export function greatCircleM(lat1Deg: number, lon1Deg: number, lat2Deg: number, 
  * ring, the edge is farther than said, never nearer.
  */
 function distanceToPolygonM(rings: readonly Float64Array[], latDeg: number, lonDeg: number): number {
-  const metresPerLonDeg = METRES_PER_DEG * Math.cos(latDeg * RADIANS_PER_DEG);
+  const lonScale = metresPerLonDeg(latDeg);
   let inside = true;
   let isHole = false;
   let nearestM2 = Number.POSITIVE_INFINITY;
@@ -46,7 +46,7 @@ function distanceToPolygonM(rings: readonly Float64Array[], latDeg: number, lonD
       const y2 = ring[i + 1]! - latDeg;
       if (y1 > 0 !== y2 > 0 && x1 * y2 - x2 * y1 > 0 === y2 > y1) enclosed = !enclosed;
       if (!onAntimeridian(ring[i - 2]!, ring[i]!)) {
-        const squareM2 = squareToEdge(x1, y1, x2, y2, metresPerLonDeg);
+        const squareM2 = squareToEdge(x1, y1, x2, y2, lonScale);
         if (squareM2 < nearestM2) nearestM2 = squareM2;
       }
       x1 = x2;
@@ -59,14 +59,14 @@ function distanceToPolygonM(rings: readonly Float64Array[], latDeg: number, lonD
 }
 
 function squareToLineM2(line: Float64Array, latDeg: number, lonDeg: number): number {
-  const metresPerLonDeg = METRES_PER_DEG * Math.cos(latDeg * RADIANS_PER_DEG);
+  const lonScale = metresPerLonDeg(latDeg);
   let nearestM2 = Number.POSITIVE_INFINITY;
   let x1 = line[0]! - lonDeg;
   let y1 = line[1]! - latDeg;
   for (let i = 2; i < line.length; i += 2) {
     const x2 = line[i]! - lonDeg;
     const y2 = line[i + 1]! - latDeg;
-    nearestM2 = Math.min(nearestM2, squareToEdge(x1, y1, x2, y2, metresPerLonDeg));
+    nearestM2 = Math.min(nearestM2, squareToEdge(x1, y1, x2, y2, lonScale));
     x1 = x2;
     y1 = y2;
   }
@@ -74,12 +74,12 @@ function squareToLineM2(line: Float64Array, latDeg: number, lonDeg: number): num
 }
 
 /** The edge in degrees from the place, metres squared; the short way round the earth. */
-function squareToEdge(x1Deg: number, y1Deg: number, x2Deg: number, y2Deg: number, metresPerLonDeg: number): number {
+function squareToEdge(x1Deg: number, y1Deg: number, x2Deg: number, y2Deg: number, lonScale: number): number {
   const turnDeg = x1Deg > 180 ? -360 : x1Deg < -180 ? 360 : 0;
   return squareToSegment(
-    (x1Deg + turnDeg) * metresPerLonDeg,
+    (x1Deg + turnDeg) * lonScale,
     y1Deg * METRES_PER_DEG,
-    (x2Deg + turnDeg) * metresPerLonDeg,
+    (x2Deg + turnDeg) * lonScale,
     y2Deg * METRES_PER_DEG,
   );
 }

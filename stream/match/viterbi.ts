@@ -1,4 +1,4 @@
-import { lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
+import { HALF_TURN_E7, lonMetresPerE7, METRES_PER_E7 } from "../roads/geometry.ts";
 import type { RoadNetwork } from "../roads/network-file.ts";
 import { rewind, updateCheckpoints } from "./checkpoint.ts";
 import { readHeading } from "./emission.ts";
@@ -14,8 +14,6 @@ import { Survivors } from "./survivors.ts";
 
 /** Beyond a gap of this length the drive before says nothing about the one after. */
 const GAP_S_MAX = 1200;
-/** Roads end at the date line, and so does what is known of a drive: the match starts again beyond it. */
-const HALF_TURN_E7 = 1.8e9;
 /** A fix is a gross error when its surprise and its distance are beyond these, unless it happens this often in a row. */
 const OUTLIER_SURPRISE = 40;
 const OUTLIER_SIGMAS = 4;
@@ -73,6 +71,7 @@ export class Viterbi {
     }
     readHeading(fix.headingDeg, fix.speedMps, this.#s.heading);
     this.#s.slots.clear();
+    // Roads end at the date line, and so does what is known of a drive: the match starts again beyond it.
     if (!isFirst && step.dtS <= GAP_S_MAX && Math.abs(step.lonE7 - state.lonE7) <= HALF_TURN_E7) {
       this.#advance(state, step);
       if (this.#isOutlier(state.noise.sigmaM)) {

@@ -1,5 +1,6 @@
 import { type CollectedWays, firstRefOf, type LocatedNodes } from "./collect-ways.ts";
 import { EdgeColumns } from "./edge-columns.ts";
+import { HALF_TURN_E7 } from "./geometry.ts";
 import { checkRoadLimit } from "./limits.ts";
 import type { RoadArrays } from "./network-file.ts";
 
@@ -82,7 +83,6 @@ function joinPlaces(ways: CollectedWays, { known, latE7, lonE7, refNode }: Locat
 }
 
 type Cut = "wayCutAtTheEdgeOfTheExtract" | "wayCutAtTheDateLine";
-const HALF_TURN_E7 = 1.8e9;
 
 /** Calls `take` for each part of a way between junctions; returns why it is not whole. */
 function forEachRun(

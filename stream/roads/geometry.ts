@@ -4,6 +4,9 @@ const DEG_TO_RAD = Math.PI / 180;
 /** Metres per 1e-7 degree of latitude. */
 export const METRES_PER_E7 = (EARTH_RADIUS_M * DEG_TO_RAD) / 1e7;
 
+/** 180 degrees of longitude: what lies farther apart is nearer round the other side. */
+export const HALF_TURN_E7 = 1.8e9;
+
 /** Metres per 1e-7 degree of longitude at a latitude in degrees. */
 export function lonMetresPerE7(latDeg: number): number {
   return METRES_PER_E7 * Math.cos(latDeg * DEG_TO_RAD);

@@ -1,4 +1,5 @@
 import type { TripReason, TripStop } from "#store/track-rows.ts";
+import { DRIVEN_MPS_MAX } from "../placed-fix.ts";
 import { haversineM } from "../roads/geometry.ts";
 import type { Sample } from "./sample.ts";
 
@@ -84,8 +85,7 @@ const STOOD_MS = 5 * 60_000;
 const IDLED_MS = 30 * 60_000;
 /** Found elsewhere, and not known since when it was gone: it drove about this fast. */
 const UNSEEN_MPS = 8;
-/** Nothing on wheels is faster, or gets faster so quickly (with an error of the receiver): a device's word against it does not count. */
-const SPEED_MPS_MAX = 70;
+/** Nothing on wheels gets faster so quickly (with an error of the receiver): a device's word against it does not count. */
 const ACCELERATION_MPS2_MAX = 5;
 const SPEED_ERROR_MPS = 3;
 /** What errors of two positions may add to a way that somebody drove, metres. */
@@ -255,13 +255,13 @@ function drivenM(last: Sample, sample: Sample): number {
 }
 
 function isJump(apartM: number, a: Sample, b: Sample, betweenMs: number): boolean {
-  return apartM > (betweenMs / 1000) * SPEED_MPS_MAX + JUMP_M + AWAY_SIGMAS * (a[5] + b[5]);
+  return apartM > (betweenMs / 1000) * DRIVEN_MPS_MAX + JUMP_M + AWAY_SIGMAS * (a[5] + b[5]);
 }
 
 /** Whether it may have come to the speed that it reports since the sample before. */
 function isDriven(last: Sample, sample: Sample): boolean {
   const gainedMps = ((sample[1] - last[1]) / 1000) * ACCELERATION_MPS2_MAX;
-  return sample[4] <= Math.min(SPEED_MPS_MAX, last[4] + gainedMps + SPEED_ERROR_MPS);
+  return sample[4] <= Math.min(DRIVEN_MPS_MAX, last[4] + gainedMps + SPEED_ERROR_MPS);
 }
 
 function readingOf([, timeMs, , , , , , odometerM]: Sample): Reading | null {
@@ -275,7 +275,7 @@ function withReading(
 ): Pick<OpenTrip, "odometerM" | "lastReading"> {
   if (reading === null || lastReading === null) return { odometerM, lastReading: reading ?? lastReading };
   const stepM = reading[0] - lastReading[0];
-  const stepMaxM = ((reading[1] - lastReading[1]) / 1000) * SPEED_MPS_MAX + ODOMETER_STEP_M;
+  const stepMaxM = ((reading[1] - lastReading[1]) / 1000) * DRIVEN_MPS_MAX + ODOMETER_STEP_M;
   const isCounted = stepM >= 0 && stepM <= stepMaxM;
   return { odometerM: (odometerM ?? 0) + (isCounted ? stepM : 0), lastReading: reading };
 }

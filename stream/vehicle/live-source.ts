@@ -1,4 +1,5 @@
 import type { Tracked } from "#store/measured.ts";
+import { DRIVEN_MPS_MAX } from "../placed-fix.ts";
 import { haversineM } from "../roads/geometry.ts";
 
 /**
@@ -27,8 +28,7 @@ export const POOR_M = 30;
 export const ACCURATE_SHARE = 0.5;
 /** Sources of one vehicle are this close together, besides their errors and what it drives in between. */
 export const APART_M_MAX = 100;
-/** Faster than this is a jump. After `ABANDONED_MS` without the live source a jump is believed. */
-export const SPEED_MPS_MAX = 70;
+/** After so long without the live source a jump, faster than anything drives, is believed. */
 export const ABANDONED_MS = 600_000;
 /** Assumed where the device says neither accuracy nor HDOP; metres. */
 const ACCURACY_M_ASSUMED = 25;
@@ -173,7 +173,7 @@ function agree(fix: SourceFix, live: SourceFix): boolean {
 
 function isJump(shown: SourceFix, fix: SourceFix, nowMs: number): boolean {
   if (nowMs - timeMs(shown) > ABANDONED_MS) return false;
-  const reachableM = (SPEED_MPS_MAX * (timeMs(fix) - timeMs(shown))) / 1000;
+  const reachableM = (DRIVEN_MPS_MAX * (timeMs(fix) - timeMs(shown))) / 1000;
   return between(shown, fix) > APART_M_MAX + 2 * (errorOf(shown) + errorOf(fix)) + reachableM;
 }
 

@@ -1,4 +1,4 @@
-import { METRES_PER_DEG, RADIANS_PER_DEG } from "../geofence/shape.ts";
+import { METRES_PER_DEG, metresPerLonDeg } from "../geofence/shape.ts";
 import { caseOf } from "./case.ts";
 import type { Evidence, StopPlace } from "./evidence.ts";
 import { VERDICT_LIMITS } from "./limits.ts";
@@ -51,9 +51,9 @@ export function verdictMap(evidence: Evidence): string {
 }
 
 function projection(stop: StopPlace): (place: { latDeg: number; lonDeg: number }) => Point {
-  const metresPerLonDeg = METRES_PER_DEG * Math.cos(stop.latDeg * RADIANS_PER_DEG);
+  const lonScale = metresPerLonDeg(stop.latDeg);
   return ({ latDeg, lonDeg }) => ({
-    x: (((lonDeg - stop.lonDeg + 540) % 360) - 180) * metresPerLonDeg,
+    x: (((lonDeg - stop.lonDeg + 540) % 360) - 180) * lonScale,
     y: (latDeg - stop.latDeg) * METRES_PER_DEG,
   });
 }
