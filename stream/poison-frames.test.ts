@@ -1,23 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { jsonDecoder, jsonFrame } from "./json-device.ts";
 import type { StageItem } from "./stage.ts";
-import { at, openStreamFixture, START_MS, type StreamFixture } from "./stream-fixture.ts";
+import { at, START_MS, useStreamFixture } from "./stream-fixture.ts";
 
-let fixture: StreamFixture;
-let first: number;
-let second: number;
-
-beforeAll(async () => {
-  fixture = await openStreamFixture();
-  [first, second] = fixture.deviceIds as [number, number];
-});
-
-beforeEach(async () => {
-  await fixture.rows("truncate frame_batch");
-  await fixture.forget();
-});
-
-afterAll(() => fixture.close());
+const { fixture, first, second } = await useStreamFixture();
 
 test("frames that can't be understood are set aside with their reason and the others go on", async () => {
   const fault = await fixture.append(first, "throw");

@@ -1,33 +1,22 @@
 import pino from "pino";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type { Attributes } from "#decoders/decoder.ts";
 import { jsonDecoder } from "./json-device.ts";
 import { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
-import { at, openStreamFixture, START_MS, type StreamFixture } from "./stream-fixture.ts";
+import { at, START_MS, type StreamFixture, useStreamFixture } from "./stream-fixture.ts";
 
 const DAY_MS = 86_400_000;
 /** The day in which everything is received. */
 const FROM_MS = START_MS + DAY_MS;
 const TO_MS = FROM_MS + DAY_MS;
 
-let fixture: StreamFixture;
-let first: number;
-let second: number;
+const { fixture, first, second } = await useStreamFixture();
 
-beforeAll(async () => {
-  fixture = await openStreamFixture();
-  [first, second] = fixture.deviceIds as [number, number];
-});
-
-beforeEach(async () => {
-  await fixture.rows("truncate frame_batch");
-  await fixture.forget();
+let received: number;
+beforeEach(() => {
   received = FROM_MS;
 });
 
-afterAll(() => fixture.close());
-
-let received: number;
 function append(deviceId: number, content: Parameters<StreamFixture["append"]>[1]): Promise<number> {
   received += 1000;
   return fixture.append(deviceId, content, { receivedAtMs: received });

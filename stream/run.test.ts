@@ -1,22 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { PARTITIONS, partitionOf } from "#store/journal.ts";
-import { at, openStreamFixture, START_MS, type StreamFixture } from "./stream-fixture.ts";
+import { at, START_MS, useStreamFixture } from "./stream-fixture.ts";
 
-let fixture: StreamFixture;
-let first: number;
-let second: number;
-
-beforeAll(async () => {
-  fixture = await openStreamFixture();
-  [first, second] = fixture.deviceIds as [number, number];
-});
-
-beforeEach(async () => {
-  await fixture.rows("truncate frame_batch");
-  await fixture.forget();
-});
-
-afterAll(() => fixture.close());
+const { fixture, first, second } = await useStreamFixture();
 
 test("reports become rows with their journal position, and the device's state follows", async () => {
   const note = await fixture.append(first, '{"sessions":1,"authLevel":"id"}', { kind: "connected" });

@@ -1,6 +1,7 @@
 import pg from "pg";
 import pino from "pino";
 import { Registry } from "prom-client";
+import { afterAll, beforeEach } from "vitest";
 import { connectionSettings, openDatabase } from "#store/database.ts";
 import { type FrameKind, partitionOf } from "#store/journal.ts";
 import { openJournalReader } from "#store/journal-reader.ts";
@@ -18,6 +19,18 @@ export type StreamFixture = Awaited<ReturnType<typeof openStreamFixture>>;
 export const START_MS = Date.UTC(2026, 10, 1);
 const RECEIVED_MS = START_MS + 86_400_000;
 const SETTLE_MS_MAX = 20_000;
+
+/** A fixture for the tests of a file, the first two of its devices beside it; each test begins with an empty journal. */
+export async function useStreamFixture() {
+  const fixture = await openStreamFixture();
+  const [first, second] = fixture.deviceIds as [number, number];
+  beforeEach(async () => {
+    await fixture.rows("truncate frame_batch");
+    await fixture.forget();
+  });
+  afterAll(() => fixture.close());
+  return { fixture, first, second };
+}
 
 export async function openStreamFixture(devices = 3) {
   const test = await openTestDatabase();

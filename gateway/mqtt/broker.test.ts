@@ -1,19 +1,17 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { frameOf } from "#decoders/owntracks/index.ts";
-import { closeTestGateways, hex, pause, until } from "../test-gateway.ts";
+import { closeTestGateways, pause, until } from "../test-gateway.ts";
 import {
   closePhones,
   connectBytes,
+  framed,
   location,
   loggedIn,
   openPhoneGateway,
   puback,
   publishBytes,
   subscribeBytes,
+  TOPIC,
 } from "./test-phones.ts";
-
-const TOPIC = "owntracks/ana/phone";
-const framed = (payload: string, topic = TOPIC) => hex(frameOf(topic, Buffer.from(payload)));
 
 afterEach(async () => {
   closePhones();

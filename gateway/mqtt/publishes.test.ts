@@ -1,21 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { frameOf } from "#decoders/owntracks/index.ts";
 import { JournalClosedError, JournalFullError } from "#store/journal-errors.ts";
-import { closeTestGateways, FakeJournal, hex, pause, until } from "../test-gateway.ts";
+import { closeTestGateways, FakeJournal, pause, until } from "../test-gateway.ts";
 import {
   closePhones,
   connectBytes,
+  framed,
   location,
   loggedIn,
   openPhoneGateway,
   packetBytes,
   puback,
   publishBytes,
+  TOPIC,
 } from "./test-phones.ts";
-
-const TOPIC = "owntracks/ana/phone";
-const framed = (payload: string, topic = TOPIC) => hex(frameOf(topic, Buffer.from(payload)));
 
 afterEach(async () => {
   closePhones();

@@ -2,17 +2,23 @@ import { Duplex } from "node:stream";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { findDecoder } from "#decoders";
+import { frameOf } from "#decoders/owntracks/index.ts";
 import type { CommandLink } from "../commands/command-deps.ts";
 import type { Commands } from "../commands/commands.ts";
 import type { GatewayDeps, KnownDevice, ListenerTransport } from "../index.ts";
 import { openMetrics } from "../metrics.ts";
 import { openSharedContext } from "../session-context.ts";
-import { openTestGateway, TestDevice, type TestGateway, testDeps, until } from "../test-gateway.ts";
+import { hex, openTestGateway, TestDevice, type TestGateway, testDeps, until } from "../test-gateway.ts";
 import { type Broker, openBroker } from "./broker.ts";
 import { openMqttContext } from "./mqtt-context.ts";
 import { connectBytes, type TestLogin } from "./test-packets.ts";
 
 export { connectBytes, packetBytes, publishBytes, subscribeBytes } from "./test-packets.ts";
+
+export const TOPIC = "owntracks/ana/phone";
+
+/** A publish as the journal keeps it, in hexadecimal. */
+export const framed = (payload: string, topic = TOPIC): string => hex(frameOf(topic, Buffer.from(payload)));
 
 /** A gateway with the real decoders and phones `ana/phone`, `bo/phone` … whose password is `right` and their user. */
 export type PhoneGateway = TestGateway & {

@@ -1,97 +1,11 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type DeviceFold, foldFixes, foldInitial } from "../fold.ts";
-import type { DeviceStage, Fix, StreamEvent } from "../stage.ts";
-import { FenceSet, type FenceVersion } from "./fence-set.ts";
+import { foldFixes, foldInitial } from "../fold.ts";
+import type { DeviceStage, Fix } from "../stage.ts";
+import { FenceSet } from "./fence-set.ts";
 import { geofenceStage } from "./geofence-stage.ts";
-import { type History, historyInitial, WINDOW_FIXES_MAX } from "./history.ts";
-import { visitsOf } from "./score-visits.ts";
-import { METRES_PER_DEG } from "./shape.ts";
+import { historyInitial } from "./history.ts";
+import { type At, circle, drive, fixAt, live, START_MS, stand, told, visit } from "./sample-tracks.ts";
 import { lengthOf } from "./window.ts";
-
-const START_MS = Date.UTC(2026, 10, 2, 8);
-
-/** A circle of 100 m around the origin; `eastM` of a fix is its distance from there. */
-const circle = (change: Partial<FenceVersion> = {}, rule: Partial<FenceVersion["rule"]> = {}): FenceVersion => ({
-  ...{ fenceId: 1, version: 1, validFromMs: 0, validToMs: Number.POSITIVE_INFINITY },
-  rule: {
-    ...{ shape: { kind: "circle", latDeg: 0, lonDeg: 0, radiusM: 100 }, name: "yard", dwellMs: null },
-    ...{ minInsideMs: 10_000, minOutsideMs: 30_000, maxGapMs: 300_000, ...rule },
-  },
-  ...change,
-});
-
-type At = readonly [second: number, eastM: number];
-
-function fixAt([second, eastM]: At): Fix {
-  return {
-    ...{
-      fixId: 0,
-      deviceId: 7,
-      fixTimeMs: START_MS + second * 1000,
-      dated: true,
-      receivedAtMs: 0,
-      fingerprint: second,
-    },
-    ...{
-      protocol: "teltonika",
-      late: false,
-      clockFault: null,
-      deviceTimeMs: null,
-      smoothed: null,
-      matched: null,
-      trackM: null,
-      cell: null,
-      kind: "fix",
-      valid: true,
-    },
-    ...{ latDeg: 0, lonDeg: eastM / METRES_PER_DEG, altitudeM: null, speedMps: null, headingDeg: null, satellites: 8 },
-    ...{ hdop: null, accuracyM: 15, event: null, buffered: false, attributes: {} },
-  };
-}
-
-type Folded = { events: StreamEvent[]; fold: DeviceFold };
-
-/** Folds frames of fixes; each is received as its newest fix is made, or later where it was kept back. */
-function track(frames: readonly (readonly At[])[], fences: readonly FenceVersion[] = [circle()]): Folded {
-  const set = new FenceSet(fences);
-  let fold = foldInitial;
-  let nowMs = 0;
-  const events: StreamEvent[] = [];
-  for (const [index, frame] of frames.entries()) {
-    const seq = index + 1;
-    nowMs = Math.max(nowMs, ...frame.map(([second]) => START_MS + second * 1000));
-    const fixes = frame.map((at, n) => ({ ...fixAt(at), fixId: seq * 1024 + n, receivedAtMs: nowMs }));
-    const head = { seq, deviceId: 7, protocol: "teltonika" as const, receivedAtMs: nowMs, bytes: new Uint8Array() };
-    const input = { frame: head, fixes, isKnown: () => false };
-    const result = foldFixes(fold, input, [geofenceStage as DeviceStage], { fences: set });
-    // The store keeps states as JSON.
-    fold = JSON.parse(JSON.stringify(result.fold)) as DeviceFold;
-    events.push(...result.events);
-  }
-  return { events, fold };
-}
-
-/** Every fix in a frame of its own. */
-const live = (path: readonly At[], fences?: readonly FenceVersion[]): StreamEvent[] =>
-  track(
-    path.map((at) => [at]),
-    fences,
-  ).events;
-
-const told = (events: readonly StreamEvent[]): [string, number][] =>
-  events.map(({ type, occurredAtMs }) => [type.replace("geofence.", ""), Math.round((occurredAtMs - START_MS) / 1000)]);
-
-/** A fix every `stepS` seconds on the way at 10 m/s. */
-const drive = (fromS: number, fromM: number, toM: number, stepS = 5): At[] =>
-  Array.from({ length: Math.floor(Math.abs(toM - fromM) / 10 / stepS) + 1 }, (_, n) => [
-    fromS + n * stepS,
-    fromM + Math.sign(toM - fromM) * n * stepS * 10,
-  ]);
-const stand = (fromS: number, toS: number, eastM: number, stepS = 10): At[] =>
-  Array.from({ length: Math.floor((toS - fromS) / stepS) + 1 }, (_, n) => [fromS + n * stepS, eastM]);
-
-const visit: At[] = [...drive(0, -600, 0), ...stand(70, 300, 0), ...drive(310, 0, 600)];
 
 test("a visit has one arrival and one departure, where the way crossed the edge", () => {
   const events = live(visit);
@@ -308,54 +222,6 @@ test("a fence drawn around a standing device is entered when it takes effect, an
   expect(told(live(stand(0, 300, 0), [circle({ validToMs: START_MS + 150_000 }), grown]))).toEqual([["entered", 0]]);
 });
 
-test("a visit that only late fixes saw is told of as replayed, once, in one frame or in many", () => {
-  const before = stand(-600, -5, -600);
-  const after = stand(2_000, 2_100, 600);
-  for (const late of [[visit], visit.map((at) => [at]), [visit.slice(30), visit.slice(0, 30)]]) {
-    const { events, fold } = track([...before.map((at) => [at]), ...after.map((at) => [at]), ...late]);
-    expect(events.every((event) => event.replayed)).toBe(true);
-    const [found, ...others] = visitsOf(events);
-    expect(others).toEqual([]);
-    expect([found!.enteredAtMs, found!.exitedAtMs].map((ms) => Math.round((ms! - START_MS) / 1000))).toEqual([50, 320]);
-    expect(JSON.stringify(fold).length).toBeLessThan(8_000);
-  }
-});
-
-test("late fixes move an event that a gap had put elsewhere, and take back one that was none", () => {
-  const away = track([
-    ...stand(0, 60, 0).map((at) => [at]),
-    ...stand(900, 1_000, 900).map((at) => [at]),
-    stand(70, 600, 0),
-    drive(610, 0, 600),
-  ]);
-  const exits = away.events.filter(({ type }) => type === "geofence.exited");
-  expect(told(exits).at(-1)).toEqual(["exited", 620]);
-  expect(exits[0]).toMatchObject({ replayed: false, data: { basis: "gap" } });
-  expect(exits.at(-1)).toMatchObject({ replayed: true, supersedes: exits.at(-2)!.eventId });
-  const around = track([
-    [[0, -600]],
-    [[120, 600]],
-    [[130, 650]],
-    [
-      [20, -5_000],
-      [40, 5_000],
-    ].map(([second, eastM]) => [second!, eastM! * 4] as const),
-  ]);
-  expect(around.events.slice(0, 2).map(({ replayed }) => replayed)).toEqual([false, false]);
-  const last = around.events.filter(({ data }) => data.withdrawn === true);
-  expect(last.map(({ supersedes }) => supersedes)).toEqual(around.events.slice(0, 2).map(({ eventId }) => eventId));
-  expect(visitsOf(around.events)).toEqual([]);
-});
-
-test("fixes from before the window change nothing and are counted", () => {
-  const jitter: At[] = Array.from({ length: 300 }, (_, n) => [n * 130, n % 2 === 0 ? -90 : -110]);
-  const { events, fold } = track([...jitter.map((at) => [at]), stand(5, 100, 0)]);
-  expect(events.filter(({ replayed }) => replayed)).toEqual([]);
-  const state = fold.stages.geofence!.state as { history: History };
-  expect(state.history.beyond).toBe(10);
-  expect(lengthOf(state.history.window)).toBeLessThanOrEqual(WINDOW_FIXES_MAX);
-});
-
 test("a fleet without geofences has no state, and fixes without a believable time are left alone", () => {
   const fix = { ...fixAt([0, 0]), receivedAtMs: START_MS };
   const run = (given: Fix, fences?: FenceSet) => geofenceStage.run(null, { kind: "fix", fix: given }, { fences });
@@ -371,32 +237,4 @@ test("a fleet without geofences has no state, and fixes without a believable tim
     expect(run({ ...fix, ...change }, set).state).toBeNull();
   }
   expect(lengthOf(historyInitial.window)).toBe(0);
-});
-
-test("however a day is cut and mixed up, the same visits remain, and no event of late fixes is live", () => {
-  const day: At[] = [
-    ...drive(0, -597, 3),
-    ...stand(70, 300, 0),
-    ...drive(310, 3, 603),
-    ...drive(400, 603, 3),
-    ...stand(470, 700, 10),
-    ...drive(710, 7, -593),
-  ];
-  const straight = visitsOf(live(day));
-  expect(straight).toHaveLength(2);
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: day.length }), { maxLength: 4 }), fc.nat(), (cuts, keptBack) => {
-      const edges = [...new Set([0, ...cuts, day.length])].sort((a, b) => a - b);
-      const parts = edges.slice(1).map((end, index) => day.slice(edges[index], end));
-      const held = keptBack % parts.length;
-      const order = [...parts.filter((_, index) => index !== held), parts[held]!];
-      const found = visitsOf(track(order).events);
-      expect(found).toHaveLength(2);
-      for (const [index, one] of found.entries()) {
-        expect(Math.abs(one.enteredAtMs - straight[index]!.enteredAtMs)).toBeLessThan(10_000);
-        expect(Math.abs(one.exitedAtMs! - straight[index]!.exitedAtMs!)).toBeLessThan(10_000);
-      }
-    }),
-    { numRuns: 200 },
-  );
 });

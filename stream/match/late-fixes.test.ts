@@ -1,21 +1,11 @@
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { PathSegmentRow } from "#store/track-rows.ts";
 import { drawRoads, lineOf, way } from "../roads/sample-roads.ts";
 import type { MatchFix } from "./match-fix.ts";
 import { revisedPath } from "./revised-path.ts";
-import { drive, ROUND_THE_CORNER, TWO_STREETS } from "./sample-drives.ts";
-import { type Folded, fold as foldOn, noisy } from "./sample-folds.ts";
+import { drive, ROUND_THE_CORNER } from "./sample-drives.ts";
+import { type Folded, fold, noisy } from "./sample-folds.ts";
 import { StreamRoads } from "./stream-roads.ts";
-
-let roads: StreamRoads;
-
-beforeAll(async () => {
-  const network = await drawRoads([...TWO_STREETS, way(30, "0,80 500,80")]);
-  roads = new StreamRoads(network);
-});
-
-const fold = (frames: readonly (readonly MatchFix[])[], stored: boolean, on: StreamRoads | null = roads): Folded =>
-  foldOn(frames, stored, on);
 
 /** From when to when the path was told anew, Unix ms, in the order of the batches. */
 const toldFor = ({ segments }: Folded): (number | null)[][] => {

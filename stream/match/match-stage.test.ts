@@ -1,20 +1,9 @@
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { foldFixes } from "../fold.ts";
 import { drawRoads, lineOf, way } from "../roads/sample-roads.ts";
-import type { MatchFix } from "./match-fix.ts";
-import { drive, ROUND_THE_CORNER, TWO_STREETS } from "./sample-drives.ts";
-import { type Folded, fixOf, fold as foldOn, noisy, stages } from "./sample-folds.ts";
+import { drive, ROUND_THE_CORNER } from "./sample-drives.ts";
+import { type Folded, fixOf, fold, noisy, roads, stages } from "./sample-folds.ts";
 import { StreamRoads } from "./stream-roads.ts";
-
-let roads: StreamRoads;
-
-beforeAll(async () => {
-  const network = await drawRoads([...TWO_STREETS, way(30, "0,80 500,80")]);
-  roads = new StreamRoads(network);
-});
-
-const fold = (frames: readonly (readonly MatchFix[])[], stored: boolean, on: StreamRoads | null = roads): Folded =>
-  foldOn(frames, stored, on);
 
 const waysOf = (folded: Folded): (number | null)[] =>
   [...folded.fixes.values()].sort((a, b) => a.fixTimeMs - b.fixTimeMs).map((fix) => fix.matched?.wayId ?? null);

@@ -1,13 +1,17 @@
 import type { PathSegmentRow } from "#store/track-rows.ts";
 import { type DeviceFold, foldFixes, foldInitial } from "../fold.ts";
+import { drawRoads, way } from "../roads/sample-roads.ts";
 import { smoothStage } from "../smooth/smooth-stage.ts";
 import type { DeviceStage, Fix } from "../stage.ts";
 import type { MatchFix } from "./match-fix.ts";
 import { matchStage } from "./match-stage.ts";
-import { drive, normalNoise, ROUND_THE_CORNER } from "./sample-drives.ts";
-import type { StreamRoads } from "./stream-roads.ts";
+import { drive, normalNoise, ROUND_THE_CORNER, TWO_STREETS } from "./sample-drives.ts";
+import { StreamRoads } from "./stream-roads.ts";
 
 /** Drives of one device folded frame by frame through smoothing and matching, for tests. */
+
+/** Two streets that meet, and one beside the first. */
+export const roads = new StreamRoads(await drawRoads([...TWO_STREETS, way(30, "0,80 500,80")]));
 
 export const stages = [smoothStage as DeviceStage, matchStage as DeviceStage];
 
@@ -28,7 +32,11 @@ export type Folded = {
 };
 
 /** Folds frames, each received as it stands; between any two the state is kept as JSON when `stored`. */
-export function fold(frames: readonly (readonly MatchFix[])[], stored: boolean, roads: StreamRoads | null): Folded {
+export function fold(
+  frames: readonly (readonly MatchFix[])[],
+  stored: boolean,
+  on: StreamRoads | null = roads,
+): Folded {
   const result: Folded = { fixes: new Map(), segments: [], fold: foldInitial, states: [] };
   frames.forEach((frame, index) => {
     const seq = index + 1;
@@ -36,7 +44,7 @@ export function fold(frames: readonly (readonly MatchFix[])[], stored: boolean, 
     const fixes = frame.map((fix, n) => fixOf(fix, seq * 1024 + n, receivedAtMs));
     const head = { seq, deviceId: 7, protocol: "teltonika" as const, receivedAtMs, bytes: new Uint8Array() };
     const step = foldFixes(result.fold, { frame: head, fixes, isKnown: () => false }, stages, {
-      roads: roads ?? undefined,
+      roads: on ?? undefined,
     });
     result.fold = stored ? (JSON.parse(JSON.stringify(step.fold)) as DeviceFold) : step.fold;
     for (const fix of step.fixes) result.fixes.set(fix.fixTimeMs, fix);
