@@ -186,13 +186,9 @@ describe("a client that does not read", () => {
     client.push(connectBytes());
     await until(() => client.written > 0);
     const pings = Buffer.concat(Array.from({ length: 1_000 }, () => Buffer.of(0xc0, 0)));
-    for (let sent = 0; sent < 100; sent += 1) {
-      client.push(pings);
-      await pause(1);
-    }
-    expect(client.writableLength).toBeLessThan(65_536);
-    expect(client.readableLength).toBeGreaterThan(100_000);
+    for (let sent = 0; sent < 100; sent += 1) client.push(pings);
     await until(() => client.destroyed);
+    expect(client.readableLength).toBeGreaterThan(100_000);
     expect(tally.closes.slowReader).toBe(1);
   });
 
