@@ -68,7 +68,7 @@ function follow(path: string, headers: Record<string, string> = {}, key = secret
 }
 
 const portOf = ({ app }: TestApi) => (app.server.address() as AddressInfo).port;
-const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 15_000, interval: 20 });
+const eventually = <T>(read: () => T) => expect.poll(read, { interval: 20 });
 const eventIds = (reader: Reader) => reader.messages.map((message) => JSON.parse(message.data!).id);
 
 async function announce(ids: string[], fleetId = 1): Promise<void> {

@@ -285,7 +285,7 @@ export class TestDevice {
   }
 }
 
-const WAIT_MS = 5_000;
+const WAIT_MS = 50_000;
 
 /** Waits for something that happens soon. */
 export async function until(condition: () => boolean | Promise<boolean>, waitMs = WAIT_MS): Promise<void> {

@@ -13,7 +13,7 @@ import {
 } from "./devices.ts";
 import { openTestDatabase, type TestDatabase } from "./testing.ts";
 
-const PATIENCE = { timeout: 10_000, interval: 10 };
+const PATIENCE = { timeout: 50_000, interval: 10 };
 
 let test_: TestDatabase;
 let database: Database;

@@ -10,7 +10,7 @@ import { openTestProxy, type TestProxy } from "./testing-proxy.ts";
 const PENDING_BYTES_MAX = 50_000_000;
 const RECEIVED_AT_MS = 1_790_000_000_123;
 /** For what takes as long as it takes. */
-export const PATIENCE = { timeout: 15_000, interval: 10 };
+export const PATIENCE = { timeout: 50_000, interval: 10 };
 
 export type JournalFixture = {
   /** Of the test's own database. */

@@ -66,7 +66,7 @@ testWithBroker(
     await phone.publishAsync(TOPIC, location(1), { qos: 1 });
     await pause();
     journal.failWith = undefined;
-    await until(() => journal.frames().length > 0, 15_000);
+    await until(() => journal.frames().length > 0);
     expect(journal.frames()).toEqual([hex(frameOf(TOPIC, Buffer.from(location(1))))]);
   },
 );
@@ -166,7 +166,7 @@ testWithBroker("a broker that restarts is connected to again", async () => {
     await phone.publishAsync(TOPIC, location(1), { qos: 1 });
     await pause(100);
     return journal.frames().length > 0;
-  }, 15_000);
+  });
 });
 
 async function openUpstreamGateway(url: string, journal: FakeJournal, connects = true) {
