@@ -106,9 +106,9 @@ export const trackRoutes =
         schema: {
           ...open,
           summary: "Follow a tracking link live",
-          description: `Server-sent events: \`track\` carries what \`/v1/track/{token}\` answers, its id is the ETag;
-\`closed\` says that the link answers no more. A reader that gives the last id as Last-Event-ID is sent the state only if it
-has changed.`,
+          description: `Server-sent events: \`track\` carries what \`/v1/track/{token}\` answers, its id is the ETag; \`beat\` comes every
+${limits.streamHeartbeatMs / 1_000} s, so that a reader knows that it is still connected; \`closed\` says that the link
+answers no more. A reader that gives the last id as Last-Event-ID is sent the state only if it has changed.`,
           headers: Type.Object({ "last-event-id": Type.Optional(Type.String()) }),
           response: {
             200: { description: "Messages", content: { "text/event-stream": { schema: Type.String() } } },

@@ -26,7 +26,7 @@ type Reader = { next(): Promise<Message | "beat" | "end">; close(): void };
 const makeLink = async (route: TrackedRoute, index = 0): Promise<{ id: string; token: string }> =>
   (await api.call(secret, "POST", `/v1/stops/${route.stopIds[index]}/links`, {})).json();
 
-/** Reads a stream message by message; `beat` stands for a comment. */
+/** Reads a stream message by message. */
 async function openStream(token: string, lastEventId?: string): Promise<Reader> {
   const controller = new AbortController();
   const answer = await fetch(`${origin}/v1/track/${token}/stream`, {
@@ -43,7 +43,7 @@ async function openStream(token: string, lastEventId?: string): Promise<Reader> 
         const lines = rest.slice(0, end).split("\n");
         rest = rest.slice(end + 2);
         if (lines[0]!.startsWith("retry:")) continue;
-        if (lines[0]!.startsWith(":")) return "beat";
+        if (lines[0] === "event: beat") return "beat";
         const fields = lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]);
         return { id: "", ...Object.fromEntries(fields) } as Message;
       }

@@ -3,6 +3,7 @@ import type { Shown, Watcher } from "./track-watch.ts";
 
 const RETRY_MS = 2_000;
 const CLOSED = "event: closed\ndata: {}\n\n";
+const BEAT = "event: beat\ndata: {}\n\n";
 
 export type TrackStreamEnd = "gone" | "closed" | "stalled";
 
@@ -68,9 +69,9 @@ export class TrackStream implements Watcher {
     else this.#waiting = shown;
   }
 
-  /** Keeps what stands between from closing a quiet connection. */
+  /** Keeps what stands between from closing a quiet connection, and tells a page that it is still connected. */
   beat(): void {
-    if (!this.#over && this.#begun && this.#behind === undefined) this.#write(": waiting\n\n");
+    if (!this.#over && this.#begun && this.#behind === undefined) this.#write(BEAT);
   }
 
   /** The link answers no more: the reader is told, and does not come back. */

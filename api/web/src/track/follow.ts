@@ -16,11 +16,13 @@ const HIDDEN_MS_MAX = 60_000;
 /** Losses shorter than this are not worth a word. */
 const LOST_MS_MIN = 6_000;
 const POLL_MS_MIN = 5_000;
+/** A stream says something every 15 s; one that is silent for this long is not connected any more, whatever the browser says. */
+const SILENCE_MS_MAX = 45_000;
 
 /**
  * Follows a link: by its stream, and by asking now and then where streams do not get through.
  *
- * States: streaming, lost (the browser tries again by itself), polling (the stream was refused), asleep (page hidden), gone.
+ * States: streaming, lost (the browser tries again by itself, the page where the stream fell silent), polling (the stream was refused), asleep (page hidden), gone.
  */
 export function follow({ token, onState, onConnection, onGone, ...options }: FollowOptions): void {
   let tag = options.tag;
@@ -28,6 +30,7 @@ export function follow({ token, onState, onConnection, onGone, ...options }: Fol
   let pollTimer: ReturnType<typeof setTimeout> | undefined;
   let lostTimer: ReturnType<typeof setTimeout> | undefined;
   let sleepTimer: ReturnType<typeof setTimeout> | undefined;
+  let silenceTimer: ReturnType<typeof setTimeout> | undefined;
   let gone = false;
 
   const heard = () => {
@@ -43,6 +46,7 @@ export function follow({ token, onState, onConnection, onGone, ...options }: Fol
     source = undefined;
     clearTimeout(pollTimer);
     clearTimeout(lostTimer);
+    clearTimeout(silenceTimer);
     lostTimer = undefined;
   };
   const end = () => {
@@ -74,8 +78,19 @@ export function follow({ token, onState, onConnection, onGone, ...options }: Fol
 
   const stream = () => {
     source = new EventSource(`/v1/track/${token}/stream`);
-    source.addEventListener("open", heard);
+    const listen = () => {
+      clearTimeout(silenceTimer);
+      silenceTimer = setTimeout(renew, SILENCE_MS_MAX);
+    };
+    const alive = () => {
+      listen();
+      heard();
+    };
+    listen();
+    source.addEventListener("open", alive);
+    source.addEventListener("beat", alive);
     source.addEventListener("track", (message) => {
+      alive();
       tag = message.lastEventId;
       onState(JSON.parse(message.data) as TrackView);
     });
@@ -88,6 +103,12 @@ export function follow({ token, onState, onConnection, onGone, ...options }: Fol
         void poll();
       }
     });
+  };
+
+  const renew = () => {
+    stop();
+    missed();
+    stream();
   };
 
   document.addEventListener("visibilitychange", () => {
