@@ -1,13 +1,16 @@
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { type AddressInfo, createServer } from "node:net";
 import type { Agent } from "undici";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { ANSWER_BYTES_MAX, ANSWER_CHARACTERS_KEPT, type Attempt, attemptDelivery } from "./attempt.ts";
 import { openPinnedAgent, type PinnedAgentOptions } from "./pinned-agent.ts";
 import { openReceiver, type Receiver } from "./receiver-fixture.ts";
 
+/** For what never comes; whatever comes is waited for. */
 const TIMEOUT_MS = 500;
+const PATIENCE_MS = 600_000;
+/** Where the HTTP client tells that an answer has begun. */
+const STATUS_CAME = "undici:request:headers";
 const PUBLIC_ADDRESS = "93.184.215.14";
 
 let receiver: Receiver;
@@ -20,6 +23,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(agents.splice(0).map((agent) => agent.destroy()));
 });
 
@@ -28,14 +32,16 @@ afterAll(async () => {
   await secure?.close();
 });
 
-function post(url: string, options: Partial<PinnedAgentOptions> & { signal?: AbortSignal } = {}): Promise<Attempt> {
-  const { signal = new AbortController().signal, ...agentOptions } = options;
+type PostOptions = Partial<PinnedAgentOptions> & { signal?: AbortSignal; timeoutMs?: number };
+
+function post(url: string, options: PostOptions = {}): Promise<Attempt> {
+  const { signal = new AbortController().signal, timeoutMs = PATIENCE_MS, ...agentOptions } = options;
   const resolve = () => Promise.resolve(["127.0.0.1"]);
-  const rules = { allowLoopback: true, resolve, connections: 2, connectTimeoutMs: TIMEOUT_MS };
+  const rules = { allowLoopback: true, resolve, connections: 2, connectTimeoutMs: PATIENCE_MS };
   const dispatcher = openPinnedAgent({ ...rules, ...agentOptions });
   agents.push(dispatcher);
   const message = { headers: { "content-type": "application/json" }, body: "{}" };
-  return attemptDelivery(url, message, { dispatcher, timeoutMs: TIMEOUT_MS, signal, nowMs: Date.now });
+  return attemptDelivery(url, message, { dispatcher, timeoutMs, signal, nowMs: Date.now });
 }
 
 test.each([
@@ -67,7 +73,8 @@ test("Retry-After is read", async () => {
 
 test("a receiver that never answers is a timeout", async () => {
   receiver.on("/hang", () => undefined);
-  expect(await post(receiver.url("/hang"))).toMatchObject({ outcome: "timeout", status: null });
+  const attempt = await post(receiver.url("/hang"), { timeoutMs: TIMEOUT_MS });
+  expect(attempt).toMatchObject({ outcome: "timeout", status: null });
 });
 
 test("a body that drips in is given up in time, and the status counts", async () => {
@@ -76,7 +83,12 @@ test("a body that drips in is given up in time, and the status counts", async ()
     const timer = setInterval(() => response.write("."), 50);
     response.on("close", () => clearInterval(timer));
   });
-  const attempt = await post(receiver.url("/drip"));
+  // The attempt's time ends when the status has come and the body has not.
+  const expired = new AbortController();
+  vi.spyOn(AbortSignal, "timeout").mockReturnValue(expired.signal);
+  const heard = () => setImmediate(() => expired.abort());
+  subscribe(STATUS_CAME, heard);
+  const attempt = await post(receiver.url("/drip")).finally(() => unsubscribe(STATUS_CAME, heard));
   expect(attempt).toMatchObject({ outcome: "delivered", status: 200, answer: expect.stringMatching(/^drip/) });
   expect(attempt.detail).toContain("did not come whole");
 });
@@ -106,10 +118,11 @@ test("a connection that is reset or refused, and an answer that is no HTTP", asy
   expect(await post(receiver.url("/reset"))).toMatchObject({ outcome: "reset", status: null });
   const babbler = createServer((socket) => socket.once("data", () => socket.end("220 mail.example ESMTP\r\n")));
   await new Promise<void>((resolve) => babbler.listen(0, "127.0.0.1", resolve));
-  const closedUrl = `http://127.0.0.1:${(babbler.address() as AddressInfo).port}/`;
-  expect(await post(closedUrl)).toMatchObject({ outcome: "protocol", status: null });
+  const { port } = babbler.address() as AddressInfo;
+  expect(await post(`http://127.0.0.1:${port}/`)).toMatchObject({ outcome: "protocol", status: null });
   await new Promise<void>((resolve) => babbler.close(() => resolve()));
-  expect(await post(closedUrl)).toMatchObject({ outcome: "unreachable", status: null });
+  // Nothing listens on port 1 of the loopback interface.
+  expect(await post("http://127.0.0.1:1/")).toMatchObject({ outcome: "unreachable", status: null });
 });
 
 test("TLS is verified: the authority, and the name", async () => {
@@ -152,14 +165,21 @@ test("a name that is not there is a failure of DNS", async () => {
 test("a name server that does not answer ends with the attempt's time", async () => {
   const resolve = () => new Promise<string[]>(() => undefined);
   const url = receiver.url("/").replace("127.0.0.1", "slow.example");
-  expect(await post(url, { resolve })).toMatchObject({ outcome: "timeout", status: null });
+  expect(await post(url, { resolve, timeoutMs: TIMEOUT_MS })).toMatchObject({ outcome: "timeout", status: null });
 });
 
-test("what is under way when the process ends is interrupted, which is no failure", async () => {
+test("what is under way when the process ends is interrupted, which is no failure, also while it looks for a name", async () => {
   receiver.on("/waits", () => undefined);
-  const ending = new AbortController();
-  const attempt = post(receiver.url("/waits"), { signal: ending.signal });
-  await sleep(50);
+  const [ending, alsoEnding] = [new AbortController(), new AbortController()];
+  const waiting = post(receiver.url("/waits"), { signal: ending.signal });
+  await expect.poll(() => receiver.received.at(-1)?.path).toBe("/waits");
   ending.abort();
-  expect(await attempt).toMatchObject({ outcome: "interrupted", status: null });
+  const resolve = () => {
+    setImmediate(() => alsoEnding.abort());
+    return new Promise<string[]>(() => undefined);
+  };
+  const url = receiver.url("/").replace("127.0.0.1", "slow.example");
+  const looking = post(url, { resolve, signal: alsoEnding.signal });
+  for (const attempt of [waiting, looking])
+    expect(await attempt).toMatchObject({ outcome: "interrupted", status: null });
 });

@@ -57,15 +57,19 @@ export async function attemptDelivery(
 ): Promise<Attempt> {
   const startedMs = performance.now();
   const expired = AbortSignal.timeout(timeoutMs);
+  const over = AbortSignal.any([signal, expired]);
   const ended = (part: Omit<Attempt, "durationMs">): Attempt => ({
     ...part,
     durationMs: Math.round(performance.now() - startedMs),
   });
   try {
-    const { statusCode, headers, body } = await request(url, {
-      ...{ method: "POST", ...message, dispatcher, signal: AbortSignal.any([signal, expired]) },
+    over.throwIfAborted();
+    const requested = request(url, {
+      ...{ method: "POST", ...message, dispatcher, signal: over },
       ...{ headersTimeout: timeoutMs, bodyTimeout: timeoutMs },
     });
+    // The client looks at the signal when it is connected; a name server or a network may keep it from that.
+    const { statusCode, headers, body } = await Promise.race([requested, endOf(over)]);
     const retryAfter = headers["retry-after"];
     const answer = await readAnswer(body);
     return ended({
@@ -80,6 +84,12 @@ export async function attemptDelivery(
     const detail = outcome === "timeout" ? `no answer within ${timeoutMs / 1000} s` : messageOf(error);
     return ended({ outcome, status: null, detail, answer: null, retryAfterMs: null });
   }
+}
+
+function endOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 type AnswerBody = Dispatcher.ResponseData["body"];

@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { findEndpoint, pauseEndpoint, rotateSecret } from "#store/webhooks.ts";
-import { allDelivered, attempted, type DeliveryFixture, openDeliveryFixture } from "./delivery-fixture.ts";
+import { allDelivered, attempted, type DeliveryFixture, type Logged, openDeliveryFixture } from "./delivery-fixture.ts";
 import { openReceiver, type Receiver } from "./receiver-fixture.ts";
 import { ATTEMPT_DELAYS_MS } from "./schedule.ts";
 import { newSecret } from "./signature.ts";
@@ -173,17 +173,18 @@ test("an endpoint that hangs delays no other", async () => {
   const hung = await fixture.endpoint(receiver.url("/hang"));
   const well = await fixture.endpoint(receiver.url("/well"));
   await fixture.happen(Array.from({ length: 50 }, (_, n) => ({ data: { stopId: String(n) } })));
-  fixture.deliver({}, { attemptTimeoutMs: 60_000 });
+  fixture.deliver();
   await fixture.until(well.endpointId, allDelivered(50));
-  const rows = await fixture.deliveries(hung.endpointId);
-  expect(rows.filter((row) => row.isUnderWay)).toHaveLength(8);
+  const underWay = (rows: Logged[]) => rows.filter((row) => row.isUnderWay);
+  const rows = await fixture.until(hung.endpointId, (found) => underWay(found).length >= 8);
+  expect(underWay(rows)).toHaveLength(8);
   expect(rows.every((row) => row.log.length === 0)).toBe(true);
 });
 
 test("two processes share the endpoints and deliver no attempt twice", async () => {
   const endpoints = await Promise.all([1, 2, 3].map((n) => fixture.endpoint(receiver.url(`/shared-${n}`))));
-  fixture.deliver({}, { leaseMs: 60_000 });
-  fixture.deliver({}, { leaseMs: 60_000 });
+  fixture.deliver();
+  fixture.deliver();
   for (let round = 0; round < 20; round++) {
     await fixture.happen(Array.from({ length: 5 }, (_, n) => ({ data: { stopId: String(n) } })));
   }

@@ -41,6 +41,8 @@ export async function openReceiver(options: { tls?: { name: string } } = {}): Pr
     options.tls &&
     (await generate([{ name: "commonName", value: options.tls.name }], certificateFor(options.tls.name)));
   const server = pair ? createTlsServer({ key: pair.private, cert: pair.cert }, listener) : createServer(listener);
+  // A connection that rests is never ended from here, just as the next request is on its way.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const origin = options.tls ? `https://${options.tls.name}:${port}` : `http://127.0.0.1:${port}`;
