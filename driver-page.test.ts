@@ -31,7 +31,7 @@ const START = { latitude: 57.7, longitude: 11.97, accuracy: 8 };
 const STEP_DEG = 0.001;
 /** The page keeps a moving phone's positions at most this often. */
 const STEP_MS = 1_300;
-const WAIT = { timeout: 40_000, interval: 200 };
+const WAIT = { timeout: 50_000, interval: 200 };
 
 describe.skipIf(!hasBrowser)("the driver's page", () => {
   let bench: BrowserBench;

@@ -1,4 +1,4 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDatabase } from "#store/database.ts";
 import { API_LIMITS } from "./limits.ts";
@@ -197,11 +197,11 @@ test("while the database is away the answer is 503 with Retry-After, and the API
     expect(answer.headers["retry-after"]).toBeDefined();
     expect((await gated.app.inject({ url: "/readyz" })).statusCode).toBe(503);
     expect((await gated.app.inject({ url: "/healthz" })).statusCode).toBe(200);
-    await gate.open();
+    gate.open();
     expect((await gated.call(admin, "GET", "/v1/devices")).statusCode).toBe(200);
   } finally {
     await gated.close();
-    await gate.shut();
+    await gate.close();
   }
 });
 
@@ -214,38 +214,42 @@ test("only errors that a retry may cure count as the database being away", () =>
   expect(isDatabaseAway(new Error("Connection terminated unexpectedly"))).toBe(true);
 });
 
-/** A way to the database server that can be shut and opened again on the same port. */
+/** A way to the database server that can be shut and opened again; it keeps its port, which somebody else might take. */
 async function openGate(databaseUrl: string) {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
-  let server: Server;
-  let port = 0;
-  const open = async () => {
-    server = createServer((near) => {
-      const far = connect(Number(target.port || 5432), target.hostname);
-      for (const socket of [near, far]) {
-        sockets.add(socket);
-        socket.on("error", () => socket.destroy());
-        socket.on("close", () => {
-          sockets.delete(socket);
-          (socket === near ? far : near).destroy();
-        });
-      }
-      near.pipe(far).pipe(near);
-    });
-    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-    port = (server.address() as { port: number }).port;
-  };
-  await open();
+  let isOpen = true;
+  const server = createServer((near) => {
+    if (!isOpen) return void near.destroy();
+    const far = connect(Number(target.port || 5432), target.hostname);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => {
+        sockets.delete(socket);
+        (socket === near ? far : near).destroy();
+      });
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = new URL(databaseUrl);
-  url.host = `127.0.0.1:${port}`;
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const shut = async () => {
+    isOpen = false;
+    const ended = [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(ended);
+  };
   return {
     url: url.href,
-    open,
-    shut: async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
-      await closed;
+    shut,
+    open: () => {
+      isOpen = true;
+    },
+    close: async () => {
+      await shut();
+      await new Promise((resolve) => server.close(resolve));
     },
   };
 }

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { connectionSettings } from "#store/database.ts";
 import { at, openStreamFixture, type StreamFixture } from "./stream-fixture.ts";
 
+/** Hundreds of batches, each with a connection of its own, take their time on a slow machine. */
+const TEST_MS_MAX = 240_000;
 /** A batch makes fewer queries than this on its connection, claims and retries included. */
 const QUERIES_MAX = 40;
 
@@ -75,6 +77,7 @@ test.each(["before", "after"] as const)(
     expect(fatal).toBeGreaterThan(8);
     expect(fatal).toBeLessThan(QUERIES_MAX);
   },
+  TEST_MS_MAX,
 );
 
 test("a journal that can't be read for a while delays the stream and changes nothing", async () => {
@@ -108,14 +111,18 @@ test("a server that shuts down as a stream comes in ends neither the stream nor 
   await new Promise((resolve) => server.close(resolve));
 });
 
-test("batches of one frame, each commit cut off now and then, end where one batch ends", async () => {
-  const read: typeof fixture.journal.read = (cursors) => fixture.journal.read(cursors, 1);
-  let connections = 0;
-  const connect = () => failingAt(++connections % 4 === 0 ? QUERIES_MAX : 7 + connections, "after").connect();
-  await fixture.foldAll({ journal: { read }, connect });
-  expect(connections).toBeGreaterThan(2);
-  expect(await fixture.outcome()).toEqual(expected);
-});
+test(
+  "batches of one frame, each commit cut off now and then, end where one batch ends",
+  async () => {
+    const read: typeof fixture.journal.read = (cursors) => fixture.journal.read(cursors, 1);
+    let connections = 0;
+    const connect = () => failingAt(++connections % 4 === 0 ? QUERIES_MAX : 7 + connections, "after").connect();
+    await fixture.foldAll({ journal: { read }, connect });
+    expect(connections).toBeGreaterThan(2);
+    expect(await fixture.outcome()).toEqual(expected);
+  },
+  TEST_MS_MAX,
+);
 
 test("a writer whose cursor was moved by another commits nothing of its own", async () => {
   const zombie = await fixture.openWriter(Date.now);

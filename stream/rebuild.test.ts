@@ -132,7 +132,7 @@ test("smoothed and matched fixes, events of geofences and trips, trips and paths
   const rebuilt = await fixture.outcome();
   for (const [name, rows] of Object.entries(live)) expect([name, hashOf(rebuilt[name]!)]).toEqual([name, hashOf(rows)]);
   expect(rebuilt).toEqual(live);
-}, 60_000);
+}, 240_000);
 
 /** Geofences around the places where a vehicle stands first and second, there since ever. */
 async function fenceStops(reports: readonly JsonReport[]): Promise<void> {

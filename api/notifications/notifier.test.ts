@@ -120,7 +120,7 @@ async function told(stopId = stopIds[0]!): Promise<Told[]> {
   return (await api.call(secret, "GET", `/v1/stops/${stopId}/notifications`)).json().data;
 }
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 50_000;
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = Date.now() + WAIT_MS;

@@ -7,6 +7,8 @@ export type PodLimits = {
   fieldBytesMax: number;
   /** Time for the whole body to arrive, which closes slow senders. */
   bodyMsMax: number;
+  /** How long a refused body is still taken, so that its sender gets to read the answer. */
+  lingerMs: number;
   /** Uploads read at the same time; with the bytes of one this bounds their memory. */
   uploadsMax: number;
 };
@@ -18,6 +20,7 @@ export const POD_LIMITS: PodLimits = {
   fieldsMax: 80,
   fieldBytesMax: 8_192,
   bodyMsMax: 120_000,
+  lingerMs: 1_000,
   uploadsMax: 8,
 };
 

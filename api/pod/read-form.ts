@@ -36,7 +36,7 @@ export async function readPodForm(request: FastifyRequest, limits: PodLimits): P
       uploads--;
     }
   } catch (error) {
-    leaveUnread(request);
+    leaveUnread(request, limits.lingerMs);
     throw problemOfParser(error);
   }
 }
@@ -82,14 +82,11 @@ async function readParts(request: FastifyRequest, limits: PodLimits): Promise<Po
   return form;
 }
 
-/** How long a refused body is still taken, so that its sender gets to read the answer. */
-const LINGER_MS = 1_000;
-
 /** Without a listener the rest runs into nothing; the connection is cut where it does not end. */
-function leaveUnread({ raw }: FastifyRequest): void {
+function leaveUnread({ raw }: FastifyRequest, lingerMs: number): void {
   raw.unpipe();
   raw.resume();
-  const cut = setTimeout(() => raw.destroy(), LINGER_MS).unref();
+  const cut = setTimeout(() => raw.destroy(), lingerMs).unref();
   raw.once("end", () => clearTimeout(cut));
 }
 

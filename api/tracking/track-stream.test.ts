@@ -12,7 +12,7 @@ let origin: string;
 let secret: string;
 
 beforeAll(async () => {
-  api = await openTestApi({ limits: { streamHeartbeatMs: 200, trackPollMs: 60_000, trackStreamsPerLinkMax: 2 } });
+  api = await openTestApi({ limits: { streamHeartbeatMs: 200, trackPollMs: 3_600_000, trackStreamsPerLinkMax: 2 } });
   await api.app.listen({ host: "127.0.0.1", port: 0 });
   origin = `http://127.0.0.1:${(api.app.server.address() as AddressInfo).port}`;
   secret = await api.key();

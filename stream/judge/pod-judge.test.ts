@@ -19,7 +19,7 @@ afterAll(async () => {
   await server?.close();
 });
 
-const WITHIN = { timeout: 30_000, interval: 100 };
+const WITHIN = { timeout: 50_000, interval: 100 };
 
 test("a proof that comes in while the judge runs is judged, one that breaks it holds up no other, and a second judge waits", async () => {
   const deps = {

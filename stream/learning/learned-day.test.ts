@@ -79,4 +79,4 @@ test("a day of fixes makes a model, once, over restarts too, and the fold of rou
   expect(after.modelVersion).toBe(1);
   // The same route, with services that are known to take longer than planned; neither process knows of traffic.
   expect(after.spanS).toBeGreaterThan(before.spanS + 2 * PLANNED_S);
-}, 60_000);
+}, 240_000);

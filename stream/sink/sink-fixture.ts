@@ -7,7 +7,7 @@ import { newSinkTally } from "./sink-metrics.ts";
 
 /** Test support: a database with fixes, and sinks that send them. */
 
-const SETTLE_MS_MAX = 20_000;
+const SETTLE_MS_MAX = 50_000;
 export const SINK_START_MS = Date.UTC(2026, 10, 1);
 
 export type SinkFixture = Awaited<ReturnType<typeof openSinkFixture>>;
