@@ -98,7 +98,8 @@ class Acceptor {
   }
 
   #awaitHeader(socket: Socket): void {
-    readProxyHeader(socket, (outcome) => {
+    const timeoutMs = this.#context.limits.PROXY_HEADER_TIMEOUT_MS ?? PROXY_HEADER_TIMEOUT_MS;
+    readProxyHeader(socket, timeoutMs, (outcome) => {
       if (outcome.kind === "header") {
         this.#enter(socket, outcome.sourceAddress ?? socket.remoteAddress);
         return;
@@ -163,7 +164,7 @@ class Acceptor {
 type HeaderOutcome = { kind: "header"; sourceAddress: string | undefined } | { kind: "refused" };
 
 /** Reads the balancer's header, puts back what follows it, and leaves the socket paused. */
-function readProxyHeader(socket: Socket, done: (outcome: HeaderOutcome) => void): void {
+function readProxyHeader(socket: Socket, timeoutMs: number, done: (outcome: HeaderOutcome) => void): void {
   let bytes = Buffer.alloc(0);
   const finish = (outcome: HeaderOutcome, rest?: Buffer) => {
     clearTimeout(timer);
@@ -179,7 +180,7 @@ function readProxyHeader(socket: Socket, done: (outcome: HeaderOutcome) => void)
     if (header.kind === "rejected") finish({ kind: "refused" });
     if (header.kind === "header") finish(header, bytes.subarray(header.consumed));
   };
-  const timer = setTimeout(onGone, PROXY_HEADER_TIMEOUT_MS);
+  const timer = setTimeout(onGone, timeoutMs);
   socket.on("data", onData).on("error", onGone).on("close", onGone);
 }
 

@@ -19,6 +19,8 @@ export type GatewayLimits = Readonly<{
   COMMIT_TIMEOUT_MS?: number;
   DRAIN_TIMEOUT_MS: number;
   PROXY_PROTOCOL: boolean;
+  /** Time for a PROXY header; `PROXY_HEADER_TIMEOUT_MS` of `maxima.ts` unless told. */
+  PROXY_HEADER_TIMEOUT_MS?: number;
   AUTO_REGISTER: boolean;
   /** Devices that may register themselves; `AUTO_REGISTER_MAX` of `maxima.ts` unless told. */
   AUTO_REGISTER_MAX?: number;

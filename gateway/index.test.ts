@@ -36,11 +36,13 @@ describe("a drain", () => {
   });
 
   it("waits for the rest of a begun frame", async () => {
-    const { gateway, connect } = await openTestGateway();
+    const { gateway, connect, metric } = await openTestGateway();
     const device = await connect();
     await device.login("dev1");
+    const received = () => metric("gateway_bytes_received_total", {});
+    const before = await received();
     device.send(data(5).subarray(0, 3));
-    await pause();
+    await until(async () => (await received()) === before + 3);
     const drained = gateway.drain();
     await pause();
     expect(device.isClosed).toBe(false);

@@ -11,6 +11,7 @@ import {
   naming,
   openTestGateway,
   pause,
+  TestClock,
   until,
 } from "./test-gateway.ts";
 
@@ -18,7 +19,7 @@ afterEach(closeTestGateways);
 
 describe("naming", () => {
   it("refuses an unknown device with the protocol's refusal, closes, and records the knock", async () => {
-    const { journal, connect, knocks, metric } = await openTestGateway({ limits: { LOGIN_TIMEOUT_MS: 2_000 } });
+    const { journal, connect, knocks, metric } = await openTestGateway();
     const device = await connect();
     device.send(login("stranger"), data(1));
     await device.closed();
@@ -104,12 +105,21 @@ describe("naming", () => {
   });
 
   it("closes a login without refusing it when the directory stays away past the time to log in", async () => {
+    const clock = new TestClock();
+    const LOGIN_TIMEOUT_MS = 200;
+    let isAsked = false;
     const { connect, knocks, metric } = await openTestGateway({
-      limits: { LOGIN_TIMEOUT_MS: 200 },
-      findDevice: () => Promise.reject(new Error("away")),
+      limits: { LOGIN_TIMEOUT_MS },
+      monotonicMs: clock.monotonicMs,
+      findDevice: () => {
+        isAsked = true;
+        return Promise.reject(new Error("away"));
+      },
     });
     const device = await connect();
     device.send(login("dev1"));
+    await until(() => isAsked);
+    clock.nowMs += LOGIN_TIMEOUT_MS + 1;
     await device.closed();
     expect(device.receivedHex).toBe("");
     expect(knocks).toEqual([]);

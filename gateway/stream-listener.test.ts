@@ -199,6 +199,16 @@ describe("the PROXY protocol", () => {
     expect(journal.committed[0]?.remoteAddress).toBe("127.0.0.1");
   });
 
+  it("is refused when it does not come in time", async () => {
+    const { connect, metric } = await openTestGateway({
+      limits: { PROXY_PROTOCOL: true, PROXY_HEADER_TIMEOUT_MS: 50 },
+    });
+    const device = await connect();
+    device.send(proxyHeader([203, 0, 113, 9]).subarray(0, 20));
+    await device.closed();
+    expect(await metric("gateway_refused_total", { reason: "proxyHeader" })).toBe(1);
+  });
+
   it("is refused when missing, and off by default", async () => {
     const { connect, metric } = await openTestGateway({ limits: { PROXY_PROTOCOL: true, CONNECTIONS_MAX: 1 } });
     for (let attempt = 1; attempt <= 2; attempt += 1) {

@@ -145,6 +145,13 @@ export class FakeJournal implements JournalWriter {
   }
 }
 
+/** A clock for time limits that stands still unless a test moves it. */
+export class TestClock {
+  nowMs = 1_000;
+
+  readonly monotonicMs = (): number => this.nowMs;
+}
+
 export type TestGateway = {
   gateway: Gateway;
   journal: FakeJournal;
@@ -211,8 +218,9 @@ export function testDeps(): GatewayDeps {
       LOGIN_TIMEOUT_MS: 30_000,
       IDLE_TIMEOUT_MS: 30_000,
       FRAME_TIMEOUT_MS: 30_000,
-      DRAIN_TIMEOUT_MS: 5_000,
+      DRAIN_TIMEOUT_MS: 50_000,
       PROXY_PROTOCOL: false,
+      PROXY_HEADER_TIMEOUT_MS: 30_000,
       AUTO_REGISTER: false,
     },
   };
@@ -289,9 +297,9 @@ const WAIT_MS = 50_000;
 
 /** Waits for something that happens soon. */
 export async function until(condition: () => boolean | Promise<boolean>, waitMs = WAIT_MS): Promise<void> {
-  const deadline = Date.now() + waitMs;
+  const deadlineMs = performance.now() + waitMs;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`did not happen within ${waitMs} ms: ${condition}`);
+    if (performance.now() > deadlineMs) throw new Error(`did not happen within ${waitMs} ms: ${condition}`);
     await pause(5);
   }
 }
