@@ -10,6 +10,7 @@ import {
   openTestGateway,
   pause,
   spoiled,
+  TestClock,
   until,
 } from "./test-gateway.ts";
 
@@ -167,7 +168,7 @@ describe("frames that are not what they say", () => {
   });
 
   it("are kept at a bounded rate, the rest is only counted", async () => {
-    const { connect, quarantined, metric } = await openTestGateway({ limits: { FRAME_TIMEOUT_MS: 200 } });
+    const { connect, quarantined, metric } = await openTestGateway({ monotonicMs: new TestClock().monotonicMs });
     const device = await connect();
     await device.login("dev7");
     device.send(...Array.from({ length: 50 }, () => spoiled(data(9))), data(2));
@@ -245,12 +246,17 @@ describe("time limits", () => {
   });
 
   it("do not count the time that the journal takes", async () => {
-    const { journal, connect } = await openTestGateway({ limits: { FRAME_TIMEOUT_MS: 100, IDLE_TIMEOUT_MS: 100 } });
-    const device = await connect();
+    const clock = new TestClock();
+    const limits = { FRAME_TIMEOUT_MS: 100, IDLE_TIMEOUT_MS: 100 };
+    const { journal, connect } = await openTestGateway({ limits, monotonicMs: clock.monotonicMs });
+    const [device, idle] = [await connect(), await connect()];
     await device.login("dev1");
+    await idle.login("dev2");
     journal.hold();
     device.send(data(1), data(2).subarray(0, 2));
-    await pause(300);
+    await until(() => journal.pendingFrames === 1);
+    clock.nowMs += 1_000;
+    await idle.closed();
     expect(device.isClosed).toBe(false);
     journal.release();
     await device.receives(ackOf(1));

@@ -3,7 +3,7 @@ import { encodePacket } from "#decoders/teltonika/encode.ts";
 import type { CommandStore } from "#store/command-delivery.ts";
 import { cancelCommand } from "#store/commands.ts";
 import { pause, until } from "../test-gateway.ts";
-import { type CommandBench, codec12Answer, connectTeltonika, openCommandBench } from "./test-bench.ts";
+import { type CommandBench, codec12Answer, connectTeltonika, openCommandBench, TIMES } from "./test-bench.ts";
 
 const ZERO_SPEED = { speedMaxMps: 0.5, fixAgeMaxS: 60 };
 
@@ -42,15 +42,13 @@ describe("a command", () => {
     const packet = encodePacket({ kind: "records", codec: 0x08, records: [record] });
 
     async function sendWhileBusy(skew: { ms: number }) {
-      let release = () => {};
-      const holdFrames = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      const gateway = await bench.openGateway({ holdFrames, skew });
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      const { promise: isInHand, resolve: inHand } = Promise.withResolvers<void>();
+      const gateway = await bench.openGateway({ holdFrames: { released, inHand }, skew });
       const device = await connectTeltonika(gateway, imei, () => "done");
       device.receivedHex = "";
       device.send(packet);
-      await pause();
+      await isInHand;
       const id = await bench.queue(deviceId, "teltonika", "getver");
       await bench.reaches(id, "sending");
       await pause();
@@ -109,10 +107,13 @@ describe("a command", () => {
   });
 
   it("is not answered by the late answer to the one before", async () => {
-    const gateway = await bench.openGateway({ times: { answerTimeoutMs: 100, lateAnswerMs: 15_000 } });
+    const skew = { ms: 0 };
+    const gateway = await bench.openGateway({ times: { lateAnswerMs: 60_000 }, skew });
     const device = await connectTeltonika(gateway, imei, (text) => (text === "getinfo" ? "second" : undefined));
     const first = await bench.queue(deviceId, "teltonika", "getver", { attemptsMax: 1 });
     const second = await bench.queue(deviceId, "teltonika", "getinfo");
+    await bench.reaches(first, "sent");
+    skew.ms += TIMES.answerTimeoutMs;
     await bench.reaches(first, "failed");
     expect(device.heard).toEqual(["getver"]);
     device.send(codec12Answer("first, late"));

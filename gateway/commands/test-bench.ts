@@ -37,7 +37,8 @@ export type CommandBench = {
   openGateway(options?: {
     times?: Partial<CommandTimes>;
     store?: CommandStore;
-    holdFrames?: Promise<void>;
+    /** Commits no frame of a device before it is `released`; says when one is in hand. */
+    holdFrames?: { released: Promise<void>; inHand(): void };
     /** Added to the gateway's clock for time limits; a test may move it on. */
     skew?: { ms: number };
     mqttUpstreamUrl?: string;
@@ -72,6 +73,16 @@ export async function openCommandBench(): Promise<CommandBench> {
     return opened;
   };
   const store = await newStore();
+  /** As the store; resolves `looked` when a gateway has looked at the table first. */
+  const lookedAt = (given: CommandStore) => {
+    const looked = Promise.withResolvers<void>();
+    const sweep: CommandStore["sweep"] = async (...asked) => {
+      const found = await given.sweep(...asked);
+      looked.resolve();
+      return found;
+    };
+    return { commands: { ...given, sweep }, looked: looked.promise };
+  };
   const closeGateways = async () => {
     for (const device of devices.splice(0)) device.socket.destroy();
     await closeTestGateways();
@@ -83,6 +94,7 @@ export async function openCommandBench(): Promise<CommandBench> {
     store,
     newStore,
     openGateway: async (options = {}) => {
+      const { commands, looked } = lookedAt(options.store ?? store);
       const { gateway } = await openTestGateway({
         listeners: LISTENERS,
         findDecoder,
@@ -90,11 +102,12 @@ export async function openCommandBench(): Promise<CommandBench> {
         findDevice: (uid) => findDeviceByUid(database, uid),
         monotonicMs: () => performance.now() + (options.skew?.ms ?? 0),
         verifyPassword: async (password, stored) => Buffer.from(password).toString() === stored,
-        commands: options.store ?? store,
+        commands,
         commandTimes: { ...TIMES, ...options.times },
         ...(options.mqttUpstreamUrl === undefined ? {} : { mqttUpstreamUrl: options.mqttUpstreamUrl }),
         limits: { LOGIN_TIMEOUT_MS: 200_000, FRAME_TIMEOUT_MS: 200_000, IDLE_TIMEOUT_MS: 80 * 1_000 },
       });
+      await looked;
       const portOf: BenchGateway["portOf"] = (protocol, transport) =>
         gateway.listeners.find((listener) => {
           return listener.protocol === protocol && listener.transport === (transport ?? listener.transport);
@@ -129,7 +142,7 @@ export async function openCommandBench(): Promise<CommandBench> {
       }),
     read,
     reaches: async (commandId, state) => {
-      await until(async () => (await read(commandId)).state === state, 15_000);
+      await until(async () => (await read(commandId)).state === state);
       return read(commandId);
     },
     actions: async (commandId) => (await readCommandAudit(database, commandId)).map(({ action }) => action),
@@ -153,10 +166,12 @@ export async function openCommandBench(): Promise<CommandBench> {
   };
 }
 
-/** Commits no frame of a device before `released`. */
-function holding(journal: JournalWriter, released: Promise<void>): JournalWriter {
+function holding(journal: JournalWriter, hold: { released: Promise<void>; inHand(): void }): JournalWriter {
   const append = async (frame: NewFrame) => {
-    if (frame.kind === "frame") await released;
+    if (frame.kind === "frame") {
+      hold.inHand();
+      await hold.released;
+    }
     return journal.append(frame);
   };
   return {

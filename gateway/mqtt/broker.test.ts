@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { closeTestGateways, pause, until } from "../test-gateway.ts";
+import { closeTestGateways, pause, TestClock, until } from "../test-gateway.ts";
 import {
   closePhones,
   connectBytes,
@@ -73,12 +73,17 @@ describe("a connection", () => {
   });
 
   it("lives as long as it publishes, without a ping", async () => {
-    const { raw } = await openPhoneGateway();
+    const clock = new TestClock();
+    const { raw } = await openPhoneGateway({ monotonicMs: clock.monotonicMs });
     const phone = await loggedIn(await raw(), { keepAliveS: 3 });
-    for (let messageId = 1; messageId <= 12; messageId += 1) {
+    const silent = await loggedIn(await raw(), { user: "bo", keepAliveS: 3 });
+    for (let messageId = 1; messageId <= 2; messageId += 1) {
+      clock.nowMs += 3_000;
       phone.send(publishBytes({ messageId }));
-      await pause(500);
+      await phone.receives(puback(messageId));
+      phone.receivedHex = "";
     }
+    await silent.closed();
     expect(phone.isClosed).toBe(false);
   });
 
@@ -126,19 +131,27 @@ describe("while the database is away", () => {
 
   it("a login waits for the directory, and is told to come again after its time", async () => {
     let isAway = true;
+    let asked = 0;
+    const clock = new TestClock();
+    const LOGIN_TIMEOUT_MS = 30_000;
     const { raw } = await openPhoneGateway({
-      findDevice: (uid) =>
-        isAway
-          ? Promise.reject(new Error("away"))
-          : Promise.resolve({ deviceId: 5, fleetId: 1, uid, settings: { "auth.passwordHash": "right ana" } }),
-      limits: { LOGIN_TIMEOUT_MS: 1_500 },
+      findDevice: (uid) => {
+        asked += 1;
+        if (isAway) return Promise.reject(new Error("away"));
+        return Promise.resolve({ deviceId: 5, fleetId: 1, uid, settings: { "auth.passwordHash": "right ana" } });
+      },
+      limits: { LOGIN_TIMEOUT_MS },
+      monotonicMs: clock.monotonicMs,
     });
     const impatient = await raw();
     impatient.send(connectBytes());
+    await until(() => asked === 1);
+    clock.nowMs += LOGIN_TIMEOUT_MS;
     await impatient.receives("20020003");
     const patient = await raw();
     patient.send(connectBytes());
-    await pause();
+    await until(() => asked === 2);
+    expect(patient.receivedHex).toBe("");
     isAway = false;
     await patient.receives("20020000");
   });

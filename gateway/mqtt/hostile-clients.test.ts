@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { CommandLink } from "../commands/command-deps.ts";
 import type { CloseReason } from "../index.ts";
-import { closeTestGateways, deviceOf, pause, type TestDevice, until } from "../test-gateway.ts";
+import { closeTestGateways, deviceOf, pause, TestClock, type TestDevice, until } from "../test-gateway.ts";
 import {
   closePhones,
   connectBytes,
@@ -70,6 +70,7 @@ describe("a login", () => {
   it("may not try passwords without end", async () => {
     let checks = 0;
     const gateway = await openPhoneGateway({
+      monotonicMs: new TestClock().monotonicMs,
       verifyPassword: () => {
         checks += 1;
         return Promise.resolve(false);
@@ -250,6 +251,7 @@ describe("garbage", () => {
       client.socket.end(bytes);
       if (round % 50 === 0) await pause(20);
     }
+    await until(async () => (await gateway.metric("gateway_sessions", { transport: "mqtt" })) === 0);
     const client = await loggedIn(await gateway.raw());
     client.send(publishBytes({ messageId: 77 }));
     await client.receives(puback(77));

@@ -20,7 +20,9 @@ afterEach(async () => {
   await closeTestGateways();
 });
 
-it("5,000 idle clients take bounded memory and keep nobody from being served", { timeout: 60_000 }, async (context) => {
+it("5,000 idle clients take bounded memory and keep nobody from being served", {
+  timeout: 300_000,
+}, async (context) => {
   const descriptors = descriptorsMax();
   if (descriptors < CLIENTS + OTHER_DESCRIPTORS) {
     context.skip(`a process may have ${descriptors} files open here, ${CLIENTS + OTHER_DESCRIPTORS} are needed`);
@@ -47,7 +49,7 @@ it("5,000 idle clients take bounded memory and keep nobody from being served", {
   await until(() => ["9003000901", puback(5)].every((answer) => slow.receivedHex.includes(answer)));
 
   idle.kill();
-  await until(async () => (await gateway.metric("gateway_sessions", { transport: "mqtt" })) === 2, 20_000);
+  await until(async () => (await gateway.metric("gateway_sessions", { transport: "mqtt" })) === 2);
   expect(gateway.journal.frames()).toHaveLength(101);
 });
 

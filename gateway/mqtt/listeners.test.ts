@@ -114,11 +114,12 @@ it.each(["mqttTls", "mqttWs"] as const)(
 );
 
 it("a WebSocket listener refuses what is no WebSocket, and closes who does not upgrade", async () => {
-  const { portOf, metric } = await openWebSocket({ LOGIN_TIMEOUT_MS: 200 });
+  const { portOf, metric } = await openWebSocket();
   const answer = await fetch(`http://127.0.0.1:${portOf("mqttWs")}/`);
   expect(answer.status).toBe(426);
   expect(await metric("gateway_refused_total", { reason: "request" })).toBe(1);
-  const silent = await TestDevice.connect(portOf("mqttWs"));
+  const hasty = await openWebSocket({ LOGIN_TIMEOUT_MS: 200 });
+  const silent = await TestDevice.connect(hasty.portOf("mqttWs"));
   silent.send(Buffer.from("GET / HTTP/1.1\r\nX: "));
   await silent.closed();
 });

@@ -53,7 +53,7 @@ export async function openPhoneGateway(overrides: Overrides = {}): Promise<Phone
         password: `right ${user}`,
         clientId: `${user} phone`,
         reconnectPeriod: 0,
-        connectTimeout: 5_000,
+        connectTimeout: 50_000,
         ...options,
       });
       client.on("error", () => client.end(true));

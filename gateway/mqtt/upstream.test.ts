@@ -190,8 +190,16 @@ async function connectPhone(url: string, options: IClientOptions = {}): Promise<
   return client;
 }
 
+/** On a port that is free, or on the given one. */
 async function openMosquitto(givenPort?: number): Promise<string> {
-  const port = givenPort ?? (await freePort());
+  for (;;) {
+    const url = await startMosquitto(givenPort ?? (await freePort()));
+    if (url !== undefined) return url;
+  }
+}
+
+/** Undefined where it ended: another process was given the port meanwhile. */
+async function startMosquitto(port: number): Promise<string | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "telematics-mosquitto-"));
   folders.push(folder);
   const file = join(folder, "mosquitto.conf");
@@ -199,12 +207,16 @@ async function openMosquitto(givenPort?: number): Promise<string> {
   const broker = spawn(mosquitto ?? "", ["-c", file], { stdio: "ignore" });
   brokers.push(broker);
   const url = `mqtt://127.0.0.1:${port}`;
+  let isReached = false;
   await until(async () => {
-    const client = await connectAsync(url, { reconnectPeriod: 0, connectTimeout: 500 }, false).catch(() => undefined);
+    const client = await connectAsync(url, { reconnectPeriod: 0, connectTimeout: 10_000 }, false).catch(
+      () => undefined,
+    );
     client?.end(true);
-    return client !== undefined;
+    isReached = client !== undefined;
+    return isReached || broker.exitCode !== null;
   });
-  return url;
+  return broker.exitCode === null ? url : undefined;
 }
 
 async function freePort(): Promise<number> {
