@@ -9,6 +9,9 @@ import { findEmbeddedPostgres, openEmbeddedPostgres } from "./embedded.ts";
 
 const PATIENCE = { timeout: 50_000, interval: 20 };
 
+// Clusters are made and servers started: seconds each, and more where the disk is slow.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
 let folder: string;
 let dataDir: string;
 const children: ChildProcess[] = [];
@@ -123,7 +126,7 @@ test("lock files that name an unrelated live process don't keep it from starting
   const files = join(dataDir, "postgres");
   // PostgreSQL takes only a process of its own account for a predecessor.
   const account = process.getuid?.() === 0 ? { uid: (await stat(join(files, "cluster"))).uid } : {};
-  const unrelated = spawn("sleep", ["60"], { ...account, cwd: "/" });
+  const unrelated = spawn("sleep", ["600"], { ...account, cwd: "/" });
   children.push(unrelated);
   const pidFile = `${unrelated.pid}\n${files}/cluster\n0\n5432\n\n127.0.0.1\n`;
   await writeFile(join(files, "cluster", "postmaster.pid"), pidFile);

@@ -105,7 +105,7 @@ test("readers that follow the feed while writers commit in any order see each co
     }),
     { numRuns: 25, endOnFailure: true },
   );
-});
+}, 300_000);
 
 test("a fix stored by a transaction that began early and commits late appears after the cursor, not before it", async () => {
   const start = await settledEnd();

@@ -13,6 +13,7 @@ const DAYS = {
   contactRetentionDays: 90,
 };
 const OPTIONS = { ...DAYS, now: () => NOW_MS };
+const PATIENCE = { timeout: 50_000, interval: 20 };
 
 let test_: TestDatabase;
 let database: Database;
@@ -181,10 +182,10 @@ test("the loop begins at once, goes on after a failed round and ends when closed
   const lines: string[] = [];
   const failing = { ...database, pool: { connect: () => Promise.reject(new Error("away")) } } as unknown as Database;
   const unlucky = openMaintenance(failing, { ...OPTIONS, intervalMs: 5, log: (line) => lines.push(line) });
-  await vi.waitFor(() => expect(lines.length).toBeGreaterThan(2), { timeout: 10_000 });
+  await vi.waitFor(() => expect(lines.length).toBeGreaterThan(2), PATIENCE);
   await unlucky.close();
   const loop = openMaintenance(database, OPTIONS);
-  await vi.waitFor(async () => expect(await daysKept("frame", "received_at")).toBeCloseTo(30), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await daysKept("frame", "received_at")).toBeCloseTo(30), PATIENCE);
   await loop.close();
 });
 

@@ -38,7 +38,8 @@ test("a journal stands by while another leads, says so once and says when it lea
   expect([first.standby, second.standby]).toEqual([false, true]);
   const store = await fixture.openStore(fixture.url);
   // The wait begins again with another connection; it is told once all the same.
-  await store.pool.query(`select pg_terminate_backend(pid) from (${LOCK_WAITERS}) as waiter`);
+  const cut = `select pg_terminate_backend(pid) from (${LOCK_WAITERS}) as waiter`;
+  await vi.waitFor(async () => expect((await store.pool.query(cut)).rowCount).toBe(1), PATIENCE);
   await vi.waitFor(() => expect(told).toHaveLength(2), PATIENCE);
   await first.close();
   await second.append(frame(2));
@@ -61,11 +62,13 @@ test.each([
     const store = await fixture.openStore(fixture.url);
     const usurper = await store.pool.connect();
     const taken = usurper.query("select pg_advisory_lock(7411820002)");
+    const isWaited = async () => expect((await store.pool.query(LOCK_WAITERS)).rowCount).toBe(1);
+    await vi.waitFor(isWaited, PATIENCE);
     await store.pool.query(
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'journal' and datname = current_database()",
     );
     await taken;
-    await vi.waitFor(async () => expect((await store.pool.query(LOCK_WAITERS)).rowCount).toBe(1), PATIENCE);
+    await vi.waitFor(isWaited, PATIENCE);
     await vi.waitFor(() => expect(journal.standby).toBe(standby), PATIENCE);
     usurper.release(true);
     await journal.append(frame(2));
@@ -96,17 +99,19 @@ test("limits that a server sets for sessions end neither a journal that is idle 
   await leader.append(frame(1));
   const waiter = await fixture.openJournal(fixture.url);
   await vi.waitFor(async () => expect((await store.pool.query(LOCK_WAITERS)).rowCount).toBe(1), PATIENCE);
+  const lost = () => [leader, waiter].map((one) => one.stats().lostConnections);
+  const before = lost();
   // Sessions that begin later are over, one after the other.
   for (let round = 0; round < 2; round++) {
     const [idle, busy] = [new pg.Client(fixture.url), new pg.Client(fixture.url)];
     for (const client of [idle, busy]) client.on("error", () => undefined);
-    await Promise.all([idle.connect(), busy.connect()]);
     const ended = new Promise((resolve) => idle.once("end", resolve));
-    await expect(busy.query("select pg_sleep(60)")).rejects.toMatchObject({ code: expect.any(String) });
+    await Promise.all([idle.connect(), busy.connect()]);
+    await expect(busy.query("select pg_sleep(60)")).rejects.toThrow();
     await ended;
     await busy.end();
   }
-  expect([leader, waiter].map((one) => one.stats().lostConnections)).toEqual([0, 0]);
+  expect(lost()).toEqual(before);
   expect([leader.ready, waiter.ready]).toEqual([true, false]);
 });
 
@@ -196,4 +201,4 @@ test("every append that resolved is stored once when PostgreSQL is killed in the
   const stored = await fixture.readAll(server.url);
   expect(stored).toHaveLength(resolved.size);
   expect(new Map(stored.map((one) => [Buffer.from(one.bytes).toString(), one.seq]))).toEqual(resolved);
-});
+}, 300_000);

@@ -68,7 +68,7 @@ async function newest(routeId: number): Promise<{ version: number; reason: strin
 test("a route is made with its stops, their geofences, a whole plan and its announcement", async () => {
   const heard: string[] = [];
   const ears = await listen(server.url, { plans: () => heard.push("plans") });
-  const windowEndMs = Date.UTC(2026, 10, 23, 10, 30, 0, 250);
+  const windowEndMs = Date.UTC(2126, 10, 23, 10, 30, 0, 250);
   const stops = [stopContent("made-1", { windowEndMs }), stopContent("made-2", { latDeg: 41.2, radiusM: 40 })];
   const route = done(await createRoute(database, 1, routeContent("made", { start: [41.1, -8.6] }), stops));
   await expect.poll(() => heard.length).toBeGreaterThan(0);

@@ -37,8 +37,6 @@ export function journalFixture(): JournalFixture {
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
-  const openStore = async (url: string): Promise<Database> =>
-    closing(await openDatabase({ url, applicationName: "test", connectionsMax: 2 }));
   return {
     get url() {
       return database.url;
@@ -47,9 +45,16 @@ export function journalFixture(): JournalFixture {
       closing(
         await openPostgresJournal({ url, pendingBytesMax: PENDING_BYTES_MAX, closePatienceMs: 1_000, ...options }),
       ),
-    openStore,
+    openStore: async (url) => closing(await openDatabase({ url, applicationName: "test", connectionsMax: 2 })),
     openProxy: async (url) => closing(await openTestProxy(url)),
-    readAll: async (url, limit = 1_000) => readAll(await openStore(url), limit),
+    readAll: async (url, limit = 1_000) => {
+      const store = await openDatabase({ url, applicationName: "test", connectionsMax: 1 });
+      try {
+        return await readAll(store, limit);
+      } finally {
+        await store.close();
+      }
+    },
     closeAfter: (close) => void closers.push(close),
   };
 }
