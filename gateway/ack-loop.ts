@@ -41,6 +41,7 @@ export class AckLoop {
   readonly #incoming: IncomingFrames;
   #isBusy = false;
   #heardAtMs: number;
+  #committedAtMs: number;
   #heldCommand: HeldCommand | undefined;
   #frameCount = 0;
   #rejectedCount = 0;
@@ -50,6 +51,7 @@ export class AckLoop {
     this.#source = source;
     this.#incoming = new IncomingFrames(context.decoder, context.begunFrames, source);
     this.#heardAtMs = openedAtMs;
+    this.#committedAtMs = openedAtMs;
   }
 
   /** True while a frame is being committed and answered. */
@@ -65,6 +67,11 @@ export class AckLoop {
   /** When bytes came last, by the monotonic clock. */
   get heardAtMs(): number {
     return this.#heardAtMs;
+  }
+
+  /** Since when it has been the device's turn: the time that the journal took is not its own. */
+  get awaitedSinceMs(): number {
+    return Math.max(this.#heardAtMs, this.#committedAtMs);
   }
 
   get frameCount(): number {
@@ -147,7 +154,7 @@ export class AckLoop {
   /** The next whole and sound frame in hand; undefined when more bytes are needed or the connection is closed. */
   #next(): { frame: Uint8Array; envelope: Envelope } | undefined {
     for (;;) {
-      const incoming = this.#incoming.next(this.#heardAtMs);
+      const incoming = this.#incoming.next(this.awaitedSinceMs);
       if (incoming === undefined || incoming.kind === "frame") return incoming;
       if (incoming.kind === "rejected") this.#reject(incoming.bytes, incoming.reason);
       else this.#loseFraming(incoming.bytes, incoming.reason);
@@ -189,6 +196,7 @@ export class AckLoop {
   /** The frame is committed: only now may the device forget it. */
   #answer(envelope: Envelope, startedAtMs: number): void {
     const { tally, ackLatency, monotonicMs } = this.#context;
+    this.#committedAtMs = monotonicMs();
     this.#frameCount += 1;
     tally.frames.committed += 1;
     if (envelope.kind === "data") tally.records += envelope.recordCount;

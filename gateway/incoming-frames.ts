@@ -42,14 +42,14 @@ export class IncomingFrames {
     return this.#received.length >= this.#received.needed;
   }
 
-  /** Undefined when more bytes are needed. `heardAtMs`: when the newest of them came, by the monotonic clock. */
-  next(heardAtMs: number): Incoming | undefined {
+  /** Undefined when more bytes are needed. `awaitedSinceMs`: since when they can have come, by the monotonic clock. */
+  next(awaitedSinceMs: number): Incoming | undefined {
     if (this.#received === undefined) return undefined;
     const bytes = this.#received.view();
     const step = this.#framer.next(bytes);
     switch (step.kind) {
       case "incomplete":
-        return this.#awaitRest(this.#received, step.needed, heardAtMs);
+        return this.#awaitRest(this.#received, step.needed, awaitedSinceMs);
       case "fatal":
         return { kind: "lost", bytes, reason: step.reason };
       case "rejected":
@@ -77,11 +77,11 @@ export class IncomingFrames {
     if (received.length === 0) this.#received = undefined;
   }
 
-  #awaitRest(received: ReceivedBytes, needed: number, heardAtMs: number): Incoming | undefined {
+  #awaitRest(received: ReceivedBytes, needed: number, awaitedSinceMs: number): Incoming | undefined {
     if (received.length > this.#decoder.frameBytesMax) {
       return { kind: "lost", bytes: received.view(), reason: "oversize" };
     }
-    if (this.#begunAtMs === 0) this.#begunAtMs = heardAtMs;
+    if (this.#begunAtMs === 0) this.#begunAtMs = awaitedSinceMs;
     received.needed = needed;
     received.shrink();
     this.#begun.hold(this.#holder, received.storageBytes);

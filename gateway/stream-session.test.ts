@@ -260,5 +260,9 @@ describe("time limits", () => {
     expect(device.isClosed).toBe(false);
     journal.release();
     await device.receives(ackOf(1));
+    await pause();
+    expect(device.isClosed).toBe(false);
+    device.send(data(2).subarray(2));
+    await device.receives(ackOf(1) + ackOf(2));
   });
 });

@@ -191,7 +191,7 @@ export class StreamSession implements GatewaySession, CommandLink, FrameSource {
       case "open":
         if (this.#loop.isBusy) return;
         if (this.#loop.begunMs(monotonicMs) > limits.FRAME_TIMEOUT_MS) this.close("slowSender");
-        else if (monotonicMs - this.#loop.heardAtMs > limits.IDLE_TIMEOUT_MS) this.close("idle");
+        else if (monotonicMs - this.#loop.awaitedSinceMs > limits.IDLE_TIMEOUT_MS) this.close("idle");
         return;
       case "closed":
         if (monotonicMs - this.#closedAtMs > CLOSE_TIMEOUT_MS) this.#socket.destroy();
