@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openTestGateway } from "#simulator/links/test-gateway.ts";
 import { runSimulation, type SimulateCommand } from "./demo.ts";
 
@@ -16,10 +16,22 @@ const COMMAND: SimulateCommand = {
   recordsPerSecond: 40,
   recordsPerPacket: 1,
   seed: 5,
-  drainSeconds: 30,
+  drainSeconds: 600,
 };
 
+/** What Ctrl-C would call. */
+let interrupt: () => void = () => undefined;
+
+beforeEach(() => {
+  const once = process.once.bind(process) as (event: string, listener: () => void) => NodeJS.Process;
+  vi.spyOn(process, "once").mockImplementation((event: unknown, listener: unknown) => {
+    if (event === "SIGINT") interrupt = listener as () => void;
+    return event === "SIGINT" || event === "SIGTERM" ? process : once(event as string, listener as () => void);
+  });
+});
+
 afterEach(() => {
+  vi.restoreAllMocks();
   process.exitCode = undefined;
 });
 
@@ -44,9 +56,13 @@ test("a simulation of which everything is acknowledged succeeds; one record that
   const gateway = await openTestGateway(() => "acknowledge", "gt06");
   expect(await simulated({ gt06Port: gateway.port })).toEqual({ failures: [], exitCode: undefined });
   await gateway.close();
-  let packets = 0;
-  const silent = await openTestGateway(() => (++packets < 10 ? "acknowledge" : "withhold"), "gt06");
-  const { failures, exitCode } = await simulated({ gt06Port: silent.port, drainSeconds: 0 });
+  // So many packets have come only because answers of those before were heard.
+  const falling = (packet: number) => {
+    if (packet === 20) interrupt();
+    return packet < 20 ? "acknowledge" : "withhold";
+  };
+  const silent = await openTestGateway(falling, "gt06");
+  const { failures, exitCode } = await simulated({ gt06Port: silent.port, seconds: 600, drainSeconds: 0 });
   await silent.close();
   expect(failures).toEqual([expect.stringMatching(/^\d+ of \d+ records were not acknowledged/)]);
   expect(exitCode).toBe(1);

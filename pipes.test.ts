@@ -3,9 +3,13 @@ import { once } from "node:events";
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { buildRoads } from "#stream/roads/build.ts";
+
+// A process takes seconds of CPU time to start, and may get a tenth of a core.
+vi.setConfig({ testTimeout: 240_000 });
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
 const STREET = {
@@ -53,14 +57,13 @@ test("who writes a line and waits gets its answer before the next", async () => 
   ]) {
     const child = run(...words);
     const outcome = outcomeOf(child);
+    const answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
     for (let n = 1; n <= 2; n++) {
-      const answered = once(child.stdout!, "data");
       child.stdin?.write(`${line}\n`);
-      const said = JSON.parse(String((await answered)[0]));
+      const said = JSON.parse(String((await answers.next()).value));
       if (n === 1) expect(said).toMatchObject(answer);
     }
     child.stdin?.end();
-    child.stdout?.resume();
     expect((await outcome).code).toBe(0);
   }
   rmSync(folder, { recursive: true });

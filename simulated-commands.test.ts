@@ -43,7 +43,9 @@ test.for(COMMANDS)(
     const link = device.openLink({
       ...{ uid, password, host: "127.0.0.1", port: gateway.portOf(protocol, transport), outbox, random, counters },
       behaviour: {
-        ...{ recordsPerPacket: 1, sendAfterMs: 0, order: "oldestFirst", responseTimeoutMs: 2_000, heartbeatMs: 500 },
+        ...{ recordsPerPacket: 1, sendAfterMs: 0, order: "oldestFirst" },
+        // It gives up no connection, and sends nothing again, because the machine is slow.
+        ...{ responseTimeoutMs: 600_000, heartbeatMs: 600_000 },
         ...{ backoffMs: [20], faults: NO_FAULTS },
       },
       onAcknowledged: () => undefined,

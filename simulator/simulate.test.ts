@@ -12,6 +12,10 @@ afterEach(async () => {
 /** Compared as a whole, so that a failure names the record. */
 const NO_EXAMPLES = { lost: [], doubled: [], displaced: [], invented: [] };
 const QUICK = { responseTimeoutMs: 300, backoffMs: [10, 30], sendAfterMs: 100 };
+/** Sends nothing again because the machine is slow. */
+const PATIENT = { ...QUICK, responseTimeoutMs: 600_000 };
+/** Until the test has seen enough. */
+const LONG_S = 600;
 
 type Transport = NonNullable<SimulationOptions["target"]["transport"]>;
 
@@ -73,14 +77,19 @@ describe("simulated Teltonika devices", () => {
   );
 
   it("over UDP keep what a partial acknowledgement confirms, and send only the rest again", async () => {
-    const summary = await run(everyThird("partial"), "udp");
+    const summary = await run(everyThird("partial"), "udp", { behaviour: PATIENT });
     expect(summary.counters.resends).toBe(0);
     expect(summary.acknowledged).toBe(summary.made);
     expect(summary.check).toMatchObject({ ok: true, stored: summary.made, examples: NO_EXAMPLES });
   });
 
   it("never count a record as acknowledged while the gateway is silent", async () => {
-    const summary = await run(() => "withhold", "mixed", { drainMs: 300 });
+    const heard = new AbortController();
+    const withhold = (packet: number): Treatment => {
+      if (packet === 9) heard.abort();
+      return "withhold";
+    };
+    const summary = await run(withhold, "mixed", { seconds: LONG_S, signal: heard.signal, drainMs: 300 });
     expect(summary.acknowledged).toBe(0);
     expect(summary.check).toMatchObject({ ok: true, acknowledged: 0 });
     expect(summary.check!.storedUnacknowledged).toBeGreaterThan(0);
@@ -102,7 +111,8 @@ describe("simulated Teltonika devices", () => {
   });
 
   it("find out a gateway that acknowledges what it then loses", async () => {
-    const summary = await run((packet) => (packet === 5 ? "loseAndAcknowledge" : "acknowledge"), "tcp");
+    const lose = (packet: number): Treatment => (packet === 5 ? "loseAndAcknowledge" : "acknowledge");
+    const summary = await run(lose, "tcp", { behaviour: PATIENT });
     expect(summary.check!.ok).toBe(false);
     expect(summary.check!.lost).toBeGreaterThan(0);
     expect(summary.check!.lost).toBeLessThanOrEqual(4);
@@ -113,11 +123,12 @@ describe("simulated Teltonika devices", () => {
     const faults = { cut: 0.1, vanish: 0.1, split: 0.1, corrupt: 0.05, duplicate: 0.1 };
     const offline = { perMinute: 20, minMs: 50, maxMs: 300 };
     const behaviour = { ...QUICK, faults };
+    const enough = new AbortController();
     const summary = await run(() => "acknowledge", "mixed", {
-      scenario: "adversity",
-      seconds: 2.5,
-      behaviour,
-      offline,
+      ...{ scenario: "adversity", seconds: LONG_S, signal: enough.signal, behaviour, offline },
+      onProgress: ({ elapsedS, counters }) => {
+        if (elapsedS > 2 && counters.faults > 10 && counters.duplicates > 0) enough.abort();
+      },
     });
     expect(summary.counters.faults).toBeGreaterThan(10);
     expect(summary.counters.duplicates).toBeGreaterThan(0);

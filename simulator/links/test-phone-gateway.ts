@@ -21,6 +21,8 @@ export async function openTestHttpGateway(
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => serve(incoming, Buffer.concat(chunks), response));
   });
+  // A connection that rests is never ended from here, just as the next request is on its way.
+  server.keepAliveTimeout = 0;
 
   function serve(incoming: IncomingMessage, body: Uint8Array, response: ServerResponse): void {
     const frame = protocol === "osmand" ? osmandFrame(incoming, body) : owntracksFrame(incoming, body);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
@@ -85,8 +86,17 @@ export async function stopStaleServer(cluster: string): Promise<boolean> {
   return false;
 }
 
-/** A free port of the loopback interface. */
+/** Systems give ports from 32768 on to whoever asks for any: a port below, free now, is not taken by chance before it is used. */
+const CHOSEN_PORT_MIN = 10_240;
+const CHOSEN_PORTS = 22_528;
+const PORT_TRIES_MAX = 100;
+
+/** A free port of the loopback interface, that a server may leave for a while and come back to. */
 export async function findFreePort(): Promise<number> {
+  for (let tries = 0; tries < PORT_TRIES_MAX; tries++) {
+    const port = CHOSEN_PORT_MIN + randomInt(CHOSEN_PORTS);
+    if (await isPortFree(port)) return port;
+  }
   return probePort(0);
 }
 

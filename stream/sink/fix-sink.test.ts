@@ -1,5 +1,3 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { claimSink } from "#store/sinks.ts";
@@ -65,7 +63,7 @@ test("errors, resets and requests without an answer are repeated until every fix
   let asked = 0;
   server.judge(() => (asked % 2 === 0 ? faults[(asked++ / 2) % faults.length] : void asked++));
   const ids = await fixture.storeFixes(400);
-  fixture.start(server.url, { requestMsMax: 200 });
+  fixture.start(server.url, { requestMsMax: 2_000 });
   await arrived(ids);
   expect(sorted(server.fixIds())).toEqual(ids);
   expect(fixture.tally.failures).toBeGreaterThanOrEqual(8);
@@ -81,12 +79,9 @@ test("a server that asks for patience is left alone for as long as it says", asy
 });
 
 test("an outage is caught up with, and the cursor stands still during it", async () => {
-  const away = createServer();
-  await new Promise<void>((resolve) => away.listen(0, "127.0.0.1", resolve));
-  const { port } = away.address() as AddressInfo;
-  await new Promise((resolve) => away.close(resolve));
   await fixture.storeFixes(120);
-  const sink = fixture.start(`http://127.0.0.1:${port}`);
+  // Nothing listens on port 1 of the loopback interface.
+  const sink = fixture.start("http://127.0.0.1:1");
   await until(() => fixture.tally.failures >= 3);
   const ids = await fixture.storeFixes(120);
   expect(await cursorOf(fixture.database)).toEqual({ xid: "0", id: "0" });
@@ -113,7 +108,7 @@ test("a sink that is killed between sending and saving sends again, and the poin
   expect(killed.rows).toHaveLength(1);
   await blocker.query("rollback");
   await blocker.end();
-  await until(() => server.requests.flatMap(({ lines }) => lines).length === 100);
+  await until(() => server.requests.flatMap(({ lines }) => lines).length >= 100);
   const more = await fixture.storeFixes(10);
   await arrived(more);
   await sink.close();

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { findFreePort } from "#store/embedded/server.ts";
 import { openSinkFixture, SINK_START_MS, type SinkFixture, until } from "./sink-fixture.ts";
 
 /**
@@ -28,15 +28,6 @@ afterEach(async () => {
   }
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
 
 function start(port: number): void {
   const settings = [`-storageDataPath=${folder}`, `-httpListenAddr=127.0.0.1:${port}`, "-retentionPeriod=100y"];
@@ -64,7 +55,7 @@ async function exported(url: string, name: string): Promise<Series[]> {
 test.skipIf(!isInstalled)("VictoriaMetrics holds every fix once, also after it was away", async () => {
   folder = await mkdtemp(join(tmpdir(), "telematics-victoria-"));
   fixture = await openSinkFixture();
-  const port = await freePort();
+  const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
   await fixture.storeFixes(120);
   fixture.start(url);
