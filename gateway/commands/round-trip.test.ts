@@ -115,7 +115,7 @@ describe("a Queclink tracker", () => {
       heard.push(text);
       socket.send(commandAnswer(tracker(imei), "GTRTO", serialOf(text), Date.now(), 2), port, "127.0.0.1");
     });
-    const port = gateway.portOf("queclink");
+    const port = gateway.portOf("queclink", "udp");
     const say = () => socket.send(heartbeat(tracker(imei), Date.now(), 1), port, "127.0.0.1");
     await until(async () => {
       say();

@@ -13,10 +13,11 @@ import type { CommandTimes } from "./command-deps.ts";
 
 /** Test support: a database with its journal and command table, gateways on it, and devices that answer. */
 
+/** Datagrams stand before connections, so that their port is any that is free. */
 export const LISTENERS: readonly ListenerSpec[] = [
+  { protocol: "queclink", transport: "udp", port: 0 },
   { protocol: "teltonika", transport: "tcp", port: 0 },
   { protocol: "queclink", transport: "tcp", port: 0 },
-  { protocol: "queclink", transport: "udp", port: 0 },
   { protocol: "gt06", transport: "tcp", port: 0 },
   { protocol: "owntracks", transport: "mqtt", port: 0 },
 ];
@@ -115,7 +116,7 @@ export async function openCommandBench(): Promise<CommandBench> {
       return {
         portOf,
         connect: async (protocol) => {
-          const device = await TestDevice.connect(portOf(protocol));
+          const device = await TestDevice.connect(portOf(protocol, "tcp"));
           devices.push(device);
           return device;
         },

@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, expect, it } from "vitest";
 import { closeTestGateways, until } from "../test-gateway.ts";
-import { startIdleClients } from "./test-idle-clients.ts";
+import { KEEP_ALIVE_S, startIdleClients } from "./test-idle-clients.ts";
 import { closePhones, loggedIn, openPhoneGateway, puback, publishBytes, subscribeBytes } from "./test-phones.ts";
 
 const CLIENTS = 5_000;
@@ -31,7 +31,7 @@ it("5,000 idle clients take bounded memory and keep nobody from being served", {
   const gateway = await openPhoneGateway({
     limits: { CONNECTIONS_MAX: connections, CONNECTIONS_PER_ADDRESS_MAX: connections },
   });
-  const slow = await loggedIn(await gateway.raw(), { user: "bo" });
+  const slow = await loggedIn(await gateway.raw(), { user: "bo", keepAliveS: KEEP_ALIVE_S });
   const before = bytesInUse();
   idle = await startIdleClients(gateway.portOf("mqtt"), CLIENTS);
   expect(await gateway.metric("gateway_sessions", { transport: "mqtt" })).toBe(CLIENTS + 1);
@@ -39,7 +39,7 @@ it("5,000 idle clients take bounded memory and keep nobody from being served", {
 
   slow.socket.pause();
   slow.send(subscribeBytes("owntracks/bo/phone/cmd"), publishBytes({ topic: "owntracks/bo/phone", messageId: 5 }));
-  const busy = await loggedIn(await gateway.raw());
+  const busy = await loggedIn(await gateway.raw(), { keepAliveS: KEEP_ALIVE_S });
   for (let messageId = 1; messageId <= 100; messageId++) {
     busy.send(publishBytes({ messageId }));
     await busy.receives(puback(messageId));

@@ -9,7 +9,8 @@ import { connectBytes } from "./test-packets.ts";
 
 /** How many log in at a time: a listener's queue is not endless. */
 const WAVE = 250;
-const KEEP_ALIVE_S = 1_800;
+/** Nobody is closed as silent while the others log in. */
+export const KEEP_ALIVE_S = 1_800;
 const CONNACK_BYTES = 4;
 const ACCEPTED = "20020000";
 
