@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import type { Page } from "playwright-core";
 import { Registry } from "prom-client";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openPhoneListener } from "#api";
 import { storeDriverDay } from "#api/driver/driver-fixture.ts";
 import type { HandPositions } from "#api/driver/phone-listener.ts";
@@ -23,6 +23,9 @@ import {
 } from "#store";
 import { openTestDatabase } from "#store/testing.ts";
 import { openStream } from "#stream";
+
+// A browser that shares its cores with other tests takes its time.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 /** The driver's page in a real browser, with a gateway and a stream behind the API: what a phone keeps is stored once. */
 
@@ -188,7 +191,7 @@ describe.skipIf(!hasBrowser)("the driver's page", () => {
     expect(rows).toMatchObject([{ outcome: "delivered", lat_deg: expect.closeTo(START.latitude, 1) }]);
     await expect.poll(() => reopened.locator(".stop").first().innerText(), WAIT).toContain("Delivered");
     await context.close();
-  }, 200_000);
+  });
 
   test("what a phone keeps when its link has ended goes out by the driver's next link", async () => {
     const day = await storeDriverDay(bench.api, secret, { nowMs: Date.now() });
@@ -213,7 +216,7 @@ describe.skipIf(!hasBrowser)("the driver's page", () => {
     const { rows } = await database.pool.query("select outcome, reason from pod where stop_id = $1", [day.stopIds[0]]);
     expect(rows).toEqual([{ outcome: "failed", reason: "no_access" }]);
     await context.close();
-  }, 120_000);
+  });
 
   test.each([
     ["light, English", { scheme: "light", locale: "en-GB" }, "Delivered …", "Back"],

@@ -9,7 +9,7 @@ import { expect, test, vi } from "vitest";
 import { buildRoads } from "#stream/roads/build.ts";
 
 // A process takes seconds of CPU time to start, and may get a tenth of a core.
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
 const STREET = {

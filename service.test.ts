@@ -10,7 +10,7 @@ import { openTestDatabase } from "#store/testing.ts";
 import { ConfigSchema } from "./config.ts";
 
 // A role takes seconds of CPU time to start, and may get a tenth of a core.
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
 const PORT_SETTINGS = ["HTTP_PORT", "TELTONIKA_PORT", "QUECLINK_PORT", "GT06_PORT", "OSMAND_PORT", "MQTT_PORT"];

@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test as vitestTest } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, vi, test as vitestTest } from "vitest";
 import { drawRoads, placeOf } from "#stream/roads/sample-roads.ts";
 import { storeFixes, storePosition, TEST_NOW_MS } from "../testing.ts";
 import {
@@ -9,6 +9,9 @@ import {
   openBrowserBench,
   type PageOptions,
 } from "./browser-bench.ts";
+
+// A browser that shares its cores with other tests takes its time.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const TRACKER = "352093081234567";
 const QUIET = "352093089999999";
@@ -101,7 +104,7 @@ test("What is not heard any more is called so, and the console says why it is si
     .waitFor();
   await row(page, "352093080000000").getByText("Never heard").waitFor();
   await page.getByRole("button", { name: /^Offline/ }).click();
-  expect(await page.locator(".unit").count()).toBe(1);
+  await expect.poll(() => page.locator(".unit").count()).toBe(1);
   await row(page, "Trailer").click();
   await page.getByText("it may be anywhere now").waitFor();
   await page.getByRole("button", { name: "Why is it silent?" }).click();
@@ -168,14 +171,14 @@ test("By keyboard alone: from the list to a vehicle, through its day, and back t
   await expect.poll(() => slider.getAttribute("max")).toBe(String(TRACK_FIXES - 1));
   await slider.focus();
   const timeShown = () => slider.getAttribute("aria-valuetext");
-  expect(await timeShown()).toMatch(/^01:00:00 PM, 50 km\/h/);
+  await expect.poll(timeShown).toMatch(/^01:00:00 PM, 50 km\/h/);
   await page.keyboard.press("ArrowLeft");
   await expect.poll(timeShown).toMatch(/^12:59:50 PM/);
   await page.keyboard.press("Home");
   await expect.poll(timeShown).toMatch(/^12:40:10 PM/);
   await page.getByLabel("As reported").focus();
   await page.keyboard.press("Space");
-  expect(await page.getByLabel("As reported").isChecked()).toBe(false);
+  await expect.poll(() => page.getByLabel("As reported").isChecked()).toBe(false);
   await page.keyboard.press("Escape");
   await expect.poll(() => page.locator(":focus").getAttribute("class")).toBe("unit");
   await page.context().close();
@@ -221,8 +224,8 @@ test("On the map a vehicle is drawn by its state, moves when a fix is stored, an
     "Van 7": expect.arrayContaining(["page-live-moving"]),
     Trailer: expect.arrayContaining(["page-offline-parked"]),
   });
-  await row(page, "Van 7").click();
   const before = (await markers())["Van 7"]!;
+  await row(page, "Van 7").click();
   const there = placeOf((TRACK_FIXES + 20) * 15, 3);
   await storeFixes(bench.api.database, [{ ...fixAt(0, TEST_NOW_MS + 9_000), fixId: 7_777, late: true }]);
   await storeFixes(bench.api.database, [fixAt(TRACK_FIXES + 20, TEST_NOW_MS + 5_000)]);

@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test as vitestTest } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, vi, test as vitestTest } from "vitest";
 import { storeTrackedRoute } from "../tracking/tracking-fixture.ts";
 import {
   accessibilityFindings,
@@ -8,6 +8,9 @@ import {
   openBrowserBench,
   type PageOptions,
 } from "./browser-bench.ts";
+
+// A browser that shares its cores with other tests takes its time.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const MINUTE_MS = 60_000;
 /** Below five routes the report has no intervals. */

@@ -1,9 +1,12 @@
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { TEST_NOW_MS } from "../testing.ts";
 import { placeVehicle, storeTrackedRoute, type TrackedRoute } from "../tracking/tracking-fixture.ts";
 import { accessibilityFindings, type BrowserBench, hasBrowser, openBrowserBench } from "./browser-bench.ts";
+
+// A browser that shares its cores with other tests takes its time.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const PHONE = { width: 390, height: 844, locale: "en-GB" };
 const DESKTOP = { width: 1_280, height: 800, locale: "en-GB" };
