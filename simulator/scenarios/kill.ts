@@ -51,9 +51,9 @@ const BEHAVIOUR = {
 const RESTART_AFTER_MAX_MS = 600;
 /** New acknowledgements that show that the service is back. */
 const RECOVERED_RECORDS = 20;
-const RECOVERY_MS_MAX = 90_000;
+const RECOVERY_MS_MAX = 180_000;
 const POLL_MS = 50;
-const DRAIN_MS = 90_000;
+const DRAIN_MS = 180_000;
 const CHECK_PATIENCE_MS = 120_000;
 
 /** Drives devices against the real service, kills its parts at random moments, and checks what was promised. */

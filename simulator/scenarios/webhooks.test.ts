@@ -7,7 +7,7 @@ import { runWebhookScenario, type WebhookResult } from "./webhooks.ts";
 
 /** The small form of `npm run webhooks:kill`. */
 
-const TEST_MS_MAX = 240_000;
+const TEST_MS_MAX = 600_000;
 const EVENTS = 400;
 /** Few events a stop: those that fail half the time follow each other, each a second later. */
 const STOPS = 100;
